@@ -1,0 +1,106 @@
+# soload: one Makefile. `make help` lists the targets.
+#
+# Everything that is built lands in $(BUILD). A member of a folder is picked up by its file alone.
+
+BUILD ?= build
+CC ?= gcc
+CXX ?= g++
+AR ?= ar
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := $(shell cat VERSION)
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wundef -Wvla -Wcast-qual -Wwrite-strings -Werror
+CWARN := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+OPT ?= -O2
+CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSOLOAD_VERSION='"$(VERSION)"'
+CFLAGS += -std=gnu17 $(OPT) -g -pthread -fno-math-errno
+LDLIBS := -ljansson -lxxhash -lelf -ldl -lm
+LDFLAGS += -pthread
+
+# make SAN=address | SAN=thread: the same targets, built apart, with the sanitizer in.
+ifeq ($(SAN),address)
+BUILD := $(BUILD)/asan
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(SAN),thread)
+BUILD := $(BUILD)/tsan
+CFLAGS += -fsanitize=thread
+LDFLAGS += -fsanitize=thread
+endif
+
+# Sources, floor by floor.
+BASE := $(wildcard base/*.c)
+LOADERS := $(wildcard loaders/*.c loaders/elf/*.c loaders/elf/arch/*.c)
+LOADERS_ASM := $(wildcard loaders/elf/arch/*_$(ARCH).S)
+PROBES := $(filter-out %.bpf.c,$(wildcard probes/*.c))
+DEVICE := $(wildcard device/*.c device/transports/*.c device/runtime/*.c)
+WORKLOAD := $(wildcard bench/workloads/*.c) $(addprefix bench/workloads/paged_attention_unroll/,kernels.c golden.c cases.c)
+BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c)) $(wildcard $(WORKLOAD))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
+LIB_OBJ := $(call obj,$(BASE) $(LOADERS) $(LOADERS_ASM))
+ALL_OBJ := $(LIB_OBJ) $(call obj,$(PROBES) $(DEVICE) $(BENCH))
+SOLOAD := $(BUILD)/soload
+
+TESTS := $(sort $(patsubst tests/%_test.c,$(BUILD)/tests/%_test,$(shell find tests -name '*_test.c' 2>/dev/null)))
+SCRIPTS := $(sort $(wildcard tests/cli/*.sh))
+FIXTURES := # filled by the files below
+
+-include $(sort $(wildcard bench/workloads/*/objects.mk tests/fixtures/*.mk tools/*.mk reports/*.mk))
+
+.PHONY: all
+all: $(SOLOAD) objects ## build soload and the objects under test
+
+.PHONY: objects
+objects:
+
+$(SOLOAD): $(BUILD)/obj/bench/main.o $(ALL_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/obj/%.o: %.c Makefile VERSION
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CWARN) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S Makefile
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -c -o $@ $<
+
+# Kernels are the modelled hardware: they may use whatever vectors the compiler can make of them.
+$(BUILD)/obj/bench/workloads/%/kernels.o $(BUILD)/obj/bench/workloads/%/golden.o: OPT := -O3
+
+$(BUILD)/tests/%_test: $(BUILD)/obj/tests/%_test.o $(ALL_OBJ)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+.PHONY: tests
+tests: all $(TESTS)
+
+.PHONY: test
+test: deps tests ## install what is missing, build and run every test
+	$(Q)tools/run-tests $(BUILD) $(TESTS) $(SCRIPTS)
+
+.PHONY: deps
+deps: ## install the packages that are missing (root or sudo)
+	$(Q)tools/deps
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	$(Q)rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,132 @@
+/* Whole reads and writes. See file.h for the contract. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_BYTES_MAX (1u << 30)
+
+int fd_write_all(int fd, const void *bytes, size_t size, const char *what, struct err *err)
+{
+	const char *from = bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, from, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "write %s", what);
+		if (n == 0)
+			return err_set(err, EIO, "write %s: the file takes no more bytes", what);
+		from += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+long fd_read_all(int fd, void *bytes, size_t size, const char *what, struct err *err)
+{
+	char *to = bytes;
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, to + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, "read %s", what);
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (long)done;
+}
+
+static int regular_size(int fd, const char *path, size_t *ret_size, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "stat %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "%s: not a regular file", path);
+	if (st.st_size == 0)
+		return err_set(err, EINVAL, "%s: empty file", path);
+	if (st.st_size > FILE_BYTES_MAX)
+		return err_set(err, EFBIG, "%s: %lld bytes, more than 1 GiB", path,
+			       (long long)st.st_size);
+	*ret_size = (size_t)st.st_size;
+	return 0;
+}
+
+/* Read, not mapped from the file: a file that shrinks while it is in use would turn into SIGBUS. */
+static int load_from(int fd, const char *path, struct file_bytes *file, struct err *err)
+{
+	long n;
+	int r = regular_size(fd, path, &file->size, err);
+
+	if (r < 0)
+		return r;
+	file->bytes =
+		mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (file->bytes == MAP_FAILED)
+		return err_sys(err, "%s: memory for %zu bytes", path, file->size);
+	n = fd_read_all(fd, file->bytes, file->size, path, err);
+	if (n >= 0 && (size_t)n == file->size)
+		return 0;
+	munmap(file->bytes, file->size);
+	return n < 0 ? (int)n : err_set(err, EIO, "%s: shrank while it was read", path);
+}
+
+int file_load(const char *path, struct file_bytes *ret_file, struct err *err)
+{
+	struct file_bytes file;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	r = load_from(fd, path, &file, err);
+	close(fd);
+	if (r == 0)
+		*ret_file = file;
+	return r;
+}
+
+void file_unload(struct file_bytes *file)
+{
+	if (file->bytes)
+		munmap(file->bytes, file->size);
+	file->bytes = NULL;
+	file->size = 0;
+}
+
+int file_make_directory(const char *path, struct err *err)
+{
+	char part[PATH_MAX];
+	size_t length = strlen(path);
+
+	if (length == 0 || length >= sizeof(part))
+		return err_set(err, EINVAL, "'%s' is not a usable folder name", path);
+	memcpy(part, path, length + 1);
+	for (char *c = part + 1;; c++) {
+		bool last = *c == '\0';
+
+		if (*c != '/' && !last)
+			continue;
+		*c = '\0';
+		if (mkdir(part, 0777) < 0 && errno != EEXIST)
+			return err_sys(err, "create folder %s", part);
+		if (last)
+			return 0;
+		*c = '/';
+	}
+}

@@ -1,0 +1,66 @@
+/* Lanes of phases: begin, end and the conversion to nanoseconds. Entering a phase is inline in
+ * timeline.h. */
+#include "base/timeline.h"
+
+#include <string.h>
+
+static const struct {
+	const char *label, *text;
+	enum phase_class class;
+} phases[PHASE_COUNT] = {
+#define PHASE(id, label_, class_, text_) \
+	[PHASE_##id] = { .label = #label_, .text = text_, .class = PHASE_CLASS_##class_ },
+#include "base/phases.def"
+#undef PHASE
+};
+
+const char *phase_label(enum phase phase)
+{
+	return phases[phase].label;
+}
+
+const char *phase_text(enum phase phase)
+{
+	return phases[phase].text;
+}
+
+enum phase_class phase_class(enum phase phase)
+{
+	return phases[phase].class;
+}
+
+void timeline_begin(struct timeline *time, enum phase phase)
+{
+	memset(time->ticks, 0, sizeof(time->ticks));
+	time->span_count = 0;
+	time->spans_dropped = 0;
+	time->phase = phase;
+	time->begin = clock_ticks();
+	time->mark = time->begin;
+	if (time->watch)
+		*time->watch = phase;
+	if (time->span_capacity)
+		time->spans[time->span_count++] =
+			(struct span){ .ticks = time->begin, .phase = phase };
+}
+
+void timeline_end(struct timeline *time)
+{
+	uint64_t now = clock_ticks();
+
+	time->ticks[time->phase] += now - time->mark;
+	time->mark = now;
+}
+
+uint64_t timeline_ns(const struct timeline *time, const struct clock_map *map, uint64_t *ret_ns)
+{
+	uint64_t wall = clock_map_span_ns(map, time->mark - time->begin);
+	uint64_t sum = 0;
+
+	for (int phase = 0; phase < PHASE_COUNT; phase++) {
+		ret_ns[phase] = clock_map_span_ns(map, time->ticks[phase]);
+		sum += ret_ns[phase];
+	}
+	ret_ns[PHASE_OTHER] += wall - sum;
+	return wall;
+}

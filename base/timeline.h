@@ -1,0 +1,86 @@
+/*
+ * A timeline is one lane of time: always in exactly one phase. timeline_enter() closes the current
+ * phase and opens the next with a single counter read, so phases leave no gap, do not overlap and
+ * add up to the lane's wall time, whichever way a function returns.
+ */
+#ifndef SOLOAD_BASE_TIMELINE_H
+#define SOLOAD_BASE_TIMELINE_H
+
+#include "base/clock.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum phase {
+#define PHASE(id, label, class, text) PHASE_##id,
+#include "base/phases.def"
+#undef PHASE
+	PHASE_COUNT
+};
+
+enum phase_class { PHASE_CLASS_LOAD, PHASE_CLASS_HOST, PHASE_CLASS_DEVICE, PHASE_CLASS_HARNESS };
+
+const char *phase_label(enum phase phase);
+const char *phase_text(enum phase phase);
+enum phase_class phase_class(enum phase phase);
+
+/* A phase begins here; it ends where the next span of the same lane begins. 16 bytes. */
+struct span {
+	uint64_t ticks;
+	uint32_t phase;
+	uint32_t arg; /* what the phase is about, by the phase's own meaning; 0 when nothing */
+};
+
+/*
+ * One lane; owned and used by one thread. `spans` is memory of the caller's, touched beforehand, or
+ * NULL for totals only; a full array drops and counts. `watch`, when set, always holds the current
+ * phase for another process to read (the host names the phase in which its device crashed).
+ */
+struct timeline {
+	uint64_t begin, mark;
+	uint32_t phase;
+	uint32_t span_count, span_capacity, spans_dropped;
+	struct span *spans;
+	volatile uint32_t *watch;
+	uint64_t ticks[PHASE_COUNT];
+};
+
+/* Clears the totals and the spans and opens `phase` now. */
+void timeline_begin(struct timeline *time, enum phase phase);
+
+/* Closes the current phase; the lane stands still until the next timeline_begin(). */
+void timeline_end(struct timeline *time);
+
+static inline void timeline_enter_arg(struct timeline *time, enum phase phase, uint32_t arg)
+{
+	uint64_t now;
+
+	if (!time)
+		return;
+	now = clock_ticks();
+	time->ticks[time->phase] += now - time->mark;
+	time->mark = now;
+	time->phase = phase;
+	if (time->watch)
+		*time->watch = phase;
+	if (time->span_count < time->span_capacity)
+		time->spans[time->span_count++] =
+			(struct span){ .ticks = now, .phase = phase, .arg = arg };
+	else
+		time->spans_dropped++;
+}
+
+/* `time` may be NULL: a program that does not measure pays one branch. */
+static inline void timeline_enter(struct timeline *time, enum phase phase)
+{
+	timeline_enter_arg(time, phase, 0);
+}
+
+/*
+ * Nanoseconds per phase of a lane that has ended; ret_ns has PHASE_COUNT entries. Every phase is
+ * rounded down and what rounding left is added to OTHER, so that they add up to the returned wall
+ * time exactly.
+ */
+uint64_t timeline_ns(const struct timeline *time, const struct clock_map *map, uint64_t *ret_ns);
+
+#endif
