@@ -1,0 +1,51 @@
+/*
+ * Statistics over plain arrays: pure functions, no state, no allocation. Wherever a parameter is
+ * called `sorted`, the array must be in ascending order without NaN (stats_sort). A figure that
+ * does not exist (of no values, or of too few) is NaN.
+ */
+#ifndef SOLOAD_BENCH_STATS_H
+#define SOLOAD_BENCH_STATS_H
+
+#include <stddef.h>
+
+struct stats_interval {
+	double low, high;
+};
+
+void stats_sort(double *values, size_t n);
+
+double stats_mean(const double *values, size_t n);
+
+/*
+ * The p-th percentile, p from 0 to 100: linear interpolation between the two order statistics
+ * around position (n - 1) p / 100. Hyndman and Fan 1996, type 7; numpy's and R's default.
+ */
+double stats_percentile(const double *sorted, size_t n, double p);
+double stats_median(const double *sorted, size_t n);
+
+/* The median of |x - median|, not scaled to a standard deviation. */
+double stats_mad(const double *sorted, size_t n);
+
+/* The mean without the `drop` lowest and the `drop` highest; NaN unless n > 2 drop. */
+double stats_trimmed_mean(const double *sorted, size_t n, size_t drop);
+
+/* What upstream's table calls "Trimmed Avg": ten dropped at either end, from 21 rounds on. */
+#define STATS_TRIM 10
+
+/*
+ * An interval that covers the median with at least `confidence` whatever the distribution: two
+ * order statistics, by the binomial distribution (David and Nagaraja, Order Statistics, 7.1). It
+ * assumes independent values. NaN when n is too small for that confidence (n < 6 at 0.95).
+ */
+struct stats_interval stats_median_interval(const double *sorted, size_t n, double confidence);
+
+struct stats_summary {
+	size_t n;
+	double min, p10, p50, p90, p99, max, mean, mad, trimmed;
+	struct stats_interval p50_interval; /* 95 % */
+};
+
+/* Sorts `values` in place. */
+struct stats_summary stats_summarise(double *values, size_t n);
+
+#endif
