@@ -25,13 +25,23 @@ CFLAGS += -std=gnu17 $(OPT) -g -pthread -fno-math-errno
 LDLIBS := -ljansson -lxxhash -lelf -ldl -lm
 LDFLAGS += -pthread
 
+# Packages first: where a goal below needs one that is missing, make installs it and starts anew.
+DEPS := $(BUILD)/deps
+DEPS_GROUPS := $(if $(filter repro bench,$(MAKECMDGOALS)),repro) $(if $(filter test san,$(MAKECMDGOALS)),test) \
+	$(if $(filter lint format ci,$(MAKECMDGOALS)),lint)
+ifneq ($(strip $(DEPS_GROUPS)),)
+include $(addprefix $(DEPS)/,$(addsuffix .mk,$(strip $(DEPS_GROUPS))))
+endif
+$(DEPS)/%.mk: tools/deps
+	@tools/deps $* && mkdir -p $(@D) && echo '# installed: $*' >$@
+
 # make SAN=address | SAN=thread: the same targets, built apart, with the sanitizer in.
 ifeq ($(SAN),address)
-BUILD := $(BUILD)/asan
+override BUILD := $(BUILD)/asan
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(SAN),thread)
-BUILD := $(BUILD)/tsan
+override BUILD := $(BUILD)/tsan
 CFLAGS += -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 endif
@@ -51,7 +61,7 @@ ALL_OBJ := $(LIB_OBJ) $(call obj,$(PROBES) $(DEVICE) $(BENCH))
 SOLOAD := $(BUILD)/soload
 
 TESTS := $(sort $(patsubst tests/%_test.c,$(BUILD)/tests/%_test,$(shell find tests -name '*_test.c' 2>/dev/null)))
-SCRIPTS := $(sort $(wildcard tests/cli/*.sh))
+SCRIPTS := $(sort $(wildcard tests/*/*.sh))
 FIXTURES := # filled by the files below
 
 -include $(sort $(wildcard bench/workloads/*/objects.mk tests/fixtures/*.mk tools/*.mk reports/*.mk))
@@ -87,13 +97,17 @@ $(BUILD)/tests/%_test: $(BUILD)/obj/tests/%_test.o $(ALL_OBJ)
 .PHONY: tests
 tests: all $(TESTS)
 
+.PHONY: repro
+repro: all ## the main job: every loader and transport on the modelled device, table and picture (under a minute)
+	$(Q)$(SOLOAD) repro paged_attention_unroll $(ARGS)
+
 .PHONY: test
-test: deps tests ## install what is missing, build and run every test
-	$(Q)tools/run-tests $(BUILD) $(TESTS) $(SCRIPTS)
+test: tests ## build and run every test
+	$(Q)tools/run-tests $(BUILD) $(SCRIPTS) $(TESTS)
 
 .PHONY: deps
-deps: ## install the packages that are missing (root or sudo)
-	$(Q)tools/deps
+deps: ## install the packages that are missing (root or sudo); repro, test, lint … do so by themselves
+	$(Q)tools/deps repro test
 
 .PHONY: help
 help: ## this list

@@ -82,8 +82,7 @@ struct clock_map clock_map_now(void)
 
 uint64_t clock_map_span_ns(const struct clock_map *map, uint64_t ticks)
 {
-	return (uint64_t)((wide)ticks * (map->ns1 - map->ns0) /
-			  (map->ticks1 - map->ticks0));
+	return (uint64_t)((wide)ticks * (map->ns1 - map->ns0) / (map->ticks1 - map->ticks0));
 }
 
 uint64_t clock_map_ns(const struct clock_map *map, uint64_t ticks)

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 3, 0)))
-static void text_format(char *text, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void text_format(char *text, size_t size,
+							      const char *format, va_list args)
 {
 	int length = vsnprintf(text, size, format, args);
 

@@ -9,8 +9,8 @@
 
 enum log_level log_level = LOG_LEVEL_WARN;
 
-__attribute__((format(printf, 2, 0)))
-static void line_write(const char *prefix, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void line_write(const char *prefix, const char *format,
+							     va_list args)
 {
 	char line[LINE_BYTES];
 	int used = snprintf(line, sizeof(line), "%s", prefix);
