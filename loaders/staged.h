@@ -1,0 +1,41 @@
+/*
+ * Staged files: every path a loader has written and not yet removed. A process that dies by a
+ * signal empties the list in its handler, and a parent that shares the list's memory can do the
+ * same after SIGKILL, so no staged file outlives a crash.
+ *
+ * Adding and removing take no lock and no allocation; both are cheap enough for a timed region.
+ */
+#ifndef SOLOAD_LOADERS_STAGED_H
+#define SOLOAD_LOADERS_STAGED_H
+
+#include <stdint.h>
+
+#define STAGED_PATH_BYTES 256
+#define STAGED_FILES_MAX 64
+
+/* Zeroed is empty. May live in memory shared between processes; paths are absolute. */
+struct staged_file {
+	uint32_t state;
+	char path[STAGED_PATH_BYTES];
+};
+
+struct staged_list {
+	struct staged_file files[STAGED_FILES_MAX];
+};
+
+/* Keeps the list in `list` from now on, instead of in memory of this module's own. Call before the
+ * first staged_add(). */
+void staged_place(struct staged_list *list);
+
+/* Remembers a path before its file is created. A list that is full, or a path that is too long,
+ * forgets: the file is then only removed by its loader. */
+void staged_add(const char *path);
+
+/* Forgets a path after its file was removed. Unknown paths are fine. */
+void staged_remove(const char *path);
+
+/* Unlinks every path that is left and empties the list. Async-signal-safe. */
+void staged_unlink_all(void);
+void staged_unlink_list(struct staged_list *list);
+
+#endif
