@@ -1,0 +1,40 @@
+/*
+ * dlopen and friends in this project's manner, shared by every loader that leaves the work to the
+ * dynamic linker.
+ *
+ * The trap all of them share: the dynamic linker answers a name it already knows, or a file (device
+ * and inode) it has mapped, with the OLD object, and reports success. Hence dl_load() looks first
+ * and tells in the image's report.
+ */
+#ifndef SOLOAD_LOADERS_DL_H
+#define SOLOAD_LOADERS_DL_H
+
+#include "base/err.h"
+#include "loaders/loader.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * dlopen(path, flags), timed as PHASE_LINK; what surrounds it is PHASE_CHECK and not counted as
+ * load. Fills in report.base and report.known_before. -ENOEXEC with the linker's own words when it
+ * refuses.
+ */
+int dl_load(struct image *image, const char *path, int flags, void **ret_handle, struct err *err);
+
+/* -ENOENT when there is no such symbol or it is NULL. */
+int dl_symbol(void *handle, const char *name, void **ret_address, struct err *err);
+
+/* dlclose; NULL is fine. */
+void dl_unload(void *handle);
+
+/*
+ * Is a loaded object known by exactly this name? Reads the linker's list and opens nothing, unlike
+ * RTLD_NOLOAD, which would warm the file for the dlopen that is about to be timed.
+ */
+bool dl_knows(const char *path);
+
+/* The load bias of an open handle, 0 when it cannot be told. */
+uintptr_t dl_base(void *handle);
+
+#endif
