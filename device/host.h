@@ -1,0 +1,119 @@
+/*
+ * The host: starts a modelled device and has it run an orchestration, in upstream's order.
+ *
+ * A device is one AICPU process (this program, executed again) with one loader and one transport.
+ * Several devices may be open on one device memory; they run one at a time. Whatever happens in the
+ * AICPU — a bad object, a crash, a constructor that never returns — comes back as one sentence and
+ * the phase it happened in, and the next round starts a fresh process.
+ */
+#ifndef SOLOAD_DEVICE_HOST_H
+#define SOLOAD_DEVICE_HOST_H
+
+#include "base/err.h"
+#include "base/timeline.h"
+#include "device/args.h"
+#include "device/dma.h"
+#include "device/memory.h"
+#include "device/runtime/runtime.h"
+#include "device/transport.h"
+#include "loaders/freshness.h"
+#include "loaders/staged.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+#define DEVICE_THREADS 4    /* AICPU threads of a2a3 */
+#define DEVICE_SCHEDULERS 3 /* of them; the last one orchestrates */
+#define DEVICE_SPANS_MAX 64 /* per lane and round; what does not fit is counted as dropped */
+#define DEVICE_TIMEOUT_NS UINT64_C(10000000000)
+
+/* An object as the host knows it: a private copy with its identity. */
+struct device_object {
+	struct so so;
+	uint64_t register_ns; /* hashing the content, once */
+};
+
+/* Copies the bytes and hashes the copy: equal contents get equal identities, in every process.
+ * `path` and `linked` are kept as they are. */
+int device_object_register(struct device_object *ret_object, const struct so *so, struct err *err);
+void device_object_release(struct device_object *object); /* zeroed is fine */
+
+struct device_options {
+	const char *loader;  /* "NAME[:KEY[=VALUE]]…" */
+	const char *program; /* of the AICPU, whose kernels and linked functions it has */
+	const struct transport *transport;
+	struct dma_model dma_model;
+	enum runtime_pools pools;
+	int device;		 /* its number, for messages */
+	uint64_t timeout_ns;	 /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
+	bool shared_directories; /* the AICPU stages in the machine's own directories */
+	const volatile sig_atomic_t *interrupt; /* set: every wait ends with -EINTR. May be NULL */
+};
+
+struct device;
+
+/*
+ * Starts the AICPU and waits until its loader is ready. A loader that is not available here is an
+ * error with the reason. `memory` is shared with other devices and outlives them all.
+ */
+int device_open(struct device **ret_device, struct memory *memory,
+		const struct device_options *options, struct err *err);
+void device_close(struct device *device); /* NULL is fine */
+
+/* Where the AICPU stages files: "its own directories", or why it uses the machine's. Static or
+ * owned by the device. */
+const char *device_directories(const struct device *device);
+
+/* The process that runs now, or 0. */
+pid_t device_process(const struct device *device);
+
+/* What to run; everything is the caller's and outlives the round. */
+struct device_job {
+	const struct device_object *object;
+	const struct device_arg *args;
+	int arg_count;
+	const struct device_kernel *kernels; /* ends with a NULL name */
+};
+
+/* A lane that has ended. Its `time.spans` points to `spans`: copy by device_lane_copy(). */
+struct device_lane {
+	const char *name; /* "host", "aicpu0" … "aicpu3" */
+	struct timeline time;
+	struct span spans[DEVICE_SPANS_MAX];
+};
+
+enum device_failure {
+	DEVICE_OK,
+	DEVICE_REFUSED, /* the host would not start: nothing was run */
+	DEVICE_FAILED,	/* the AICPU answered with an error and goes on */
+	DEVICE_CRASHED, /* a signal, or the process ended */
+	DEVICE_TIMEOUT, /* no progress; the process was ended */
+	DEVICE_INTERRUPTED,
+};
+
+#define DEVICE_LANE_HOST DEVICE_THREADS /* the index of the host's lane */
+
+/* What a round came to. About 12 KiB: allocate once. */
+struct device_result {
+	enum device_failure failure;
+	enum phase failed_phase; /* of the lane that failed */
+	struct device_lane lanes[DEVICE_THREADS + 1];
+	struct dma_totals dma_args, dma_object,
+		dma_back;	    /* dma_object: Runtime struct and object */
+	uint64_t device_ticks;	    /* from the doorbell to the completion */
+	struct image_report report; /* texts are in this struct */
+	struct freshness_verdict verdict;
+	char staged_at[STAGED_PATH_BYTES], note[160];
+	struct runtime_counters counters;
+	uint64_t tasks; /* executed */
+	bool restarted; /* this round had to start a new AICPU */
+};
+
+/*
+ * One round: 0, or a negative errno with one sentence; `ret_result` is set in either case, with the
+ * lanes that could still be read.
+ */
+int device_run(struct device *device, const struct device_job *job,
+	       struct device_result *ret_result, struct err *err);
+
+#endif
