@@ -109,9 +109,25 @@ void file_unload(struct file_bytes *file)
 	file->size = 0;
 }
 
+/* mkdir, content with a folder that is there already; a file in its place is not. */
+static int folder_make(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0777) == 0)
+		return 0;
+	if (errno == EEXIST && stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return err_sys(err, "create folder %s", path);
+}
+
 int file_make_directory(const char *path, struct err *err)
 {
 	char part[PATH_MAX];
+	int r;
 	size_t length = strlen(path);
 
 	if (length == 0 || length >= sizeof(part))
@@ -123,10 +139,9 @@ int file_make_directory(const char *path, struct err *err)
 		if (*c != '/' && !last)
 			continue;
 		*c = '\0';
-		if (mkdir(part, 0777) < 0 && errno != EEXIST)
-			return err_sys(err, "create folder %s", part);
-		if (last)
-			return 0;
+		r = folder_make(part, err);
+		if (r < 0 || last)
+			return r;
 		*c = '/';
 	}
 }

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ int options_size(const char *text, uint64_t *ret_size)
 	if (errno)
 		return -EINVAL;
 	if (*end) {
-		suffix = strchr(suffixes, *end & ~0x20);
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
 		if (!suffix || end[1])
 			return -EINVAL;
 		shift = 10u * (unsigned int)(suffix - suffixes + 1);
