@@ -22,6 +22,11 @@
  */
 int dl_load(struct image *image, const char *path, int flags, void **ret_handle, struct err *err);
 
+/* As dl_load, for the loaders that promise a fresh image: one that was known before is given back,
+ * -ESTALE. */
+int dl_load_new(struct image *image, const char *path, int flags, void **ret_handle,
+		struct err *err);
+
 /* -ENOENT when there is no such symbol or it is NULL. */
 int dl_symbol(void *handle, const char *name, void **ret_address, struct err *err);
 

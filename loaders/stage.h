@@ -32,7 +32,7 @@ struct stage_bytes {
 void stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim);
 
 /* All of it, short writes and EINTR retried. */
-int stage_write(int fd, struct stage_bytes *bytes, const char *what, struct err *err);
+int stage_write(int fd, const struct stage_bytes *bytes, const char *what, struct err *err);
 
 /* A file of a name that no process ever used before, created for writing (0700, O_EXCL,
  * O_NOFOLLOW, O_CLOEXEC) and registered. */
@@ -44,8 +44,11 @@ struct stage_file {
 };
 
 /* Creates in `directory`, writes `bytes`, closes. On failure nothing is left behind. */
-int stage_create(struct stage_file *ret_file, const char *directory, struct stage_bytes *bytes,
+int stage_create(struct stage_file *file, const char *directory, const struct stage_bytes *bytes,
 		 struct err *err);
 void stage_delete(struct stage_file *file); /* a zeroed or deleted one is fine */
+
+/* 0 when objects can be loaded from `directory`: absolute, there, writable, not mounted noexec. */
+int stage_folder_check(const char *directory, struct err *err);
 
 #endif
