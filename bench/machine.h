@@ -21,8 +21,8 @@ struct json_t *machine_state_json(void);
 /* "AMD EPYC 9R14, 2 CPUs, Linux 6.18.5, glibc 2.36, KVM": returns `buffer`. */
 const char *machine_line(char *buffer, size_t size);
 
-/* The share of CPU time the hypervisor took since boot, 0 to 1 is never scaled: two readings give
- * the share between them. 0, or a negative errno where /proc/stat has none. */
-int machine_steal(double *ret_steal_seconds, double *ret_total_seconds);
+/* CPU time of the whole machine since boot, in seconds: all of it, and what the hypervisor gave to
+ * others (steal). -ENOENT where /proc/stat cannot tell. */
+int machine_steal(double *ret_steal, double *ret_total);
 
 #endif

@@ -1,0 +1,42 @@
+/*
+ * What every command shares: its exit codes, and the way it is told to stop.
+ *
+ * A command is `int command_x(int argc, char **argv)` in bench/x.c and a line in commands.def. It
+ * parses its line with argp, prints results on stdout and everything else on stderr.
+ */
+#ifndef SOLOAD_BENCH_COMMAND_H
+#define SOLOAD_BENCH_COMMAND_H
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_MEASURED_FAILURE = 1, /* a wrong result, a stale or failed load, a regression */
+	EXIT_USAGE = 2,		   /* wrong usage, or nothing could be run */
+	EXIT_INCONCLUSIVE = 3,
+	EXIT_SKIPPED = 77,
+	EXIT_SIGNAL_BASE = 128, /* plus the number of the signal */
+};
+
+#define COMMAND(name, shown, text) int command_##name(int argc, char **argv);
+#include "bench/commands.def"
+#undef COMMAND
+
+/*
+ * From now on SIGINT, SIGTERM and SIGHUP only set a flag, and interrupt blocking calls (EINTR). A
+ * second one ends the program at once. A command looks at the flag between rounds, cleans up, and
+ * returns EXIT_SIGNAL_BASE + command_interrupted().
+ */
+void command_catch_signals(void);
+int command_interrupted(void); /* the signal that came, or 0 */
+
+struct argp_state;
+
+/* Wrong usage, found while argp parses: one line that names the command and its --help, exit 2. */
+void command_usage(const struct argp_state *state, const char *format, ...)
+	__attribute__((format(printf, 2, 3), noreturn));
+
+/* The nearest name for a mistyped one, as a clause to append: " (did you mean 'x'?)", or "".
+ * `names` ends with NULL. Returns `buffer`. */
+const char *command_suggest(const char *word, const char *const *names, char *buffer,
+			    unsigned long size);
+
+#endif

@@ -1,0 +1,134 @@
+/* soload list: everything there is, and where something does not work on this machine, why. */
+#include "bench/command.h"
+
+#include "base/timeline.h"
+#include "loaders/loader.h"
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct section {
+	const char *name, *title;
+	void (*print)(bool details);
+};
+
+static void line_print(const char *name, const char *text)
+{
+	printf("  %-14s %s\n", name, text);
+}
+
+static void caps_print(unsigned int caps)
+{
+	for (enum loader_cap_bit bit = 0; bit < LOADER_CAP_COUNT; bit++) {
+		if (caps & (1u << bit))
+			printf("    %-22s %s\n", loader_cap_name(bit), loader_cap_text(bit));
+	}
+}
+
+static void loaders_print(bool details)
+{
+	for (const struct loader_type *const *type = loader_types; *type; type++) {
+		struct loader *loader = NULL;
+		struct err err = { "" };
+
+		line_print((*type)->name, (*type)->summary);
+		if (loader_open(&loader, (*type)->name, &err) < 0)
+			printf("  %-14s not here: %s\n", "", err.text);
+		loader_close(loader);
+		if (!details)
+			continue;
+		options_help((*type)->options, stdout);
+		caps_print((*type)->caps);
+	}
+}
+
+static void probes_print(bool details)
+{
+	(void)details;
+	line_print("timing", "phases of every lane by a raw counter; always on");
+}
+
+static void scenarios_print(bool details)
+{
+	(void)details;
+	line_print("cycle", "soload run: load, look a symbol up, call it, unload, in one process");
+	line_print("reproduction", "soload repro: a load on the device in every invocation");
+}
+
+static void phases_print(bool details)
+{
+	static const char *const classes[] = {
+		[PHASE_CLASS_LOAD] = "a column of samples.csv",
+		[PHASE_CLASS_HOST] = "host",
+		[PHASE_CLASS_DEVICE] = "device",
+		[PHASE_CLASS_HARNESS] = "harness, never counted as a load",
+	};
+
+	for (int i = 0; i < PHASE_COUNT; i++) {
+		enum phase phase = (enum phase)i;
+
+		line_print(phase_label(phase), phase_text(phase));
+		if (details)
+			printf("    %s\n", classes[phase_class(phase)]);
+	}
+}
+
+static const struct section sections[] = {
+	{ "loaders", "Loaders (--loader NAME[:KEY[=VALUE]]...)", loaders_print },
+	{ "probes", "Probes", probes_print },
+	{ "scenarios", "Scenarios", scenarios_print },
+	{ "phases", "Phases (columns and spans of a record)", phases_print },
+};
+
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static error_t option_parse(int key, char *text, struct argp_state *state)
+{
+	const struct section **wanted = state->input;
+	const char *names[SECTIONS + 1] = { NULL };
+	char hint[80];
+
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (*wanted)
+		command_usage(state, "one kind at most");
+	for (size_t i = 0; i < SECTIONS; i++) {
+		names[i] = sections[i].name;
+		if (strcmp(sections[i].name, text) == 0)
+			*wanted = &sections[i];
+	}
+	if (!*wanted)
+		command_usage(state, "nothing is called '%s'%s", text,
+			      command_suggest(text, names, hint, sizeof(hint)));
+	return 0;
+}
+
+static const struct argp list_argp = {
+	.parser = option_parse,
+	.args_doc = "[loaders|transports|probes|scenarios|workloads|phases]",
+	.doc = "What there is to measure with. What does not work on this machine says why; it is "
+	       "never "
+	       "left out.\v"
+	       "Naming one kind also shows its options, capabilities or cases.\n\n"
+	       "Examples:\n"
+	       "  soload list              everything, one line each\n"
+	       "  soload list loaders      every loader with its options and what it promises\n\n"
+	       "Exit codes: 0 done, 2 usage.",
+};
+
+int command_list(int argc, char **argv)
+{
+	const struct section *wanted = NULL;
+
+	if (argp_parse(&list_argp, argc, argv, 0, NULL, &wanted))
+		return EXIT_USAGE;
+	for (size_t i = 0; i < SECTIONS; i++) {
+		if (wanted && wanted != &sections[i])
+			continue;
+		printf("%s%s\n", i > 0 && !wanted ? "\n" : "", sections[i].title);
+		sections[i].print(wanted != NULL);
+	}
+	return EXIT_DONE;
+}

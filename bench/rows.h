@@ -1,0 +1,25 @@
+/*
+ * The columns of a record's tables: their headers, and how one row is written. results/README.md
+ * says what they mean; a test compares the two.
+ */
+#ifndef SOLOAD_BENCH_ROWS_H
+#define SOLOAD_BENCH_ROWS_H
+
+#include "base/csv.h"
+#include "bench/record.h"
+
+extern const char rows_samples_header[];
+extern const char rows_spans_header[];
+extern const char rows_summary_header[];
+
+/* What every row of a record begins with, and what its times count from (CLOCK_MONOTONIC). */
+struct rows_run {
+	const char *id;
+	uint64_t start_ns;
+};
+
+void rows_sample(struct csv *csv, const struct rows_run *run, const struct sample *sample);
+void rows_span(struct csv *csv, const struct rows_run *run, const struct record_span *span);
+void rows_summary(struct csv *csv, const struct rows_run *run, const struct summary *summary);
+
+#endif
