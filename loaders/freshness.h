@@ -22,17 +22,27 @@ const char *freshness_name(enum freshness freshness); /* "fresh", "reused", "sta
 
 struct freshness_verdict {
 	enum freshness freshness;
-	uint64_t compared_bytes; /* that were equal, or up to the first difference */
+	uint64_t compared_bytes; /* of memory, found equal */
 	dev_t mapped_dev;	 /* what is mapped at the object's base; ino 0 = anonymous memory */
 	ino_t mapped_ino;
 	char reason[160]; /* one sentence, always set */
 };
 
 /*
- * Judges an image that is loaded. Allocates nothing; takes tens of microseconds (it reads
- * /proc/self/maps), so enter PHASE_CHECK first. Only code and constants are compared: an object
- * that differs in nothing but its writable data or in what its constructors did is beyond it.
+ * Judges an image that is loaded, by comparing. Allocates nothing, takes tens of microseconds and
+ * touches every page of code, so call it after the first call of the object and in PHASE_CHECK.
+ *
+ * Only code and constants are compared: an object that differs in nothing but its writable data, or
+ * in what its constructors did, is beyond it.
  */
 void freshness_check(const struct image *image, struct freshness_verdict *ret_verdict);
+
+/*
+ * The same judgement without touching the object's pages where the file that was written for this
+ * load is the file that is mapped and no older image is known: for loops whose unload is timed,
+ * since pages touched here would have to be unmapped there. Compares like freshness_check() when
+ * that proof is not to be had.
+ */
+void freshness_check_quick(const struct image *image, struct freshness_verdict *ret_verdict);
 
 #endif

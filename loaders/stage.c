@@ -2,6 +2,8 @@
  * it. See stage.h. */
 #include "loaders/stage.h"
 
+#include "loaders/elf/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -15,32 +17,6 @@
 
 #define CREATE_ATTEMPTS 16
 
-/* Where the file bytes that any program header names end; 0 when the headers cannot be followed. */
-static size_t object_extent(const struct so *so, const Elf64_Ehdr *header)
-{
-	const char *bytes = so->bytes;
-	size_t end = sizeof(*header);
-
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_phentsize != sizeof(Elf64_Phdr) ||
-	    header->e_phnum == 0 || header->e_phnum == PN_XNUM || header->e_phoff > so->size ||
-	    header->e_phnum > (so->size - header->e_phoff) / sizeof(Elf64_Phdr))
-		return 0;
-	for (size_t i = 0; i < header->e_phnum; i++) {
-		size_t at = header->e_phoff + i * sizeof(Elf64_Phdr);
-		Elf64_Phdr segment;
-
-		memcpy(&segment, bytes + at, sizeof(segment));
-		if (segment.p_offset > so->size || segment.p_filesz > so->size - segment.p_offset)
-			return 0;
-		if (segment.p_filesz && segment.p_offset + segment.p_filesz > end)
-			end = segment.p_offset + segment.p_filesz;
-		if (at + sizeof(segment) > end)
-			end = at + sizeof(segment);
-	}
-	return end;
-}
-
 static struct iovec part(const void *bytes, size_t size)
 {
 	return (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
@@ -48,17 +24,18 @@ static struct iovec part(const void *bytes, size_t size)
 
 void stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim)
 {
-	size_t end = 0;
+	struct elf_file file;
+	size_t end;
 
 	bytes->parts[0] = part(so->bytes, so->size);
 	bytes->part_count = 1;
 	bytes->size = so->size;
-	if (!trim || so->size < sizeof(bytes->header))
+	if (!trim || elf_file_check(&file, so->bytes, so->size, NULL) < 0)
+		return;
+	end = elf_loadable_bytes(&file);
+	if (end < sizeof(bytes->header))
 		return;
 	memcpy(&bytes->header, so->bytes, sizeof(bytes->header));
-	end = object_extent(so, &bytes->header);
-	if (end == 0)
-		return;
 	bytes->header.e_shoff = 0;
 	bytes->header.e_shnum = 0;
 	bytes->header.e_shstrndx = SHN_UNDEF;
