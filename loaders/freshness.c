@@ -126,7 +126,8 @@ static void verdict_set(struct freshness_verdict *verdict, enum freshness freshn
 			const char *reason)
 {
 	verdict->freshness = freshness;
-	snprintf(verdict->reason, sizeof(verdict->reason), "%s", reason);
+	snprintf(verdict->reason, sizeof(verdict->reason), "%.*s", (int)sizeof(verdict->reason) - 1,
+		 reason);
 }
 
 static bool file_matches(const struct image *image, const struct freshness_verdict *verdict)
