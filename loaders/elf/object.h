@@ -1,0 +1,98 @@
+/*
+ * One shared object brought in by this loader, and the steps that bring it in, in their order:
+ *
+ *   open    check the bytes, take a place in memory, copy what relocations will change
+ *   bind    relocate and bind imports
+ *   commit  write what may not be written later, publish the code
+ *   start   unwinding, thread-local storage, constructors
+ *   stop    destructors, thread-exit destructors still pending are counted
+ *   close   give the place back, or pin it
+ *
+ * elf_object_load() and elf_object_unload() do all of them. The bytes given are not needed any more
+ * once `load` has returned. Parsing, mapping and relocating are safe against hostile bytes;
+ * whoever starts an object trusts its code: nothing can be promised about what that does.
+ */
+#ifndef SOLOAD_LOADERS_ELF_OBJECT_H
+#define SOLOAD_LOADERS_ELF_OBJECT_H
+
+#include "base/err.h"
+#include "base/timeline.h"
+#include "loaders/elf/file.h"
+#include "loaders/elf/map.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct elf_arch;
+struct elf_scope;
+
+/* What to load. */
+struct elf_source {
+	const void *bytes;
+	size_t size;
+	const char *name; /* for messages, gdb and perf; may be NULL */
+	int fd;		  /* -1, or a file that holds the same bytes at `offset` ... */
+	off_t offset;
+	bool map; /* ... to be mapped instead of copied */
+};
+
+#define ELF_DSO_MAX 4 /* different __dso_handle values one object registers destructors under */
+
+struct elf_object {
+	struct elf_arena *arena;
+	const struct elf_arch *arch;
+	struct elf_file file; /* after commit: views of the mapped image */
+	struct elf_place place;
+	struct elf_scope *scope; /* where its imports are looked for */
+	struct elf_object *next; /* in a list of the arena: free, or pinned */
+	const char *name;
+	uintptr_t base;			/* the load bias */
+	bool run;			/* code of the object may run */
+	bool bound, committed, started; /* how far it came */
+	bool indirect;			/* has resolvers to run after commit */
+	bool keep;			/* asks never to be unloaded (DF_1_NODELETE) */
+	uint32_t tls_module;		/* 0 = none */
+	int registry_slot;		/* -1 = not registered */
+	void *frames;			/* what __register_frame got, or NULL */
+	void *dso[ELF_DSO_MAX];		/* handles it registered destructors under */
+	atomic_uint dso_count;
+	atomic_uint pending; /* thread-exit destructors not run yet */
+};
+
+/* Everything up to constructors. `time` may be NULL. On failure nothing is left. */
+int elf_object_load(struct elf_arena *arena, const struct elf_source *source,
+		    struct elf_object **ret_object, struct timeline *time, struct err *err);
+
+/*
+ * Checks, maps and relocates, but runs no byte of the object: no constructor, no resolver, and
+ * nothing is loaded that is not in the process already. For tools, and for tests with hostile
+ * bytes.
+ */
+int elf_object_load_unrun(struct elf_arena *arena, const struct elf_source *source,
+			  struct elf_object **ret_object, struct err *err);
+
+/* The address of a defined dynamic symbol (its default version); -ENOENT when there is none. A
+ * thread-local one answers with the calling thread's copy, an indirect one with what it resolves
+ * to. */
+int elf_object_symbol(struct elf_object *object, const char *name, void **ret_address,
+		      struct err *err);
+
+enum elf_unloaded { ELF_UNLOADED, ELF_PINNED_THREADS, ELF_PINNED_NODELETE };
+
+/*
+ * Destructors run, memory is given back. A pinned object stays mapped: its destructors run later,
+ * once the threads that must still run code of it have ended and the arena is used again.
+ */
+enum elf_unloaded elf_object_unload(struct elf_object *object);
+
+/* The steps, for loaders that keep an image between loads. Each is safe after any failure before
+ * it; close undoes whatever was reached. */
+int elf_object_open(struct elf_arena *arena, const struct elf_source *source,
+		    struct elf_object **ret_object, struct err *err);
+int elf_object_bind(struct elf_object *object, struct err *err);
+int elf_object_commit(struct elf_object *object, struct err *err);
+int elf_object_start(struct elf_object *object, struct err *err);
+enum elf_unloaded elf_object_stop(struct elf_object *object);
+void elf_object_close(struct elf_object *object);
+
+#endif
