@@ -104,18 +104,48 @@ static int memory_equal(uintptr_t address, const unsigned char *expected, uint64
 	return 1;
 }
 
+/* The parts of a file that must be equal: all but where its ELF header names the section headers,
+ * which nobody maps and a trimmed object does not have. */
+static const struct {
+	uint64_t begin, end;
+} file_parts[] = {
+	{ 0, offsetof(Elf64_Ehdr, e_shoff) },
+	{ offsetof(Elf64_Ehdr, e_flags), offsetof(Elf64_Ehdr, e_shentsize) },
+	{ sizeof(Elf64_Ehdr), UINT64_MAX },
+};
+
 /* 1 equal, 0 not, or a negative errno: could not be read. */
+static int segment_equal(uintptr_t base, const struct elf_file *file,
+			 const struct elf_segment *load, uint64_t *compared)
+{
+	for (size_t i = 0; i < sizeof(file_parts) / sizeof(file_parts[0]); i++) {
+		uint64_t begin = load->offset, end = load->offset + load->file_bytes;
+		int r;
+
+		if (begin < file_parts[i].begin)
+			begin = file_parts[i].begin;
+		if (end > file_parts[i].end)
+			end = file_parts[i].end;
+		if (begin >= end)
+			continue;
+		r = memory_equal(base + load->address + (begin - load->offset), file->bytes + begin,
+				 end - begin, compared);
+		if (r != 1)
+			return r;
+	}
+	return 1;
+}
+
 static int object_equal(const struct image *image, const struct elf_file *file,
 			struct freshness_verdict *verdict)
 {
 	for (size_t i = 0; i < file->load_count; i++) {
-		const struct elf_segment *load = &file->loads[i];
 		int r;
 
-		if (load->flags & PF_W)
+		if (file->loads[i].flags & PF_W)
 			continue;
-		r = memory_equal(image->report.base + load->address, file->bytes + load->offset,
-				 load->file_bytes, &verdict->compared_bytes);
+		r = segment_equal(image->report.base, file, &file->loads[i],
+				  &verdict->compared_bytes);
 		if (r != 1)
 			return r;
 	}

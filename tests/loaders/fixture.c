@@ -1,0 +1,96 @@
+/* Objects under test, child processes, folders. See fixture.h. */
+#include "tests/loaders/fixture.h"
+
+#include "base/file.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIXTURES_MAX 64
+#define CHILD_SECONDS 120
+
+static struct {
+	char name[64];
+	struct file_bytes file;
+	struct so so;
+} fixtures[FIXTURES_MAX];
+
+const struct so *fixture_so(const char *name)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct err err = { { 0 } };
+	char path[512];
+	unsigned int i = 0;
+
+	for (; i < FIXTURES_MAX && fixtures[i].name[0]; i++) {
+		if (strcmp(fixtures[i].name, name) == 0)
+			return &fixtures[i].so;
+	}
+	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : SOLOAD_BUILD_DEFAULT,
+		 name);
+	if (i == FIXTURES_MAX || file_load(path, &fixtures[i].file, &err) < 0) {
+		fprintf(stderr, "fixture %s: %s\n", path, err.text);
+		exit(1);
+	}
+	snprintf(fixtures[i].name, sizeof(fixtures[i].name), "%s", name);
+	fixtures[i].so = (struct so){ .bytes = fixtures[i].file.bytes,
+				      .size = fixtures[i].file.size,
+				      .path = fixtures[i].name,
+				      .fd = -1,
+				      .id = i + 1,
+				      .generation = 1 };
+	return &fixtures[i].so;
+}
+
+int fixture_call(struct image *image, const char *name, int argument, int *ret_result)
+{
+	struct err err = { { 0 } };
+	int (*function)(int);
+	void *address;
+
+	EXPECT_OK(image_symbol(image, name, &address, &err));
+	function = (int (*)(int))(uintptr_t)address;
+	*ret_result = function(argument);
+	return 0;
+}
+
+int fixture_child(int (*body)(void *), void *argument)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		alarm(CHILD_SECONDS);
+		exit(body(argument) & 0xff);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void fixture_folder(char *ret_path, size_t size)
+{
+	snprintf(ret_path, size, "/tmp/soload_test_XXXXXX");
+	if (!mkdtemp(ret_path)) {
+		perror(ret_path);
+		exit(1);
+	}
+}
+
+static int entry_remove(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+void fixture_folder_remove(const char *path)
+{
+	nftw(path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
