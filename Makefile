@@ -97,9 +97,13 @@ $(BUILD)/tests/%_test: $(BUILD)/obj/tests/%_test.o $(ALL_OBJ)
 .PHONY: tests
 tests: all $(TESTS)
 
+# Where the main job leaves its record; ARGS adds options to it.
+OUT ?= results/runs/repro
+
 .PHONY: repro
 repro: all ## the main job: every loader and transport on the modelled device, table and picture (under a minute)
-	$(Q)$(SOLOAD) repro paged_attention_unroll $(ARGS)
+	$(Q)r=0; $(SOLOAD) repro paged_attention_unroll --loader all --transport all --out $(OUT) $(ARGS) || r=$$?; \
+	if [ -s $(OUT)/phases.dat ]; then reports/draw $(OUT)/phases; fi; exit $$r
 
 .PHONY: test
 test: tests ## build and run every test

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "bench/figure.h"
 #include "bench/machine.h"
 #include "bench/rows.h"
 
@@ -31,6 +32,7 @@ struct record {
 	struct csv samples, spans, summary;
 	json_t *json, *objects_json;
 	struct object *objects;
+	struct figure figure;
 };
 
 struct sample sample_empty(void)
@@ -184,6 +186,10 @@ static int folder_open(struct record *record, const struct record_spec *spec, st
 	if (r < 0)
 		return r;
 	unlink(path); /* of a record that is being replaced; most have none */
+	r = path_make(record, "phases.dat", path, err);
+	if (r < 0)
+		return r;
+	unlink(path);
 	json_begin(record, spec);
 	r = json_save(record, err);
 	return r < 0 ? r : tables_open(record, err);
@@ -203,6 +209,7 @@ static void record_free(struct record *record)
 		free(object->path);
 		free(object);
 	}
+	figure_free(&record->figure);
 	json_decref(record->json);
 	free(record->folder);
 	free(record);
@@ -292,6 +299,7 @@ void record_note(struct record *record, const char *key, json_t *value)
 void record_sample(struct record *record, const struct sample *sample)
 {
 	rows_sample(&record->samples, &record->run, sample);
+	figure_add(&record->figure, sample);
 }
 
 void record_span(struct record *record, const struct record_span *span)
@@ -337,6 +345,14 @@ int record_flush(struct record *record, struct err *err)
 	return result;
 }
 
+static int figure_save(const struct record *record, struct err *err)
+{
+	char path[PATH_MAX];
+	int r = path_make(record, "phases.dat", path, err);
+
+	return r < 0 ? r : figure_write(&record->figure, path, err);
+}
+
 static const char *state_word(int exit_code)
 {
 	if (exit_code > 128)
@@ -348,12 +364,15 @@ int record_close(struct record *record, int exit_code, struct err *err)
 {
 	char text[STAMP_BYTES];
 	double seconds;
-	int r, saved;
+	int r, drawn, saved;
 
 	if (!record)
 		return 0;
 	seconds = (double)(clock_now_ns() - record->run.start_ns) / 1e9;
 	r = record_flush(record, err);
+	drawn = figure_save(record, r == 0 ? err : NULL);
+	if (r == 0)
+		r = drawn;
 	json_object_set_new(record->json, "state", json_string(state_word(exit_code)));
 	json_object_set_new(record->json, "exit_code", json_integer(exit_code));
 	json_object_set_new(record->json, "finished", json_string(time_text(text)));

@@ -4,7 +4,7 @@ TRACKED := $(shell git ls-files -co --exclude-standard 2>/dev/null || find . -na
 EXISTING := $(wildcard $(TRACKED))
 FORMATTED := $(filter %.c %.h %.cpp %.hpp,$(EXISTING))
 TIDIED := $(filter-out %.bpf.c,$(filter base/%.c loaders/%.c probes/%.c device/%.c bench/%.c,$(EXISTING)))
-SHELLED := $(filter %.sh .ci/run tools/deps tools/run-tests,$(EXISTING))
+SHELLED := $(filter %.sh .ci/run reports/draw tools/deps tools/run-tests,$(EXISTING))
 TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint
