@@ -18,15 +18,15 @@ int array_check_memory(uint64_t bytes, const char *what, struct err *err);
 /* What a fill needs to know beside its array. */
 struct array_fill {
 	uint64_t seed;
-	uint32_t stream; /* arrays of one workload differ by it */
-	unsigned int threads;
-	const char *what; /* named in progress */
-	const struct workload_request *progress;
+	uint32_t stream;			 /* arrays of one workload differ by it */
+	unsigned int threads;			 /* 0 = one per processor */
+	const char *what;			 /* named in progress */
+	const struct workload_request *progress; /* or NULL */
 };
 
-/* bf16, uniform in [-half_width, half_width). */
-int array_fill_bf16(uint16_t *array, uint64_t count, float half_width,
-		    const struct array_fill *fill, struct err *err);
+/* bf16, uniform in [-half_width, half_width); half_width is a power of two. */
+void array_fill_bf16(uint16_t *array, uint64_t count, float half_width,
+		     const struct array_fill *fill);
 
 /* i32, uniform in [0, limit). */
 void array_fill_below(int32_t *array, uint64_t count, uint32_t limit,
@@ -37,11 +37,13 @@ void array_compare(const float *got, const float *expected, uint64_t count, floa
 		   struct workload_verdict *ret_verdict);
 
 /*
- * Runs task(context, part, parts) on `parts` threads, the caller being one of them, and waits for
- * all. -errno when a thread cannot be started (its part is then done by the caller).
+ * Runs task(context, part, parts) for every part, on as many threads, the caller being part 0, and
+ * waits for all. A part whose thread cannot be started is run by the caller.
  */
 typedef void (*array_part)(void *context, unsigned int part, unsigned int parts);
 void array_parallel(array_part task, void *context, unsigned int parts);
-unsigned int array_threads(unsigned int wanted); /* 0 = one per processor; at most 64 */
+
+#define ARRAY_THREADS_MAX 64
+unsigned int array_threads(unsigned int wanted); /* 0 = one per processor */
 
 #endif

@@ -1,0 +1,57 @@
+# The orchestration of paged_attention_unroll as shared objects: in C, and its C++ twin with and without GNU-unique symbols.
+# They are what is loaded, not a part of this program: never sanitized, and built with the flags simpler uses for its own.
+
+PA := bench/workloads/paged_attention_unroll
+PA_C := $(PA)/orchestration.c
+PA_CXX := $(addprefix $(PA)/,orchestration.cpp failure.cpp)
+PA_DEPS := $(wildcard $(PA)/*.h $(PA)/*.hpp) device/abi.h $(PA)/objects.mk
+PA_OBJECTS := pa_unroll.so pa_unroll_cxx.so pa_unroll_cxx_nounique.so
+PA_CXXFLAGS := -shared -fPIC -O3 -g -std=c++17 -I. $(WARN)
+PA_CFLAGS := -shared -fPIC -O3 -g -std=gnu17 -I. $(CWARN)
+
+# Filling gigabytes of random contents is worth vectors.
+$(BUILD)/obj/bench/workloads/array.o: OPT := -O3
+
+objects: $(addprefix $(BUILD)/objects/,$(PA_OBJECTS))
+
+$(BUILD)/objects/pa_unroll.so: $(PA_C) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(PA_CFLAGS) -o $@ $(PA_C)
+
+$(BUILD)/objects/pa_unroll_cxx.so: $(PA_CXX) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) $(PA_CXXFLAGS) -o $@ $(PA_CXX)
+
+$(BUILD)/objects/pa_unroll_cxx_nounique.so: $(PA_CXX) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) $(PA_CXXFLAGS) -fno-gnu-unique -o $@ $(PA_CXX)
+
+# The same for the processor of the device, where a cross compiler is installed.
+AARCH64 ?= aarch64-linux-gnu-
+PA_AARCH64 := $(addprefix $(BUILD)/objects/aarch64/,$(PA_OBJECTS))
+
+.PHONY: objects-aarch64
+ifneq ($(shell command -v $(AARCH64)g++ 2>/dev/null),)
+objects-aarch64: $(PA_AARCH64) ## the objects under test, for aarch64
+else
+objects-aarch64:
+	@echo "skipped: $(AARCH64)g++ is not installed (Debian: g++-aarch64-linux-gnu)"
+endif
+
+$(BUILD)/objects/aarch64/pa_unroll.so: $(PA_C) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AARCH64)gcc $(PA_CFLAGS) -o $@ $(PA_C)
+
+$(BUILD)/objects/aarch64/pa_unroll_cxx.so: $(PA_CXX) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) -o $@ $(PA_CXX)
+
+$(BUILD)/objects/aarch64/pa_unroll_cxx_nounique.so: $(PA_CXX) $(PA_DEPS)
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) -fno-gnu-unique -o $@ $(PA_CXX)
