@@ -43,7 +43,7 @@
 /* How large the runtime's own pools are; they are cleared and initialised by runtime_create(). */
 enum runtime_pools {
 	RUNTIME_POOLS_UPSTREAM, /* about 20 MiB touched per creation, as at 78f0869 */
-	RUNTIME_POOLS_SMALL,	/* a task window of 1024 and pools to match: about 1 MiB */
+	RUNTIME_POOLS_SMALL,	/* a task window of 1024 and pools to match: about 1.5 MiB */
 };
 
 /* A runtime's flavour: operations table and the way its entry is called. */
@@ -72,7 +72,7 @@ size_t runtime_heap_bytes(const struct runtime_config *config);
 struct runtime_resources {
 	void *shared; /* task descriptors and payloads, aligned to 64 bytes; need not be zeroed */
 	size_t shared_bytes;
-	void *heap; /* outputs of tasks, aligned to 1024 bytes */
+	void *heap; /* outputs of tasks, aligned to 64 bytes */
 	size_t heap_bytes;
 	const uint64_t *functions; /* ABI_KERNELS_MAX kernel addresses by id, 0 = none */
 	struct aicore *cores;	   /* greeted: aicore_greet() */
@@ -88,7 +88,8 @@ struct runtime;
 int runtime_create(const struct runtime_config *config, const struct runtime_resources *resources,
 		   struct runtime **ret_rt, struct err *err);
 
-/* Every thread has left. NULL is fine. */
+/* Every thread has left, and after a failed run aicore_release() has succeeded: a kernel that still
+ * runs uses this memory. NULL is fine. */
 void runtime_destroy(struct runtime *rt);
 
 /* What the orchestration object sees: the first word points to the operations table. */
@@ -132,7 +133,8 @@ struct runtime_counters {
 	uint64_t live_max;	/* tasks submitted and not yet retired, at most */
 	uint64_t heap_live_max; /* bytes of one ring's heap in use, at most */
 	uint64_t heap_wraps;
-	uint64_t waits; /* the orchestrator waited for a slot, the heap or a pool */
+	uint64_t waits;	     /* the orchestrator waited for a slot, the heap or a pool */
+	uint64_t pool_bytes; /* cleared by runtime_create() */
 	uint64_t map_inserts, map_removals, map_swept, map_walked;
 	struct {
 		uint64_t loops, tasks, sleeps;
