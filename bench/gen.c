@@ -101,9 +101,8 @@ static bool number_set(struct gen_plan *plan, int key, const char *argument,
 		       struct argp_state *state)
 {
 	uint64_t *const numbers[] = {
-		[KEY_SIZE - KEY_SIZE] = &plan->size,   [KEY_UNLOADED - KEY_SIZE] = &plan->unloaded,
-		[KEY_CTORS - KEY_SIZE] = &plan->ctors, [KEY_PAGE - KEY_SIZE] = &plan->page_bytes,
-		[KEY_SEED - KEY_SIZE] = &plan->seed,
+		/* in the order of the keys, from KEY_SIZE on */
+		&plan->size, &plan->unloaded, &plan->ctors, &plan->page_bytes, &plan->seed,
 	};
 
 	if (key >= KEY_COUNTS && key < KEY_COUNTS + GEN_COUNTS) {

@@ -22,8 +22,6 @@
 #define SIZE_BULK 16384 /* kept back from the bulk of the filling for the exact size */
 #define SIZE_SLACK 64	/* alignment of the filling: nearer than that to the asked size is there */
 
-extern char **environ;
-
 static const char *const count_names[GEN_COUNTS] = {
 	[GEN_RELATIVE] = "RELATIVE relocations",   [GEN_IMPORTS] = "imports (JUMP_SLOT)",
 	[GEN_GLOBS] = "GLOB_DAT relocations",	   [GEN_ABSOLUTE] = "absolute relocations",
