@@ -126,6 +126,8 @@ static int cached_prepare(struct loader *loader, struct err *err)
 		return r;
 	if (self->inner->type == loader->type)
 		return err_set(err, EINVAL, "inner: a cache of a cache caches nothing more");
+	if (!(self->inner->caps & LOADER_MANY_IMAGES))
+		return err_set(err, EINVAL, "inner: %s cannot hold several images at once", inner);
 	loader->caps = self->inner->caps & ~(unsigned int)LOADER_FRESH_EVERY_LOAD;
 	if (options->policy == POLICY_FIRST)
 		loader->caps &= ~(unsigned int)LOADER_MANY_IMAGES;
