@@ -140,11 +140,11 @@ static int seed_stage(struct image *image, const char *directory, const struct s
 			  (int)getpid());
 	if (length < 0 || (size_t)length >= sizeof(self->file.path))
 		return err_set(err, ENAMETOOLONG, "the folder name %.60s… is too long", directory);
-	staged_add(path);
+	self->file.place = staged_add(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
 	if (fd < 0) {
 		r = err_sys(err, "create %s", path);
-		staged_remove(path);
+		staged_remove(self->file.place);
 		return r;
 	}
 	self->file.exists = true;
@@ -208,10 +208,13 @@ static int disk_load(struct image *image, struct err *err)
 {
 	const struct disk_options *options = image->loader->options;
 	struct stage_bytes bytes;
+	int r;
 
 	timeline_enter(image->time, PHASE_STAGE);
-	stage_bytes_set(&bytes, image->so, options->trim);
-	return options->mended ? mended_load(image, &bytes, err) : seed_load(image, &bytes, err);
+	r = stage_bytes_set(&bytes, image->so, options->trim, err);
+	if (!options->mended)
+		return seed_load(image, &bytes, err);
+	return r < 0 ? r : mended_load(image, &bytes, err);
 }
 
 static int disk_symbol(struct image *image, const char *name, void **ret_address, struct err *err)

@@ -197,7 +197,9 @@ static int memfd_load(struct image *image, struct err *err)
 	int r;
 
 	timeline_enter(image->time, PHASE_STAGE);
-	stage_bytes_set(&bytes, image->so, options->trim);
+	r = stage_bytes_set(&bytes, image->so, options->trim, err);
+	if (r < 0 && !options->naive)
+		return r;
 	r = memfd_stage(image, &bytes, err);
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
  * it. See stage.h. */
 #include "loaders/stage.h"
 
+#include "loaders/elf/arch.h"
 #include "loaders/elf/file.h"
 
 #include <errno.h>
@@ -22,19 +23,35 @@ static struct iovec part(const void *bytes, size_t size)
 	return (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
 }
 
-void stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim)
+/* The linker itself would say "No such file" of an object for another machine. */
+static int object_check(struct elf_file *file, const struct so *so, struct err *err)
+{
+	const struct elf_arch *native = elf_arch_native();
+	char name[32];
+	int r = elf_file_check(file, so->bytes, so->size, err);
+
+	if (r < 0)
+		return r;
+	if (native && file->machine != native->machine)
+		return err_set(err, ENOEXEC, "the object is for %s, not for this machine",
+			       elf_machine_name(file->machine, name, sizeof(name)));
+	return 0;
+}
+
+int stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim, struct err *err)
 {
 	struct elf_file file;
 	size_t end;
+	int r = object_check(&file, so, err);
 
 	bytes->parts[0] = part(so->bytes, so->size);
 	bytes->part_count = 1;
 	bytes->size = so->size;
-	if (!trim || elf_file_check(&file, so->bytes, so->size, NULL) < 0)
-		return;
+	if (!trim || r < 0)
+		return r;
 	end = elf_loadable_bytes(&file);
 	if (end < sizeof(bytes->header))
-		return;
+		return 0;
 	memcpy(&bytes->header, so->bytes, sizeof(bytes->header));
 	bytes->header.e_shoff = 0;
 	bytes->header.e_shnum = 0;
@@ -44,6 +61,7 @@ void stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim)
 		part((const char *)so->bytes + sizeof(bytes->header), end - sizeof(bytes->header));
 	bytes->part_count = 2;
 	bytes->size = end;
+	return 0;
 }
 
 static void parts_advance(struct iovec *parts, int count, size_t done)
@@ -113,11 +131,11 @@ static int file_open(struct stage_file *file, const char *directory, struct err 
 		r = path_make(file->path, directory, err);
 		if (r < 0)
 			return r;
-		staged_add(file->path);
+		file->place = staged_add(file->path);
 		fd = open(file->path, flags, 0700);
 		if (fd >= 0)
 			return fd;
-		staged_remove(file->path);
+		staged_remove(file->place);
 		if (errno != EEXIST)
 			break;
 	}
@@ -151,7 +169,7 @@ void stage_delete(struct stage_file *file)
 	if (!file->exists)
 		return;
 	unlink(file->path);
-	staged_remove(file->path);
+	staged_remove(file->place);
 	file->exists = false;
 }
 

@@ -20,7 +20,7 @@
 /*
  * The bytes that go into a staged file: the object as it is, or trimmed to what a loader maps,
  * that is [0, end of the last segment's file bytes) with the section headers gone from the ELF
- * header. An object whose headers cannot be followed is left whole for dlopen to judge.
+ * header.
  */
 struct stage_bytes {
 	Elf64_Ehdr header;
@@ -29,7 +29,12 @@ struct stage_bytes {
 	size_t size;
 };
 
-void stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim);
+/*
+ * Chooses the bytes. -ENOEXEC with a sentence for an object whose headers cannot be followed (a
+ * truncated one would kill the process inside dlopen) or that is for another machine; `bytes` is
+ * the whole of it then, for the loaders that are faithful to somebody who did not look.
+ */
+int stage_bytes_set(struct stage_bytes *bytes, const struct so *so, bool trim, struct err *err);
 
 /* All of it, short writes and EINTR retried. */
 int stage_write(int fd, const struct stage_bytes *bytes, const char *what, struct err *err);
@@ -40,6 +45,7 @@ struct stage_file {
 	dev_t dev;
 	ino_t ino;
 	bool exists;
+	int place; /* in the list of staged files */
 	char path[STAGED_PATH_BYTES];
 };
 

@@ -26,51 +26,58 @@ void staged_place(struct staged_list *list)
 	active = list;
 }
 
-void staged_add(const char *path)
+int staged_add(const char *path)
 {
 	size_t length = strlen(path);
 
 	if (length >= STAGED_PATH_BYTES)
-		return;
+		return -1;
 	for (int i = 0; i < STAGED_FILES_MAX; i++) {
 		struct staged_file *file = &active->files[i];
 
 		if (!slot_take(file, SLOT_FREE))
 			continue;
 		memcpy(file->path, path, length + 1);
+		file->owner = getpid();
 		slot_set(file, SLOT_LIVE);
-		return;
+		return i;
 	}
+	return -1;
 }
 
-void staged_remove(const char *path)
+/* Only the one who added it removes it, so the slot is live, unless a handler was faster. */
+void staged_remove(int place)
 {
-	for (int i = 0; i < STAGED_FILES_MAX; i++) {
-		struct staged_file *file = &active->files[i];
-
-		if (__atomic_load_n(&file->state, __ATOMIC_ACQUIRE) != SLOT_LIVE)
-			continue;
-		if (strcmp(file->path, path) != 0 || !slot_take(file, SLOT_LIVE))
-			continue;
-		slot_set(file, SLOT_FREE);
+	if (place < 0 || place >= STAGED_FILES_MAX)
 		return;
-	}
+	if (slot_take(&active->files[place], SLOT_LIVE))
+		slot_set(&active->files[place], SLOT_FREE);
 }
 
-void staged_unlink_list(struct staged_list *list)
+/* owner 0: anybody's. */
+static void list_unlink(struct staged_list *list, int32_t owner)
 {
 	for (int i = 0; i < STAGED_FILES_MAX; i++) {
 		struct staged_file *file = &list->files[i];
 
 		if (!slot_take(file, SLOT_LIVE))
 			continue;
+		if (owner && file->owner != owner) {
+			slot_set(file, SLOT_LIVE);
+			continue;
+		}
 		file->path[STAGED_PATH_BYTES - 1] = '\0';
 		unlink(file->path);
 		slot_set(file, SLOT_FREE);
 	}
 }
 
+void staged_unlink_list(struct staged_list *list)
+{
+	list_unlink(list, 0);
+}
+
 void staged_unlink_all(void)
 {
-	staged_unlink_list(active);
+	list_unlink(active, getpid());
 }

@@ -16,6 +16,7 @@
 /* Zeroed is empty. May live in memory shared between processes; paths are absolute. */
 struct staged_file {
 	uint32_t state;
+	int32_t owner; /* getpid() of who staged it: a child owns nothing of what it inherits */
 	char path[STAGED_PATH_BYTES];
 };
 
@@ -27,15 +28,20 @@ struct staged_list {
  * first staged_add(). */
 void staged_place(struct staged_list *list);
 
-/* Remembers a path before its file is created. A list that is full, or a path that is too long,
- * forgets: the file is then only removed by its loader. */
-void staged_add(const char *path);
+/*
+ * Remembers a path before its file is created: a place in the list, for staged_remove(). A list
+ * that is full, or a path that is too long, forgets (negative): the file is then only removed by
+ * its loader.
+ */
+int staged_add(const char *path);
 
-/* Forgets a path after its file was removed. Unknown paths are fine. */
-void staged_remove(const char *path);
+/* Forgets a path after its file was removed. Negative places are fine. */
+void staged_remove(int place);
 
-/* Unlinks every path that is left and empties the list. Async-signal-safe. */
+/* Unlinks every path this process has left and forgets it. Async-signal-safe. */
 void staged_unlink_all(void);
+
+/* Unlinks every path in the list, whoever left it: for a parent after its child's death. */
 void staged_unlink_list(struct staged_list *list);
 
 #endif

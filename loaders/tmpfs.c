@@ -69,7 +69,9 @@ static int tmpfs_load(struct image *image, struct err *err)
 	int r;
 
 	timeline_enter(image->time, PHASE_STAGE);
-	stage_bytes_set(&bytes, image->so, options->trim);
+	r = stage_bytes_set(&bytes, image->so, options->trim, err);
+	if (r < 0)
+		return r;
 	r = stage_create(&self->file, tmpfs_dir(image->loader), &bytes, err);
 	if (r < 0)
 		return r;

@@ -4,8 +4,10 @@
 #include "base/file.h"
 
 #include <ftw.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +59,17 @@ int fixture_call(struct image *image, const char *name, int argument, int *ret_r
 	return 0;
 }
 
+/* A crash must end the child: neither the test framework's handlers nor a core file. */
+static void crash_plainly(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
+	struct rlimit none = { 0, 0 };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
 int fixture_child(int (*body)(void *), void *argument)
 {
 	int status = 0;
@@ -65,6 +78,7 @@ int fixture_child(int (*body)(void *), void *argument)
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
+		crash_plainly();
 		alarm(CHILD_SECONDS);
 		exit(body(argument) & 0xff);
 	}
