@@ -1,0 +1,68 @@
+/*
+ * A worker process as its client sees it: started, asked for batches, and buried whatever it died
+ * of. See worker.h for the protocol.
+ */
+#ifndef SOLOAD_BENCH_CLIENT_H
+#define SOLOAD_BENCH_CLIENT_H
+
+#include "base/err.h"
+#include "base/timeline.h"
+#include "bench/worker.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CLIENT_TIMEOUT_NS UINT64_C(10000000000)
+
+struct client_options {
+	const char *program; /* a build of soload; NULL = this one */
+	const char *loader, *path, *symbol;
+	bool call;
+	int cpu; /* -1 = any */
+	bool spinner;
+	int spinner_cpu; /* -1 = any */
+	uint32_t capacity;
+	uint32_t check_every;
+	uint64_t timeout_ns; /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
+};
+
+/* One load, phases in this build's numbering whatever the worker's build was. */
+struct client_load {
+	struct worker_load load;
+	uint64_t phase_ns[PHASE_COUNT];
+};
+
+struct client {
+	struct client_options options;
+	pid_t pid; /* 0 = none */
+	int to, from;
+	struct worker_shared *shared;
+	uint32_t phase_count;
+	int phase_of[64]; /* the worker's phase number → ours, -1 = not known here */
+	struct worker_ready ready;
+};
+
+/*
+ * Starts a worker and opens its loader: 0, or a negative errno with the reason in words (the loader
+ * is not available, the object cannot be read, the program speaks another version).
+ */
+int client_open(struct client *client, const struct client_options *options, struct err *err);
+
+/*
+ * Runs a batch of `run->count` loads into `loads`. Returns how many were run: fewer when one
+ * failed, which is then the last and says why. -EIO with a sentence naming the phase when the
+ * worker crashed, left or hung (it is dead then), -EINTR when command_interrupted().
+ */
+int client_run(struct client *client, const struct worker_run *run, struct client_load *loads,
+	       struct err *err);
+
+/* The two halves of client_run(), for a tracer that works in between. */
+int client_run_send(struct client *client, const struct worker_run *run, struct err *err);
+int client_run_receive(struct client *client, struct client_load *loads, uint32_t max,
+		       struct err *err);
+
+/* Ends the worker: politely, then not; removes what it left staged. Zeroed is fine. */
+void client_close(struct client *client);
+
+#endif

@@ -1,0 +1,202 @@
+/* The measured cycle. Everything a measurement is disturbed by happens before or after it. */
+#include "bench/cycle.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define STACK_TOUCH_BYTES 65536
+
+static uint64_t thread_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void stack_touch(void)
+{
+	volatile char bytes[STACK_TOUCH_BYTES];
+
+	for (size_t i = 0; i < sizeof(bytes); i += 1024)
+		bytes[i] = 0;
+}
+
+/*
+ * Locked, so that nothing of it is ever reclaimed; not MCL_FUTURE, which would bring in every page
+ * of the objects under test and hide the faults they cost.
+ */
+static int memory_open(struct cycle *cycle, struct err *err)
+{
+	uint32_t capacity = cycle->options.capacity;
+	size_t loads_bytes = capacity * sizeof(cycle->loads[0]);
+	size_t spans_bytes = capacity * CYCLE_SPANS * sizeof(cycle->spans[0]);
+
+	cycle->memory_bytes = loads_bytes + spans_bytes + capacity * sizeof(cycle->timelines[0]);
+	cycle->memory = mmap(NULL, cycle->memory_bytes, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (cycle->memory == MAP_FAILED) {
+		cycle->memory = NULL;
+		return err_sys(err, "memory for %u loads", capacity);
+	}
+	memset(cycle->memory, 0, cycle->memory_bytes);
+	cycle->loads = cycle->memory;
+	cycle->spans = (struct span *)(void *)((char *)cycle->memory + loads_bytes);
+	cycle->timelines = (struct timeline *)(void *)((char *)cycle->spans + spans_bytes);
+	for (uint32_t i = 0; i < capacity; i++) {
+		cycle->timelines[i].watch = cycle->options.watch;
+		cycle->timelines[i].spans = cycle->spans + (size_t)i * CYCLE_SPANS;
+		cycle->timelines[i].span_capacity = CYCLE_SPANS;
+	}
+	cycle->locked = mlock(cycle->memory, cycle->memory_bytes) == 0 &&
+			mlock(cycle->file.bytes, cycle->file.size) == 0;
+	return 0;
+}
+
+int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err)
+{
+	int r;
+
+	*cycle = (struct cycle){ .options = *options };
+	r = file_load(options->path, &cycle->file, err);
+	if (r < 0)
+		return r;
+	cycle->so = (struct so){
+		.bytes = cycle->file.bytes,
+		.size = cycle->file.size,
+		.path = options->path,
+		.fd = -1,
+		.id = 1, /* the only content this process will see */
+		.generation = 1,
+	};
+	r = memory_open(cycle, err);
+	if (r < 0)
+		return r;
+	r = loader_open(&cycle->loader, options->loader, err);
+	if (r < 0)
+		return r;
+	cycle->image = image_new(cycle->loader);
+	if (!cycle->image)
+		return err_set(err, ENOMEM, "out of memory");
+	stack_touch();
+	return 0;
+}
+
+void cycle_close(struct cycle *cycle)
+{
+	image_free(cycle->image);
+	loader_close(cycle->loader);
+	file_unload(&cycle->file);
+	if (cycle->memory)
+		munmap(cycle->memory, cycle->memory_bytes);
+	*cycle = (struct cycle){ 0 };
+}
+
+/* Where a load ended: the last phase that is its own, before the clean-up entered UNLOAD. */
+static uint32_t phase_last(const struct timeline *time)
+{
+	uint32_t phase = PHASE_OTHER;
+
+	for (uint32_t i = 0; i < time->span_count && time->spans[i].phase != PHASE_UNLOAD; i++) {
+		if (time->spans[i].phase != PHASE_CHECK)
+			phase = time->spans[i].phase;
+	}
+	return phase;
+}
+
+/* Load, lookup, first call. */
+static int cycle_load(struct cycle *cycle, struct timeline *time, struct worker_load *load,
+		      struct err *err)
+{
+	void *address = NULL;
+	int r;
+
+	r = image_load(cycle->image, &cycle->so, time, err);
+	if (r < 0)
+		return r;
+	if (!cycle->options.symbol[0])
+		return 0;
+	r = image_symbol(cycle->image, cycle->options.symbol, &address, err);
+	if (r < 0)
+		return r;
+	if (!cycle->options.call)
+		return 0;
+	timeline_enter(time, PHASE_CALL);
+	((long (*)(void))(uintptr_t)address)();
+	timeline_enter(time, PHASE_OTHER);
+	load->flags |= WORKER_CALLED;
+	return 0;
+}
+
+static void usage_add(struct worker_load *load, const struct rusage *from, const struct rusage *to)
+{
+	load->minflt += (int32_t)(to->ru_minflt - from->ru_minflt);
+	load->majflt += (int32_t)(to->ru_majflt - from->ru_majflt);
+	load->nvcsw += (int32_t)(to->ru_nvcsw - from->ru_nvcsw);
+	load->nivcsw += (int32_t)(to->ru_nivcsw - from->ru_nivcsw);
+}
+
+static void report_take(struct worker_load *load, const struct image *image)
+{
+	const struct image_report *report = &image->report;
+
+	load->load_bytes = report->load_bytes;
+	if (report->known_before)
+		load->flags |= WORKER_KNOWN_BEFORE;
+	if (report->hit)
+		load->flags |= WORKER_HIT;
+	snprintf(load->staged_at, sizeof(load->staged_at), "%s",
+		 report->staged_at ? report->staged_at : "");
+	snprintf(load->text, sizeof(load->text), "%s", report->note ? report->note : "");
+}
+
+static void freshness_take(struct worker_load *load, const struct image *image)
+{
+	struct freshness_verdict verdict;
+
+	freshness_check(image, &verdict);
+	load->flags |= WORKER_CHECKED;
+	load->freshness = verdict.freshness;
+	if (verdict.freshness == FRESHNESS_STALE || verdict.freshness == FRESHNESS_UNKNOWN)
+		snprintf(load->text, sizeof(load->text), "%s", verdict.reason);
+}
+
+int cycle_run(struct cycle *cycle, uint32_t i, bool check)
+{
+	struct worker_load *load = &cycle->loads[i];
+	struct timeline *time = &cycle->timelines[i];
+	struct rusage before, middle, after;
+	struct err err;
+	uint64_t cpu_ns;
+
+	memset(load, 0, sizeof(*load));
+	getrusage(RUSAGE_THREAD, &before);
+	cpu_ns = thread_cpu_ns();
+	timeline_begin(time, PHASE_OTHER);
+	load->result = cycle_load(cycle, time, load, &err);
+	timeline_enter(time, PHASE_CHECK);
+	getrusage(RUSAGE_THREAD, &middle);
+	usage_add(load, &before, &middle);
+	if (load->result == 0) {
+		report_take(load, cycle->image);
+		if (check)
+			freshness_take(load, cycle->image);
+	}
+	getrusage(RUSAGE_THREAD, &middle);
+	image_unload(cycle->image);
+	timeline_end(time);
+	load->cpu_ns = thread_cpu_ns() - cpu_ns;
+	getrusage(RUSAGE_THREAD, &after);
+	usage_add(load, &middle, &after);
+	load->cpu = sched_getcpu();
+	if (load->result < 0) {
+		load->phase = phase_last(time);
+		snprintf(load->text, sizeof(load->text), "%s", err.text);
+	}
+	return load->result;
+}

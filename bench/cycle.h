@@ -1,0 +1,50 @@
+/*
+ * One measured cycle in this process: load, look a symbol up, call it, unload. What the worker
+ * runs.
+ *
+ * cycle_run() allocates nothing, prints nothing and touches no memory that cycle_open() has not
+ * touched: what it costs beyond the loader is what the timeline says is `other`.
+ */
+#ifndef SOLOAD_BENCH_CYCLE_H
+#define SOLOAD_BENCH_CYCLE_H
+
+#include "base/file.h"
+#include "bench/worker.h"
+#include "loaders/freshness.h"
+#include "loaders/loader.h"
+
+#include <stdbool.h>
+
+#define CYCLE_SPANS 16 /* a load enters about ten phases; more are dropped */
+
+struct cycle_options {
+	const char *loader, *path, *symbol; /* a symbol of "" is not looked up */
+	bool call;
+	uint32_t capacity;	  /* cycles per batch */
+	volatile uint32_t *watch; /* or NULL: holds the current phase */
+};
+
+struct cycle {
+	struct cycle_options options;
+	struct loader *loader;
+	struct image *image;
+	struct file_bytes file;
+	struct so so;
+	struct timeline *timelines; /* one per cycle of a batch */
+	struct span *spans;	    /* CYCLE_SPANS for each of them */
+	struct worker_load *loads;
+	void *memory; /* holds all three */
+	size_t memory_bytes;
+	bool locked;
+};
+
+int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);
+void cycle_close(struct cycle *cycle); /* zeroed is fine */
+
+/*
+ * Runs cycle `i` of a batch into loads[i] and timelines[i]; `check` judges its freshness before it
+ * is unloaded. Returns loads[i].result.
+ */
+int cycle_run(struct cycle *cycle, uint32_t i, bool check);
+
+#endif

@@ -1,0 +1,332 @@
+/* The worker's side of the protocol: a loop over requests around cycle_run(). See worker.h. */
+#include "bench/worker.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "bench/command.h"
+#include "bench/cycle.h"
+#include "bench/spinner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SHARED_FD 3
+#define LABELS_BYTES (PHASE_COUNT * WORKER_LABEL_BYTES)
+
+struct worker {
+	int in, out;
+	struct worker_shared *shared;
+	struct cycle cycle;
+	struct spinner spinner;
+	struct worker_open open;
+	char *strings;	      /* OPEN's, for as long as the loader lives */
+	unsigned char *reply; /* a whole BATCH, touched beforehand */
+	uint32_t since_check;
+};
+
+static int message_send(const struct worker *worker, uint32_t type, const void *bytes, size_t size)
+{
+	struct worker_head head = { .type = type, .bytes = (uint32_t)size };
+
+	if (fd_write_all(worker->out, &head, sizeof(head), "answer", NULL) < 0)
+		return -EPIPE;
+	return fd_write_all(worker->out, bytes, size, "answer", NULL);
+}
+
+/* 1, or 0 at the end of the requests; a client that sends half a message is gone. */
+static int bytes_receive(const struct worker *worker, void *bytes, size_t size)
+{
+	return fd_read_all(worker->in, bytes, size, "request", NULL) == (long)size;
+}
+
+static int failed_send(const struct worker *worker, int code, const struct err *err)
+{
+	struct worker_failed failed = { .code = code };
+
+	memcpy(failed.text, err->text, sizeof(failed.text));
+	message_send(worker, WORKER_FAILED, &failed, sizeof(failed));
+	return EXIT_USAGE;
+}
+
+static int hello_send(const struct worker *worker)
+{
+	struct {
+		struct worker_hello hello;
+		char labels[LABELS_BYTES];
+	} message = { .hello = {
+			      .magic = WORKER_MAGIC,
+			      .version = WORKER_VERSION,
+			      .phase_count = PHASE_COUNT,
+			      .load_bytes = sizeof(struct worker_load),
+			      .program = "soload " SOLOAD_VERSION,
+		      } };
+
+	for (int i = 0; i < PHASE_COUNT; i++)
+		snprintf(message.labels + (size_t)i * WORKER_LABEL_BYTES, WORKER_LABEL_BYTES, "%s",
+			 phase_label((enum phase)i));
+	return message_send(worker, WORKER_HELLO, &message, sizeof(message));
+}
+
+/* Protocol first: what an object reads or prints must not end up in it. */
+static int descriptors_move(struct worker *worker, struct err *err)
+{
+	int null;
+
+	worker->in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100);
+	worker->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (worker->in < 0 || worker->out < 0 || null < 0)
+		return err_sys(err, "descriptors of the protocol");
+	dup2(null, STDIN_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	close(null);
+	return 0;
+}
+
+static void shared_open(struct worker *worker)
+{
+	void *memory = mmap(NULL, WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_POPULATE, SHARED_FD, 0);
+
+	if (memory == MAP_FAILED) /* started by hand, or by another client */
+		return;
+	close(SHARED_FD);
+	worker->shared = memory;
+	worker->shared->staged_bytes = sizeof(worker->shared->staged);
+	staged_place(&worker->shared->staged);
+}
+
+static void signal_end(int number)
+{
+	staged_unlink_all();
+	_exit(EXIT_SIGNAL_BASE + number);
+}
+
+/* Ctrl-C reaches the whole group: the client decides what becomes of its workers. */
+static void signals_set(void)
+{
+	static const rlim_t no_core;
+	struct sigaction end = { .sa_handler = signal_end };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigemptyset(&end.sa_mask);
+	sigaction(SIGTERM, &end, NULL);
+	sigaction(SIGINT, &ignore, NULL);
+	sigaction(SIGHUP, &ignore, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ no_core, no_core });
+}
+
+static int open_receive(struct worker *worker, size_t size, struct cycle_options *options,
+			struct err *err)
+{
+	size_t text = size - sizeof(worker->open);
+	const char *at;
+
+	worker->strings = malloc(text + 1);
+	if (!worker->strings)
+		return err_set(err, ENOMEM, "out of memory");
+	if (!bytes_receive(worker, &worker->open, sizeof(worker->open)) ||
+	    !bytes_receive(worker, worker->strings, text))
+		return err_set(err, EPROTO, "the client hung up");
+	worker->strings[text] = '\0';
+	at = worker->strings;
+	options->loader = at;
+	at = memchr(at, '\0', text + 1);
+	options->path = ++at < worker->strings + text ? at : "";
+	at = at < worker->strings + text ? memchr(at, '\0', text) : NULL;
+	options->symbol = at && ++at < worker->strings + text ? at : "";
+	if (worker->open.capacity == 0 || worker->open.capacity > WORKER_BATCH_MAX)
+		return err_set(err, EINVAL, "a batch is 1 to %d loads", WORKER_BATCH_MAX);
+	options->capacity = worker->open.capacity;
+	options->call = worker->open.flags & WORKER_CALL;
+	options->watch = worker->shared ? &worker->shared->phase : NULL;
+	return 0;
+}
+
+static int cpu_pin(int cpu, struct err *err)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return 0;
+	CPU_ZERO(&set);
+	if (cpu < CPU_SETSIZE)
+		CPU_SET((size_t)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		return err_sys(err, "pin to CPU %d", cpu);
+	return 0;
+}
+
+static size_t load_bytes(void)
+{
+	return sizeof(struct worker_load) + PHASE_COUNT * sizeof(uint64_t);
+}
+
+static int worker_prepare(struct worker *worker, const struct cycle_options *options,
+			  struct err *err)
+{
+	size_t reply = sizeof(struct worker_batch) + worker->open.capacity * load_bytes();
+	int r = cpu_pin(worker->open.cpu, err);
+
+	if (r < 0)
+		return r;
+	worker->reply = mmap(NULL, reply, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (worker->reply == MAP_FAILED)
+		return err_sys(err, "memory for the answers");
+	if (worker->open.flags & WORKER_SPINNER) {
+		r = spinner_open(&worker->spinner, worker->open.spinner_cpu, err);
+		if (r < 0)
+			return r;
+	}
+	return cycle_open(&worker->cycle, options, err);
+}
+
+static int open_answer(struct worker *worker, size_t size)
+{
+	struct cycle_options options = { 0 };
+	struct worker_ready ready = { .pid = (int32_t)getpid() };
+	struct err err = { "" };
+	int r = open_receive(worker, size, &options, &err);
+
+	if (r == 0)
+		r = worker_prepare(worker, &options, &err);
+	if (r < 0)
+		return failed_send(worker, r, &err);
+	ready.caps = worker->cycle.loader->caps;
+	ready.split = (ready.caps & LOADER_SPLIT_PHASES) != 0;
+	ready.locked = worker->cycle.locked;
+	ready.so_bytes = worker->cycle.so.size;
+	return message_send(worker, WORKER_READY, &ready, sizeof(ready));
+}
+
+static bool check_due(struct worker *worker, const struct worker_run *run)
+{
+	if (run->check_all)
+		return true;
+	if (worker->open.check_every == 0 || ++worker->since_check < worker->open.check_every)
+		return false;
+	worker->since_check = 0;
+	return true;
+}
+
+/* A tracer counts what happens between the two marks; without one they are two calls that fail. */
+static void mark(const struct worker_run *run, unsigned long which)
+{
+	if (run->marks)
+		prctl(WORKER_MARK, which, 0, 0, 0);
+}
+
+static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
+{
+	uint32_t done = 0;
+
+	if (worker->open.flags & WORKER_SPINNER)
+		spinner_start(&worker->spinner);
+	while (done < run->count) {
+		bool check = check_due(worker, run);
+		int r;
+
+		if (worker->shared)
+			worker->shared->loads++;
+		mark(run, WORKER_MARK_BEGIN);
+		r = cycle_run(&worker->cycle, done++, check);
+		mark(run, WORKER_MARK_END);
+		if (r < 0)
+			break;
+	}
+	if (worker->open.flags & WORKER_SPINNER)
+		spinner_stop(&worker->spinner);
+	return done;
+}
+
+/* One clock map for the whole batch: its durations add up, and so do those of the next. */
+static int batch_send(struct worker *worker, const struct worker_run *run, uint32_t done)
+{
+	struct clock_map map = clock_map_now();
+	struct worker_batch batch = { .count = done, .wanted = run->count };
+	unsigned char *at = worker->reply;
+
+	memcpy(at, &batch, sizeof(batch));
+	at += sizeof(batch);
+	for (uint32_t i = 0; i < done; i++) {
+		uint64_t ns[PHASE_COUNT];
+		struct worker_load *load = &worker->cycle.loads[i];
+
+		timeline_ns(&worker->cycle.timelines[i], &map, ns);
+		load->start_ns = clock_map_ns(&map, worker->cycle.timelines[i].begin);
+		memcpy(at, load, sizeof(*load));
+		memcpy(at + sizeof(*load), ns, sizeof(ns));
+		at += load_bytes();
+	}
+	return message_send(worker, WORKER_BATCH, worker->reply, (size_t)(at - worker->reply));
+}
+
+static int run_answer(struct worker *worker, size_t size)
+{
+	struct worker_run run;
+	struct err err;
+
+	if (size != sizeof(run) || !bytes_receive(worker, &run, sizeof(run)) ||
+	    !worker->cycle.image || run.count > worker->open.capacity) {
+		int r = err_set(&err, EPROTO, "a batch that was not agreed on");
+
+		return failed_send(worker, r, &err);
+	}
+	return batch_send(worker, &run, batch_run(worker, &run));
+}
+
+/* Requests until their end: 0, or the exit code of a broken one. */
+static int requests_answer(struct worker *worker)
+{
+	struct worker_head head;
+	struct err err;
+	int r = 0;
+
+	while (r == 0 && bytes_receive(worker, &head, sizeof(head))) {
+		if (head.type == WORKER_OPEN && !worker->strings &&
+		    head.bytes >= sizeof(struct worker_open) && head.bytes < WORKER_MESSAGE_MAX) {
+			r = open_answer(worker, head.bytes);
+		} else if (head.type == WORKER_RUN) {
+			r = run_answer(worker, head.bytes);
+		} else {
+			r = err_set(&err, EPROTO, "request %u makes no sense here", head.type);
+			r = failed_send(worker, r, &err);
+		}
+	}
+	return r < 0 ? EXIT_USAGE : r;
+}
+
+int command_worker(int argc, char **argv)
+{
+	struct worker worker = { 0 };
+	struct err err = { "" };
+	int r;
+
+	(void)argv;
+	if (argc > 1 || isatty(STDIN_FILENO)) {
+		fputs("soload: worker takes no arguments: other commands start it and talk to it "
+		      "(bench/worker.h)\n",
+		      stderr);
+		return EXIT_USAGE;
+	}
+	signals_set();
+	shared_open(&worker);
+	if (descriptors_move(&worker, &err) < 0)
+		return EXIT_USAGE;
+	r = hello_send(&worker) < 0 ? EXIT_USAGE : requests_answer(&worker);
+	spinner_close(&worker.spinner);
+	cycle_close(&worker.cycle);
+	free(worker.strings);
+	return r;
+}
