@@ -167,6 +167,15 @@ static int worker_lost(struct client *client, struct err *err)
 		       WEXITSTATUS(status));
 }
 
+/* A child of the object may keep the channel open when the worker is gone: ask the kernel, too. */
+static bool worker_ended(const struct client *client)
+{
+	siginfo_t end = { 0 };
+
+	return waitid(P_PID, (id_t)client->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       end.si_pid == client->pid;
+}
+
 /* Waits until there is something to read; progress of the loads renews the patience. */
 static int answer_wait(struct client *client, struct err *err)
 {
@@ -188,6 +197,8 @@ static int answer_wait(struct client *client, struct err *err)
 			loads = client->shared->loads;
 			since = clock_now_ns();
 		}
+		if (r == 0 && worker_ended(client))
+			return worker_lost(client, err);
 		if (clock_now_ns() - since < limit)
 			continue;
 		r = err_set(err, EIO, "no answer for %.1f s in phase %s", (double)limit / 1e9,

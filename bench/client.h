@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/timeline.h"
 #include "bench/worker.h"
+#include "loaders/freshness.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -155,18 +155,22 @@ static void report_take(struct worker_load *load, const struct image *image)
 	snprintf(load->text, sizeof(load->text), "%s", report->note ? report->note : "");
 }
 
-static void freshness_take(struct worker_load *load, const struct image *image)
+static void freshness_take(struct worker_load *load, const struct image *image,
+			   enum cycle_check check)
 {
 	struct freshness_verdict verdict;
 
-	freshness_check(image, &verdict);
+	if (check == CYCLE_CHECK_FULL)
+		freshness_check(image, &verdict);
+	else
+		freshness_check_quick(image, &verdict);
 	load->flags |= WORKER_CHECKED;
 	load->freshness = verdict.freshness;
 	if (verdict.freshness == FRESHNESS_STALE || verdict.freshness == FRESHNESS_UNKNOWN)
 		snprintf(load->text, sizeof(load->text), "%s", verdict.reason);
 }
 
-int cycle_run(struct cycle *cycle, uint32_t i, bool check)
+int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 {
 	struct worker_load *load = &cycle->loads[i];
 	struct timeline *time = &cycle->timelines[i];
@@ -184,8 +188,8 @@ int cycle_run(struct cycle *cycle, uint32_t i, bool check)
 	usage_add(load, &before, &middle);
 	if (load->result == 0) {
 		report_take(load, cycle->image);
-		if (check)
-			freshness_take(load, cycle->image);
+		if (check != CYCLE_CHECK_NONE)
+			freshness_take(load, cycle->image, check);
 	}
 	getrusage(RUSAGE_THREAD, &middle);
 	image_unload(cycle->image);

@@ -41,10 +41,11 @@ struct cycle {
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);
 void cycle_close(struct cycle *cycle); /* zeroed is fine */
 
-/*
- * Runs cycle `i` of a batch into loads[i] and timelines[i]; `check` judges its freshness before it
- * is unloaded. Returns loads[i].result.
- */
-int cycle_run(struct cycle *cycle, uint32_t i, bool check);
+/* Whether the freshness of a load is judged before it is unloaded. Judging is never timed, but it
+ * touches caches, and FULL every page of the object, which unloading then has to give back. */
+enum cycle_check { CYCLE_CHECK_NONE, CYCLE_CHECK_QUICK, CYCLE_CHECK_FULL };
+
+/* Runs cycle `i` of a batch into loads[i] and timelines[i]; returns loads[i].result. */
+int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check);
 
 #endif

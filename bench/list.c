@@ -2,6 +2,8 @@
 #include "bench/command.h"
 
 #include "base/timeline.h"
+#include "bench/workloads/workload.h"
+#include "device/transport.h"
 #include "loaders/loader.h"
 
 #include <argp.h>
@@ -44,6 +46,13 @@ static void loaders_print(bool details)
 	}
 }
 
+static void transports_print(bool details)
+{
+	(void)details;
+	for (const struct transport *const *transport = transports; *transport; transport++)
+		line_print((*transport)->name, (*transport)->summary);
+}
+
 static void probes_print(bool details)
 {
 	(void)details;
@@ -55,6 +64,17 @@ static void scenarios_print(bool details)
 	(void)details;
 	line_print("cycle", "soload run: load, look a symbol up, call it, unload, in one process");
 	line_print("reproduction", "soload repro: a load on the device in every invocation");
+}
+
+static void workloads_print(bool details)
+{
+	for (const struct workload *const *workload = workloads; *workload; workload++) {
+		const struct workload_case *which = (*workload)->cases;
+
+		line_print((*workload)->name, (*workload)->summary);
+		for (; details && which && which->name; which++)
+			printf("    --case %-15s %s\n", which->name, which->summary);
+	}
 }
 
 static void phases_print(bool details)
@@ -77,8 +97,10 @@ static void phases_print(bool details)
 
 static const struct section sections[] = {
 	{ "loaders", "Loaders (--loader NAME[:KEY[=VALUE]]...)", loaders_print },
+	{ "transports", "Transports (--transport NAME)", transports_print },
 	{ "probes", "Probes", probes_print },
 	{ "scenarios", "Scenarios", scenarios_print },
+	{ "workloads", "Workloads (soload repro NAME)", workloads_print },
 	{ "phases", "Phases (columns and spans of a record)", phases_print },
 };
 
@@ -101,7 +123,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	}
 	if (!*wanted)
 		command_usage(state, "nothing is called '%s'%s", text,
-			      command_suggest(text, names, hint, sizeof(hint)));
+			   command_suggest(text, names, hint, sizeof(hint)));
 	return 0;
 }
 

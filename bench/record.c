@@ -115,7 +115,7 @@ static int json_save(const struct record *record, struct err *err)
 		r = path_make(record, "run.json.new", fresh, err);
 	if (r < 0)
 		return r;
-	if (json_dump_file(record->json, fresh, JSON_INDENT(2)) < 0)
+	if (json_dump_file(record->json, fresh, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
 		return err_set(err, EIO, "cannot write %s: is the disk full?", fresh);
 	if (rename(fresh, path) < 0)
 		return err_sys(err, "rename %s", fresh);

@@ -210,14 +210,14 @@ static int open_answer(struct worker *worker, size_t size)
 	return message_send(worker, WORKER_READY, &ready, sizeof(ready));
 }
 
-static bool check_due(struct worker *worker, const struct worker_run *run)
+static enum cycle_check check_due(struct worker *worker, const struct worker_run *run, uint32_t i)
 {
-	if (run->check_all)
-		return true;
+	if (i < run->proofs)
+		return CYCLE_CHECK_FULL;
 	if (worker->open.check_every == 0 || ++worker->since_check < worker->open.check_every)
-		return false;
+		return CYCLE_CHECK_NONE;
 	worker->since_check = 0;
-	return true;
+	return CYCLE_CHECK_QUICK;
 }
 
 /* A tracer counts what happens between the two marks; without one they are two calls that fail. */
@@ -234,7 +234,7 @@ static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 	if (worker->open.flags & WORKER_SPINNER)
 		spinner_start(&worker->spinner);
 	while (done < run->count) {
-		bool check = check_due(worker, run);
+		enum cycle_check check = check_due(worker, run, done);
 		int r;
 
 		if (worker->shared)

@@ -80,8 +80,8 @@ struct worker_failed {
 
 struct worker_run {
 	uint32_t count;
-	uint32_t marks;	    /* bracket every load with marker system calls, for a tracer */
-	uint32_t check_all; /* judge every load of this batch, whatever OPEN said */
+	uint32_t marks;	 /* bracket every load with marker system calls, for a tracer */
+	uint32_t proofs; /* of the first so many loads, judge the freshness over all their bytes */
 	uint32_t reserved;
 };
 

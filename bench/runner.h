@@ -1,0 +1,85 @@
+/*
+ * Interleaves arms: each is one loader with one object in a worker process of its own, and their
+ * batches take turns in random order, so that whatever the machine does meanwhile hits all alike.
+ */
+#ifndef SOLOAD_BENCH_RUNNER_H
+#define SOLOAD_BENCH_RUNNER_H
+
+#include "base/err.h"
+#include "bench/client.h"
+#include "bench/progress.h"
+#include "bench/record.h"
+#include "bench/subject.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Before the measured loads of every batch, one is run and discarded: it pays for the caches that
+ * the other arms have filled. */
+#define RUNNER_LEAD 1
+
+enum runner_order { RUNNER_RANDOM, RUNNER_SEQUENTIAL };
+
+struct runner_options {
+	uint32_t loads;	 /* measured, per arm */
+	uint32_t warmup; /* before them, recorded as such */
+	uint32_t batch;	 /* loads in a turn, the lead not counted */
+	uint64_t seed;
+	enum runner_order order;
+	int cpu; /* -1 = any */
+	bool spinner;
+	int spinner_cpu;
+	uint32_t check_every; /* as in struct client_options */
+	uint64_t timeout_ns;
+};
+
+/* One value per measured load. */
+struct arm_values {
+	double total_ns, cpu_ns;
+	double phase_ns[PHASE_COUNT]; /* NaN = not observable */
+	double minflt, majflt, nvcsw, nivcsw;
+};
+
+struct arm {
+	const char *loader;
+	const struct subject *subject;
+	char *name; /* "loader@object" */
+	struct client client;
+	bool alive;
+	struct arm_values *values;
+	uint32_t count; /* measured so far */
+	uint32_t left, warmup_left;
+	uint32_t stale, proven; /* of all loads, warm-up included */
+	uint64_t load_bytes;
+	struct err error; /* what ended it early, with its phase; "" = nothing */
+	char stale_reason[WORKER_TEXT_BYTES];
+	char note[WORKER_TEXT_BYTES];
+};
+
+struct runner {
+	struct runner_options options;
+	struct record *record;
+	struct arm *arms;
+	size_t arm_count;
+	struct client_load *loads; /* of one batch */
+	size_t *turns;		   /* the arms in the order of this round */
+	size_t place;		   /* in it, now */
+	uint64_t random;
+	int64_t seq, epoch;
+	struct progress progress;
+};
+
+/* Takes over `arms` (loader and subject set, the rest zero), which runner_close() frees. */
+int runner_open(struct runner *runner, const struct runner_options *options, struct record *record,
+		struct arm *arms, size_t arm_count);
+
+/*
+ * Runs everything. An arm that fails says so once on stderr and is left out from then on. 0, -EINTR
+ * when command_interrupted(), or another negative errno when the record cannot be written.
+ */
+int runner_run(struct runner *runner, struct err *err);
+
+void runner_close(struct runner *runner);
+
+#endif
