@@ -18,7 +18,7 @@ struct section {
 
 static void line_print(const char *name, const char *text)
 {
-	printf("  %-14s %s\n", name, text);
+	printf("  %-22s %s\n", name, text);
 }
 
 static void caps_print(unsigned int caps)
@@ -37,7 +37,7 @@ static void loaders_print(bool details)
 
 		line_print((*type)->name, (*type)->summary);
 		if (loader_open(&loader, (*type)->name, &err) < 0)
-			printf("  %-14s not here: %s\n", "", err.text);
+			printf("  %-22s not here: %s\n", "", err.text);
 		loader_close(loader);
 		if (!details)
 			continue;
