@@ -1,0 +1,328 @@
+/*
+ * One run on the orchestrating thread, in upstream's order: greet the cores, read, load, resolve,
+ * configure, create the runtime, orchestrate, drain, destroy, unload. Every failure ends in the
+ * same clean-up, and schedulers are always sent home.
+ */
+#include "device/aicpu_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CORES_TIMEOUT_NS UINT64_C(5000000000)
+
+static struct timeline *lane(struct aicpu *aicpu)
+{
+	return aicpu_lane(aicpu, AICPU_ORCHESTRATOR);
+}
+
+static const struct device_kernel *kernel_find(const struct aicpu *aicpu, const char *name)
+{
+	const struct device_kernel *kernel = aicpu->program->kernels;
+
+	for (; kernel && kernel->name; kernel++) {
+		if (strcmp(kernel->name, name) == 0)
+			return kernel;
+	}
+	return NULL;
+}
+
+/* The kernel addresses of the Runtime struct lead to descriptors, those to linked functions. */
+static int kernels_resolve(struct aicpu *aicpu, struct err *err)
+{
+	for (int id = 0; id < ABI_KERNELS_MAX; id++) {
+		uint64_t address = aicpu->view->func_id_to_addr[id];
+		const struct device_kernel *kernel;
+		struct control_kernel descriptor;
+		void *bytes = NULL;
+		int r;
+
+		aicpu->functions[id] = 0;
+		if (address == 0)
+			continue;
+		r = transport_view(&aicpu->device, address, sizeof(descriptor), &bytes, err);
+		if (r < 0)
+			return err_prefix(err, r, "kernel %d", id);
+		memcpy(&descriptor, bytes, sizeof(descriptor));
+		descriptor.name[sizeof(descriptor.name) - 1] = '\0';
+		kernel = kernel_find(aicpu, descriptor.name);
+		if (!kernel)
+			return err_set(err, ENOENT, "kernel '%s' is not known to this device",
+				       descriptor.name);
+		aicpu->functions[id] = (uintptr_t)kernel->function;
+	}
+	return 0;
+}
+
+/* Copies of what is used more than once: the struct lies in memory that others can write. */
+static int struct_read(struct aicpu *aicpu, struct err *err)
+{
+	void *view = NULL;
+	int r;
+
+	r = transport_view(&aicpu->device, aicpu->device.runtime_address, sizeof(*aicpu->view),
+			   &view, err);
+	if (r < 0)
+		return err_prefix(err, r, "the Runtime struct");
+	aicpu->view = view;
+	aicpu->workers = ((struct abi_runtime_separate *)view)->workers;
+	aicpu->entry = (struct runtime_entry){
+		.args = ((struct abi_runtime_separate *)view)->orch_args,
+		.arg_count = aicpu->view->orch_arg_count,
+	};
+	if (aicpu->entry.arg_count < 0 || aicpu->entry.arg_count > ABI_ARGS_MAX)
+		return err_set(err, EINVAL, "the Runtime struct claims %d arguments",
+			       aicpu->entry.arg_count);
+	return kernels_resolve(aicpu, err);
+}
+
+static int cores_greet(struct aicpu *aicpu, struct err *err)
+{
+	int r;
+
+	timeline_enter(lane(aicpu), PHASE_HANDSHAKE);
+	r = struct_read(aicpu, err);
+	if (r == 0)
+		r = aicore_greet(aicpu->cores, aicpu->workers, ABI_A2A3_WORKERS, err);
+	aicpu->greeted = r == 0;
+	return r;
+}
+
+static int object_read(struct aicpu *aicpu, struct err *err)
+{
+	const struct control_request *request = &aicpu->control->request;
+
+	timeline_enter(lane(aicpu), PHASE_READ);
+	aicpu->so = (struct so){
+		.path = request->object_path[0] ? request->object_path : NULL,
+		.fd = -1,
+		.id = request->object_id,
+		.generation = request->object_generation,
+		.linked = aicpu->program->linked,
+	};
+	return aicpu->transport->receive(&aicpu->device, &aicpu->so, err);
+}
+
+static void image_judge(struct aicpu *aicpu)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+
+	timeline_enter(lane(aicpu), PHASE_CHECK);
+	freshness_check(aicpu->image, &answer->verdict);
+	answer->report = aicpu->image->report;
+	if (answer->report.staged_at)
+		snprintf(answer->staged_at, sizeof(answer->staged_at), "%s",
+			 answer->report.staged_at);
+	if (answer->report.note)
+		snprintf(answer->note, sizeof(answer->note), "%s", answer->report.note);
+	answer->judged = true;
+}
+
+/* Absent is fine for an optional symbol: upstream only mentions it. */
+static int symbol_optional(struct aicpu *aicpu, const char *name, uintptr_t *ret_address,
+			   struct err *err)
+{
+	void *address = NULL;
+	int r = image_symbol(aicpu->image, name, &address, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret_address = r == 0 ? (uintptr_t)address : 0;
+	return 0;
+}
+
+static int symbols_resolve(struct aicpu *aicpu, struct err *err)
+{
+	uintptr_t configure = 0, bind = 0;
+	void *entry = NULL;
+	int r;
+
+	r = symbol_optional(aicpu, ABI_CONFIG_SYMBOL, &configure, err);
+	if (r < 0)
+		return r;
+	r = image_symbol(aicpu->image, ABI_ENTRY_SYMBOL, &entry, err);
+	if (r == -ENOENT || (r == 0 && !entry))
+		return err_set(err, ENOENT,
+			       "no symbol '" ABI_ENTRY_SYMBOL "': not an orchestration object for "
+			       "a2a3 tensormap_and_ringbuffer");
+	if (r < 0)
+		return r;
+	r = symbol_optional(aicpu, ABI_BIND_SYMBOL, &bind, err);
+	if (r < 0)
+		return r;
+	aicpu->configure = (abi_config_function)configure;
+	aicpu->entry.entry = (abi_entry_function)(uintptr_t)entry;
+	aicpu->entry.bind = (abi_bind_function)bind;
+	return 0;
+}
+
+/* The first call into the object. */
+static int object_configure(struct aicpu *aicpu, struct err *err)
+{
+	struct abi_config config;
+
+	timeline_enter(lane(aicpu), PHASE_CALL);
+	if (!aicpu->configure)
+		return 0;
+	config = aicpu->configure(aicpu->entry.args, aicpu->entry.arg_count);
+	if (config.expected_arg_count > 0 && aicpu->entry.arg_count < config.expected_arg_count)
+		return err_set(err, EINVAL, "the object expects %d arguments and got %d",
+			       config.expected_arg_count, aicpu->entry.arg_count);
+	return 0;
+}
+
+static int object_load(struct aicpu *aicpu, struct err *err)
+{
+	int r = image_load(aicpu->image, &aicpu->so, lane(aicpu), err);
+
+	if (r < 0)
+		return r;
+	image_judge(aicpu);
+	r = symbols_resolve(aicpu, err);
+	return r < 0 ? r : object_configure(aicpu, err);
+}
+
+/* Called between submits: kept, and printed when nothing is timed any more. */
+static void object_says(void *context, enum log_level level, const char *function, const char *text)
+{
+	struct aicpu *aicpu = context;
+	size_t rest = sizeof(aicpu->log) - aicpu->log_used;
+	int n;
+
+	if (level > log_level)
+		return;
+	n = snprintf(aicpu->log + aicpu->log_used, rest, "%s: %s\n", function, text);
+	if (n > 0 && (size_t)n < rest)
+		aicpu->log_used += (size_t)n;
+	else
+		aicpu->log[aicpu->log_used] = '\0';
+}
+
+static int runtime_make(struct aicpu *aicpu, struct err *err)
+{
+	struct runtime_resources resources = {
+		.shared_bytes = runtime_shared_bytes(&aicpu->config),
+		.heap_bytes = runtime_heap_bytes(&aicpu->config),
+		.functions = aicpu->functions,
+		.cores = aicpu->cores,
+		.log = object_says,
+		.log_context = aicpu,
+	};
+	int r;
+
+	timeline_enter(lane(aicpu), PHASE_CREATE);
+	r = transport_view(&aicpu->device, aicpu->view->sm_ptr, resources.shared_bytes,
+			   &resources.shared, err);
+	if (r == 0)
+		r = transport_view(&aicpu->device, aicpu->view->heap_ptr, resources.heap_bytes,
+				   &resources.heap, err);
+	return r < 0 ? r : runtime_create(&aicpu->config, &resources, &aicpu->rt, err);
+}
+
+/* Every scheduler leaves in every run, so that the next can begin. */
+static void schedulers_wait(struct aicpu *aicpu, uint32_t left_before)
+{
+	uint32_t left;
+
+	while ((left = bell_count(&aicpu->left)) - left_before < DEVICE_SCHEDULERS)
+		bell_wait(&aicpu->left, left, UINT64_MAX);
+}
+
+static int steps(struct aicpu *aicpu, struct err *err)
+{
+	int r;
+
+	r = cores_greet(aicpu, err);
+	if (r < 0)
+		return r;
+	r = object_read(aicpu, err);
+	if (r < 0)
+		return r;
+	r = object_load(aicpu, err);
+	if (r < 0)
+		return r;
+	r = runtime_make(aicpu, err);
+	if (r < 0)
+		return r;
+	runtime_gate_open(&aicpu->gate, aicpu->rt);
+	timeline_enter(lane(aicpu), PHASE_ORCHESTRATE);
+	r = runtime_orchestrate(aicpu->rt, &aicpu->entry, err);
+	if (r < 0)
+		return r;
+	timeline_enter(lane(aicpu), PHASE_DRAIN);
+	return runtime_drain(aicpu->rt, err);
+}
+
+/* A failed load has been cleaned up by the loader's core already: the phase that failed is the last
+ * one before that. */
+static uint32_t phase_failed(const struct timeline *time)
+{
+	uint32_t phase = time->phase;
+
+	for (uint32_t i = time->span_count; i > 0; i--) {
+		phase = time->spans[i - 1].phase;
+		if (phase != PHASE_UNLOAD && phase != PHASE_UNSTAGE)
+			break;
+	}
+	return phase;
+}
+
+static void failure_note(struct aicpu *aicpu, int code, const struct err *err)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+
+	if (answer->code < 0)
+		return;
+	answer->failed_phase = phase_failed(lane(aicpu));
+	answer->failed_lane = AICPU_ORCHESTRATOR;
+	answer->err = *err;
+	answer->code = code;
+}
+
+/* Runs whatever was reached. */
+static void clean(struct aicpu *aicpu)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+	struct err err = { "" };
+	int r;
+
+	timeline_enter(lane(aicpu), PHASE_DESTROY);
+	r = aicpu->greeted ? aicore_release(aicpu->cores, CORES_TIMEOUT_NS, &err) : 0;
+	aicpu->greeted = false;
+	if (r < 0) {
+		failure_note(aicpu, r, &err);
+		answer->leaves = true; /* a kernel still uses the run's memory */
+		return;
+	}
+	if (aicpu->rt)
+		runtime_count(aicpu->rt, &answer->counters);
+	runtime_destroy(aicpu->rt);
+	aicpu->rt = NULL;
+	image_unload(aicpu->image);
+}
+
+void aicpu_run(struct aicpu *aicpu)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+	uint32_t left_before = bell_count(&aicpu->left);
+	struct err err = { "" };
+	int r;
+
+	memset(answer, 0, sizeof(*answer));
+	aicpu->device.runtime_address = aicpu->control->request.runtime_address;
+	aicpu->log_used = 0;
+	timeline_begin(lane(aicpu), PHASE_OTHER);
+	r = steps(aicpu, &err);
+	if (r < 0) {
+		failure_note(aicpu, r, &err);
+		if (aicpu->rt)
+			runtime_fail(aicpu->rt, -r, "%s", err.text);
+		else
+			runtime_gate_stop(&aicpu->gate, r, &err);
+		timeline_enter(lane(aicpu), PHASE_DRAIN);
+	}
+	schedulers_wait(aicpu, left_before);
+	clean(aicpu);
+	timeline_end(lane(aicpu));
+	runtime_gate_reset(&aicpu->gate);
+}

@@ -1,0 +1,291 @@
+/*
+ * Private directories by bind mounts. An overlay would be shorter, but may not lie on another
+ * overlay, which is what a container's root is. So each private directory is a plain folder with
+ * one link per entry of the original, which stays reachable through a descriptor the AICPU keeps
+ * open: ld.so's own file in /usr/lib64 must be found by whoever looks for it.
+ */
+#include "device/directories.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ENTRIES_MAX 4096
+#define REMOVE_DEPTH_MAX 8
+#define PRIVATE_MAX 5
+
+/* Parents before what lies in them. */
+static const char *const privates[PRIVATE_MAX] = {
+	"/usr/lib64", "/lib64", "/usr/lib64/aicpu_kernels/0/aicpu_kernels_device",
+	"/var/tmp",   "/tmp",
+};
+
+static const char kernels_directory[] = "aicpu_kernels/0/aicpu_kernels_device";
+
+/* The folder that directories_enter() moved into: its parent and name, for a signal handler. */
+static int entered_parent = -1;
+static char entered_name[64];
+
+static bool directory_usable(const char *path)
+{
+	struct statvfs fs;
+
+	return access(path, W_OK | X_OK) == 0 && statvfs(path, &fs) == 0 &&
+	       !(fs.f_flag & (ST_NOEXEC | ST_RDONLY));
+}
+
+int directories_create(char *ret_path, size_t size, struct err *err)
+{
+	const char *candidates[] = { "/var/tmp", "/tmp", getenv("TMPDIR") };
+
+	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+		char path[256];
+		int length;
+
+		if (!candidates[i] || candidates[i][0] != '/' || !directory_usable(candidates[i]))
+			continue;
+		length = snprintf(path, sizeof(path), "%s/soload-XXXXXX", candidates[i]);
+		if (length < 0 || (size_t)length >= sizeof(path) || (size_t)length >= size)
+			continue;
+		if (!mkdtemp(path))
+			continue;
+		memcpy(ret_path, path, (size_t)length + 1);
+		return 0;
+	}
+	return err_set(err, EACCES,
+		       "no folder for staging: /var/tmp, /tmp and $TMPDIR are not writable or "
+		       "noexec");
+}
+
+static int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n < 0 ? -EIO : 0;
+}
+
+/* As root a mount namespace is enough; anybody else first becomes root of a user namespace, under
+ * their own number. */
+static int namespace_enter(struct err *err)
+{
+	char map[64];
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	if (unshare(CLONE_NEWNS) == 0)
+		return 0;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return err_sys(err, "no private mount namespace");
+	snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
+	file_write("/proc/self/setgroups", "deny");
+	if (file_write("/proc/self/uid_map", map) < 0)
+		return err_set(err, EPERM, "no private mount namespace: the user map is refused");
+	snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
+	file_write("/proc/self/gid_map", map);
+	return 0;
+}
+
+/* One link per entry of the directory open as `original`, through that descriptor. */
+static int links_make(int original, int folder, const char *what, struct err *err)
+{
+	int scan = openat(original, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = scan < 0 ? NULL : fdopendir(scan);
+	const struct dirent *entry;
+	int count = 0, r = 0;
+
+	if (!entries)
+		return err_sys(err, "list %s", what);
+	while (r == 0 && (entry = readdir(entries))) {
+		char target[300];
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(target, sizeof(target), "/proc/self/fd/%d/%s", original, entry->d_name);
+		if (++count > ENTRIES_MAX)
+			r = err_set(err, E2BIG, "%s has more than %d entries", what, ENTRIES_MAX);
+		else if (symlinkat(target, folder, entry->d_name) < 0)
+			r = err_sys(err, "link to %s/%s", what, entry->d_name);
+	}
+	closedir(entries);
+	return r;
+}
+
+/* The innermost of the seed's directories exists on devices only. */
+static void kernels_directory_make(int folder)
+{
+	char part[sizeof(kernels_directory)];
+
+	memcpy(part, kernels_directory, sizeof(part));
+	for (char *c = part;; c++) {
+		bool last = *c == '\0';
+
+		if (*c != '/' && !last)
+			continue;
+		*c = '\0';
+		if (mkdirat(folder, part, 0755) < 0)
+			return;
+		if (last)
+			return;
+		*c = '/';
+	}
+}
+
+static int private_mount(int own, int index, const char *path, struct err *err)
+{
+	char name[8], source[64], target[64];
+	int folder, r, original = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (original < 0) /* not on this machine: the seed's flow passes it over, too */
+		return 0;
+	snprintf(name, sizeof(name), "%d", index);
+	if (mkdirat(own, name, 0755) < 0)
+		return err_sys(err, "create a folder for %s", path);
+	folder = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return err_sys(err, "open the folder for %s", path);
+	r = links_make(original, folder, path, err);
+	if (index == 0)
+		kernels_directory_make(folder);
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", folder);
+	snprintf(target, sizeof(target), "/proc/self/fd/%d", original);
+	if (r == 0 && mount(source, target, NULL, MS_BIND, NULL) < 0)
+		r = err_sys(err, "mount a private %s", path);
+	close(folder);
+	return r; /* `original` stays open: the links lead through it */
+}
+
+/* /lib64 is /usr/lib64 on most systems: one mount serves both. Judged before the first mount. */
+static bool is_repeated(const struct stat *stats, const bool *present, int index)
+{
+	for (int i = 0; i < index; i++) {
+		if (present[i] && present[index] && stats[i].st_dev == stats[index].st_dev &&
+		    stats[i].st_ino == stats[index].st_ino)
+			return true;
+	}
+	return false;
+}
+
+static int privates_mount(int own, struct err *err)
+{
+	struct stat stats[PRIVATE_MAX];
+	bool present[PRIVATE_MAX];
+	int r = 0;
+
+	for (int i = 0; i < PRIVATE_MAX; i++)
+		present[i] = stat(privates[i], &stats[i]) == 0;
+	for (int i = 0; r == 0 && i < PRIVATE_MAX; i++) {
+		if (present[i] && !is_repeated(stats, present, i))
+			r = private_mount(own, i, privates[i], err);
+	}
+	return r;
+}
+
+/* Remembers parent and name while the path still leads there. */
+static int folder_open(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[256];
+	int own;
+
+	if (!slash || slash == path || strlen(slash + 1) >= sizeof(entered_name) ||
+	    strlen(path) >= sizeof(parent))
+		return err_set(err, EINVAL, "'%s' is no folder for staging", path);
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	entered_parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (entered_parent < 0 || own < 0)
+		return err_sys(err, "open %s", path);
+	memcpy(entered_name, slash + 1, strlen(slash));
+	return own;
+}
+
+int directories_enter(const char *path, struct err *err)
+{
+	int r, own;
+
+	r = namespace_enter(err);
+	if (r < 0)
+		return r;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_sys(err, "no private mount namespace");
+	own = folder_open(path, err);
+	if (own < 0)
+		return own;
+	r = privates_mount(own, err);
+	close(own);
+	return r;
+}
+
+struct kernel_dirent {
+	uint64_t ino, next;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+static void tree_remove(int parent, const char *name, int depth);
+
+/* readdir() allocates, which a signal handler must not: the system call does not. */
+static void entries_remove(int folder, int depth)
+{
+	_Alignas(8) char buffer[2048];
+	long bytes;
+
+	while ((bytes = syscall(SYS_getdents64, folder, buffer, sizeof(buffer))) > 0) {
+		for (long at = 0; at < bytes;) {
+			const struct kernel_dirent *entry = (const void *)(buffer + at);
+
+			at += entry->length;
+			if (strcmp(entry->name, ".") != 0 && strcmp(entry->name, "..") != 0)
+				tree_remove(folder, entry->name, depth + 1);
+		}
+	}
+}
+
+/* Follows no link. */
+static void tree_remove(int parent, const char *name, int depth)
+{
+	int folder;
+
+	if (unlinkat(parent, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
+		return;
+	folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0)
+		return;
+	/* Twice: a directory that changes while it is read may hide an entry. */
+	for (int pass = 0; pass < 2 && depth < REMOVE_DEPTH_MAX; pass++) {
+		lseek(folder, 0, SEEK_SET);
+		entries_remove(folder, depth);
+	}
+	close(folder);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void directories_remove(const char *path)
+{
+	if (path[0] == '/')
+		tree_remove(AT_FDCWD, path, 0);
+}
+
+void directories_leave(void)
+{
+	if (entered_parent >= 0 && entered_name[0])
+		tree_remove(entered_parent, entered_name, 0);
+}

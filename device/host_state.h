@@ -1,0 +1,42 @@
+/* What the files of the host share. Internal to device/host*.c. */
+#ifndef SOLOAD_DEVICE_HOST_STATE_H
+#define SOLOAD_DEVICE_HOST_STATE_H
+
+#include "device/control.h"
+#include "device/host.h"
+
+struct device {
+	struct device_options options;
+	char *loader, *program;
+	struct memory *memory;
+	struct dma *dma;
+	struct runtime_config config; /* resolved */
+	void *transport_state;
+
+	struct abi_runtime_separate *runtime; /* the host's Runtime struct */
+	size_t runtime_bytes;
+
+	/* Of the process that runs now. */
+	struct control *control; /* NULL: none was started */
+	int control_fd;
+	pid_t process; /* 0: none */
+	int exit_status;
+	bool busy;	       /* it was asked for something and has not answered */
+	char folder[256];      /* its own staging directories; "" = none */
+	char directories[256]; /* in words */
+	uint32_t answered_seen;
+};
+
+/* Starts an AICPU and waits until it is ready. */
+int device_start(struct device *device, struct err *err);
+
+/* Ends it, whatever it is doing, and removes what it may have left behind. */
+void device_stop(struct device *device);
+
+/* True when there is no process any more; its status is kept. */
+bool device_is_dead(struct device *device);
+
+/* How a wait for the AICPU ended. */
+int device_wait(struct device *device, enum device_failure *ret_failure, struct err *err);
+
+#endif
