@@ -53,7 +53,7 @@ LOADERS_ASM := $(wildcard loaders/elf/arch/*_$(ARCH).S)
 PROBES := $(filter-out %.bpf.c,$(wildcard probes/*.c))
 DEVICE := $(wildcard device/*.c device/transports/*.c device/runtime/*.c)
 WORKLOAD := $(wildcard bench/workloads/*.c) $(addprefix bench/workloads/paged_attention_unroll/,kernels.c golden.c cases.c linked.c)
-BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c bench/gen/*.c)) $(wildcard $(WORKLOAD))
+BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c bench/gen/*.c bench/repro/*.c)) $(wildcard $(WORKLOAD))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
 LIB_OBJ := $(call obj,$(BASE) $(LOADERS) $(LOADERS_ASM))

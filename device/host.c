@@ -42,7 +42,6 @@ static int device_build(struct device *device, struct err *err)
 {
 	struct device_options *options = &device->options;
 	size_t state_size = options->transport->host_state_size;
-	int r;
 
 	if (options->timeout_ns == 0)
 		options->timeout_ns = DEVICE_TIMEOUT_NS;
@@ -55,10 +54,7 @@ static int device_build(struct device *device, struct err *err)
 		.pools = options->pools,
 		.schedulers = DEVICE_SCHEDULERS,
 	};
-	r = runtime_config_resolve(&device->config, err);
-	if (r < 0)
-		return r;
-	return dma_open(&device->dma, device->memory, &options->dma_model, err);
+	return runtime_config_resolve(&device->config, err);
 }
 
 int device_open(struct device **ret_device, struct memory *memory,
@@ -71,6 +67,7 @@ int device_open(struct device **ret_device, struct memory *memory,
 		return err_set(err, ENOMEM, "out of memory");
 	device->options = *options;
 	device->memory = memory;
+	device->dma = options->dma;
 	r = device_build(device, err);
 	if (r == 0)
 		r = device_start(device, err);
@@ -87,7 +84,6 @@ void device_close(struct device *device)
 	if (!device)
 		return;
 	device_stop(device);
-	dma_close(device->dma);
 	free(device->transport_state);
 	free(device->runtime);
 	free(device->loader);

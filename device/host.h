@@ -42,7 +42,7 @@ struct device_options {
 	const char *loader;  /* "NAME[:KEY[=VALUE]]…" */
 	const char *program; /* of the AICPU, whose kernels and linked functions it has */
 	const struct transport *transport;
-	struct dma_model dma_model;
+	struct dma *dma; /* of the same memory; shared, too */
 	enum runtime_pools pools;
 	int device;		 /* its number, for messages */
 	uint64_t timeout_ns;	 /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
