@@ -19,8 +19,8 @@
 #include "loaders/freshness.h"
 #include "loaders/staged.h"
 
-#include <signal.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define DEVICE_THREADS 4    /* AICPU threads of a2a3 */
 #define DEVICE_SCHEDULERS 3 /* of them; the last one orchestrates */
@@ -44,10 +44,10 @@ struct device_options {
 	const struct transport *transport;
 	struct dma *dma; /* of the same memory; shared, too */
 	enum runtime_pools pools;
-	int device;		 /* its number, for messages */
-	uint64_t timeout_ns;	 /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
-	bool shared_directories; /* the AICPU stages in the machine's own directories */
-	const volatile sig_atomic_t *interrupt; /* set: every wait ends with -EINTR. May be NULL */
+	int device;		  /* its number, for messages */
+	uint64_t timeout_ns;	  /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
+	bool shared_directories;  /* the AICPU stages in the machine's own directories */
+	int (*interrupted)(void); /* not 0: every wait ends with -EINTR. May be NULL */
 };
 
 struct device;

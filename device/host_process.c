@@ -146,9 +146,7 @@ static int answer_judge(struct device *device, enum device_failure *ret_failure,
 static int look(struct device *device, uint64_t quiet_ns, enum device_failure *ret_failure,
 		struct err *err)
 {
-	const volatile sig_atomic_t *interrupt = device->options.interrupt;
-
-	if (interrupt && *interrupt) {
+	if (device->options.interrupted && device->options.interrupted()) {
 		*ret_failure = DEVICE_INTERRUPTED;
 		return err_set(err, EINTR, "interrupted");
 	}

@@ -197,9 +197,9 @@ static int pa_build(struct workload_data *data, const struct workload_request *r
 }
 
 static const char *const objects[] = {
-	"pa_unroll.so",
-	"pa_unroll_cxx.so",
 	"pa_unroll_cxx_nounique.so",
+	"pa_unroll_cxx.so",
+	"pa_unroll.so",
 	NULL,
 };
 

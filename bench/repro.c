@@ -1,0 +1,131 @@
+/* soload repro: the flow of the seed from end to end, on a modelled host and device. */
+#include "bench/command.h"
+#include "bench/repro/repro.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void workload_progress_show(void *context, const char *what, uint64_t done, uint64_t total)
+{
+	struct progress *progress = context;
+
+	progress->total = total;
+	progress_step(progress, done, what);
+}
+
+/* The arrays and the golden's output, before anything is timed. */
+static int data_prepare(struct repro *repro, struct err *err)
+{
+	const struct repro_options *options = repro->options;
+	struct workload_request request = {
+		.case_name = options->case_name,
+		.context_lens = options->length_count ? options->lengths : NULL,
+		.context_count = options->length_count,
+		.seed = options->seed,
+		.progress = workload_progress_show,
+		.progress_context = &repro->progress,
+	};
+	struct workload_verdict unused;
+	int r;
+
+	progress_begin(&repro->progress, "inputs and golden", 1);
+	r = workload_build(&repro->data, repro->workload, &request, err);
+	if (r == 0)
+		r = workload_check(&repro->data, &request, &unused, err);
+	progress_end(&repro->progress);
+	return r;
+}
+
+static json_t *settings_json(const struct repro *repro)
+{
+	const struct repro_options *options = repro->options;
+	const struct dma_model *model = &options->dma_model;
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:{s:s, s:f, s:f, s:s}, s:I}",
+		"workload", repro->workload->name, "case", repro->data.which->name, "platform",
+		options->platform, "runtime", options->runtime, "device", options->device, "rounds",
+		(json_int_t)options->rounds, "warmup", (json_int_t)options->warmup, "pools",
+		options->pools == RUNTIME_POOLS_SMALL ? "small" : "upstream", "timeout_s",
+		(double)options->timeout_ns / 1e9, "dma_model", "name", model->name, "latency_us",
+		model->latency_us, "gigabytes_per_s", model->gigabytes_per_s, "source",
+		model->source, "register_ns", (json_int_t)repro->object.register_ns);
+}
+
+static int record_prepare(struct repro *repro, char **argv, struct err *err)
+{
+	const struct so *so = &repro->object.so;
+	const struct record_spec spec = { .out = repro->options->out,
+					  .command = "repro",
+					  .argv = argv,
+					  .seed = repro->options->seed };
+	int r = record_open(&repro->record, &spec, err);
+
+	if (r < 0)
+		return r;
+	repro->object_label = record_object(repro->record, so->path, so->bytes, so->size);
+	record_note(repro->record, "repro", settings_json(repro));
+	return 0;
+}
+
+static int prepare(struct repro *repro, char **argv, struct err *err)
+{
+	int r;
+
+	repro->workload = workload_find(repro->options->workload, err);
+	if (!repro->workload)
+		return -EINVAL;
+	repro->result = calloc(1, sizeof(*repro->result));
+	if (!repro->result)
+		return err_set(err, ENOMEM, "out of memory");
+	r = repro_object_open(repro, err);
+	if (r == 0)
+		r = data_prepare(repro, err);
+	if (r == 0)
+		r = repro_arms_open(repro, err);
+	return r < 0 ? r : record_prepare(repro, argv, err);
+}
+
+static int run(struct repro *repro, char **argv)
+{
+	struct err err = { "" };
+	int code, r = prepare(repro, argv, &err);
+
+	if (r == 0) {
+		repro_head_print(repro);
+		r = repro_rounds(repro, &err);
+	}
+	if (command_interrupted())
+		code = EXIT_SIGNAL_BASE + command_interrupted();
+	else if (r < 0)
+		code = EXIT_USAGE;
+	else
+		code = repro_tables_print(repro);
+	if (r < 0)
+		log_error("%s", err.text);
+	if (repro->record && record_close(repro->record, code, &err) < 0) {
+		log_error("%s", err.text);
+		code = EXIT_USAGE;
+	}
+	return code;
+}
+
+int command_repro(int argc, char **argv)
+{
+	static struct repro_options options;
+	struct repro repro = { .options = &options };
+	int code;
+
+	repro_options_parse(&options, argc, argv);
+	command_catch_signals();
+	code = run(&repro, argv);
+	repro_arms_close(&repro);
+	workload_free(&repro.data);
+	device_object_release(&repro.object);
+	free(repro.result);
+	return code;
+}

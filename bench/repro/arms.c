@@ -1,0 +1,198 @@
+/* The arms of a reproduction: which loaders with which transports, and a device for each. */
+#include "bench/repro/repro.h"
+
+#include "base/log.h"
+#include "bench/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_SLACK (64ull << 20)
+
+struct arm_lists {
+	char *loaders[REPRO_LOADERS_MAX];
+	int loader_count;
+	bool all_loaders;
+	const struct transport *transports[REPRO_TRANSPORTS_MAX];
+	int transport_count;
+};
+
+static int loaders_choose(struct arm_lists *lists, char *given, struct err *err)
+{
+	int count;
+
+	if (strcmp(given, "all") == 0) {
+		lists->all_loaders = true;
+		for (const struct loader_type *const *type = loader_types; *type; type++)
+			lists->loaders[lists->loader_count++] = (char *)(uintptr_t)(*type)->name;
+		return 0;
+	}
+	count = options_split(given, lists->loaders, REPRO_LOADERS_MAX);
+	if (count < 0)
+		return err_set(err, E2BIG, "more than %d loaders", REPRO_LOADERS_MAX);
+	lists->loader_count = count;
+	return 0;
+}
+
+/* A mistyped name or option is told before anything is started. */
+static int loaders_check(const struct arm_lists *lists, struct err *err)
+{
+	for (int i = 0; !lists->all_loaders && i < lists->loader_count; i++) {
+		const char *spec = lists->loaders[i];
+		struct loader *loader = NULL;
+		int r;
+
+		if (loader_find(spec, options_name_length(spec)))
+			continue;
+		r = loader_open(&loader, spec, err);
+		loader_close(loader);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int transports_choose(struct arm_lists *lists, char *given, struct err *err)
+{
+	char *names[REPRO_TRANSPORTS_MAX];
+	int count;
+
+	if (strcmp(given, "all") == 0) {
+		for (const struct transport *const *t = transports; *t; t++)
+			lists->transports[lists->transport_count++] = *t;
+		return 0;
+	}
+	count = options_split(given, names, REPRO_TRANSPORTS_MAX);
+	if (count < 0)
+		return err_set(err, E2BIG, "more than %d transports", REPRO_TRANSPORTS_MAX);
+	for (int i = 0; i < count; i++) {
+		const struct transport *transport = transport_find(names[i], err);
+
+		if (!transport)
+			return -EINVAL;
+		lists->transports[lists->transport_count++] = transport;
+	}
+	return 0;
+}
+
+/* What one round needs at once; device memory is sparse, so generous costs nothing. */
+static int memory_prepare(struct repro *repro, struct err *err)
+{
+	struct runtime_config config = { .pools = repro->options->pools,
+					 .schedulers = DEVICE_SCHEDULERS };
+	uint64_t bytes;
+	int r = runtime_config_resolve(&config, err);
+
+	if (r < 0)
+		return r;
+	bytes = repro->data.bytes + runtime_shared_bytes(&config) + runtime_heap_bytes(&config) +
+		2 * (uint64_t)repro->object.so.size + sizeof(struct abi_runtime_inline) +
+		MEMORY_SLACK;
+	r = memory_open(&repro->memory, bytes, err);
+	if (r < 0)
+		return r;
+	return dma_open(&repro->dma, repro->memory, &repro->options->dma_model, err);
+}
+
+static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
+{
+	const struct repro_options *given = repro->options;
+	struct device_options options = {
+		.loader = arm->loader,
+		.program = repro->workload->name,
+		.transport = arm->transport,
+		.dma = repro->dma,
+		.pools = given->pools,
+		.device = given->device,
+		.timeout_ns = given->timeout_ns,
+		.shared_directories = given->machine_directories,
+		.interrupted = command_interrupted,
+	};
+
+	return device_open(&arm->device, repro->memory, &options, err);
+}
+
+/* Loaders with an option at fault are wrong usage; those that this machine refuses are left out. */
+static int arm_add(struct repro *repro, const struct arm_lists *lists, int loader, int transport)
+{
+	struct repro_arm *arm = &repro->arms[repro->arm_count];
+	size_t rounds = (size_t)repro->options->rounds;
+	struct err err = { "" };
+	int r;
+
+	arm->loader = lists->loaders[loader];
+	arm->transport = lists->transports[transport];
+	arm->caps = loader_find(arm->loader, options_name_length(arm->loader))->caps;
+	snprintf(arm->label, sizeof(arm->label), "%.60s/%s", arm->loader, arm->transport->name);
+	arm->values = calloc(rounds, VALUE_COUNT * sizeof(double));
+	if (!arm->values)
+		return -ENOMEM;
+	repro->arm_count++;
+	r = arm_open(repro, arm, &err);
+	if (r == 0) {
+		repro->arms_open++;
+		return 0;
+	}
+	/* The same reason holds for its other transports. */
+	if (transport == 0 && r != -EINTR)
+		log_error("%s", err.text);
+	repro->arm_missing = repro->arm_missing || !lists->all_loaders;
+	return r;
+}
+
+/* A loader that does not start with the first transport is not tried with the others. */
+static int arms_add(struct repro *repro, const struct arm_lists *lists, struct err *err)
+{
+	for (int l = 0; l < lists->loader_count; l++) {
+		for (int t = 0; t < lists->transport_count; t++) {
+			int r = arm_add(repro, lists, l, t);
+
+			if (r == -EINTR || command_interrupted())
+				return err_set(err, EINTR, "interrupted");
+			if (r == -ENOMEM)
+				return err_set(err, ENOMEM, "out of memory");
+			if (r < 0)
+				break;
+		}
+	}
+	if (repro->arms_open == 0)
+		return err_set(err, ENODEV, "no loader that was asked for works here");
+	return 0;
+}
+
+int repro_arms_open(struct repro *repro, struct err *err)
+{
+	struct arm_lists lists = { 0 };
+	size_t count;
+	int r;
+
+	r = loaders_choose(&lists, repro->options->loaders, err);
+	if (r == 0)
+		r = loaders_check(&lists, err);
+	if (r == 0)
+		r = transports_choose(&lists, repro->options->transports, err);
+	if (r == 0)
+		r = memory_prepare(repro, err);
+	if (r < 0)
+		return r;
+	count = (size_t)lists.loader_count * (size_t)lists.transport_count;
+	repro->arms = calloc(count, sizeof(*repro->arms));
+	if (!repro->arms)
+		return err_set(err, ENOMEM, "out of memory");
+	return arms_add(repro, &lists, err);
+}
+
+void repro_arms_close(struct repro *repro)
+{
+	for (int i = 0; i < repro->arm_count; i++) {
+		device_close(repro->arms[i].device);
+		free(repro->arms[i].values);
+	}
+	free(repro->arms);
+	repro->arms = NULL;
+	repro->arm_count = 0;
+	dma_close(repro->dma);
+	memory_close(repro->memory);
+}

@@ -1,0 +1,127 @@
+/*
+ * The log lines of one round at -v, in upstream's wording; its TIMING lines have microseconds here,
+ * because upstream's whole milliseconds cannot show a load. Written by the host after the round,
+ * from the lanes, so that nobody logs while anything is timed.
+ */
+#include "bench/repro/repro.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+
+#define COUNTER_NS 20 /* a2a3's system counter runs at 50 MHz */
+
+struct lane_view {
+	const struct timeline *time;
+	struct clock_map map;
+	uint64_t ns[PHASE_COUNT];
+};
+
+static void lane_view(struct lane_view *view, const struct device_result *result, int lane)
+{
+	view->time = &result->lanes[lane].time;
+	view->map = clock_map_now();
+	timeline_ns(view->time, &view->map, view->ns);
+}
+
+static void timing_line(const char *name, uint64_t ns)
+{
+	log_line("TIMING: %s = %.3f us", name, (double)ns / 1e3);
+}
+
+static void host_lines(const struct device_result *result)
+{
+	struct lane_view host;
+	uint64_t init;
+
+	lane_view(&host, result, DEVICE_LANE_HOST);
+	init = host.ns[PHASE_KERNELS] + host.ns[PHASE_ARGS] + host.ns[PHASE_SO_COPY] +
+	       host.ns[PHASE_HEAP] + host.ns[PHASE_SHARED];
+	timing_line("args_malloc_copy", host.ns[PHASE_ARGS]);
+	timing_line("orch_so_copy", host.ns[PHASE_SO_COPY]);
+	timing_line("gm_heap_alloc(1GB)", host.ns[PHASE_HEAP]);
+	timing_line("shared_mem_alloc", host.ns[PHASE_SHARED]);
+	timing_line("total_init_runtime_impl", init);
+	timing_line("runtime_copy", host.ns[PHASE_SEND]);
+	timing_line("launch", host.ns[PHASE_LAUNCH]);
+	timing_line("wait", host.ns[PHASE_WAIT]);
+	timing_line("copy_back", host.ns[PHASE_COPY_BACK]);
+}
+
+/* Where a phase begins and ends, as counter values; 0 when the lane never was in it. */
+static uint64_t phase_begin(const struct lane_view *view, enum phase phase, uint64_t *ret_end)
+{
+	for (uint32_t i = 0; i < view->time->span_count; i++) {
+		const struct span *span = &view->time->spans[i];
+		uint64_t end = i + 1 < view->time->span_count ? span[1].ticks : view->time->mark;
+
+		if (span->phase != phase)
+			continue;
+		*ret_end = clock_map_ns(&view->map, end) / COUNTER_NS;
+		return clock_map_ns(&view->map, span->ticks) / COUNTER_NS;
+	}
+	*ret_end = 0;
+	return 0;
+}
+
+static void thread_line(const struct lane_view *view, int thread, const char *what,
+			enum phase phase)
+{
+	uint64_t end, begin = phase_begin(view, phase, &end);
+
+	if (begin)
+		log_line("Thread %d: %s_start=%" PRIu64 " %s_end=%" PRIu64 " %s_cost=%.3fus",
+			 thread, what, begin, what, end, what, (double)view->ns[phase] / 1e3);
+}
+
+static void load_lines(const struct repro *repro, const struct lane_view *orch)
+{
+	const struct device_result *result = repro->result;
+
+	if (result->report.staged_at)
+		log_line("Created SO file at %s (%zu bytes)", result->report.staged_at,
+			 repro->object.so.size);
+	if (result->report.base)
+		log_line("dlopen succeeded, base=0x%" PRIxPTR, result->report.base);
+	if (result->verdict.reason[0])
+		log_line("Loaded code: %s: %s", freshness_name(result->verdict.freshness),
+			 result->verdict.reason);
+	for (int phase = 0; phase < PHASE_COUNT; phase++) {
+		if (phase_class((enum phase)phase) == PHASE_CLASS_LOAD && orch->ns[phase] > 0)
+			timing_line(phase_label((enum phase)phase), orch->ns[phase]);
+	}
+	timing_line("runtime_create", orch->ns[PHASE_CREATE]);
+	timing_line("runtime_destroy", orch->ns[PHASE_DESTROY]);
+}
+
+static void device_lines(const struct repro *repro)
+{
+	const struct device_result *result = repro->result;
+	struct lane_view lane;
+
+	lane_view(&lane, result, DEVICE_THREADS - 1);
+	load_lines(repro, &lane);
+	thread_line(&lane, DEVICE_THREADS - 1, "orch", PHASE_ORCHESTRATE);
+	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
+		 result->counters.submitted, result->counters.executed);
+	for (int i = 0; i < DEVICE_SCHEDULERS; i++) {
+		lane_view(&lane, result, i);
+		thread_line(&lane, i, "sched", PHASE_SCHEDULE);
+		log_line("Scheduler summary: total_time=%.3fus, loops=%" PRIu64
+			 ", tasks_scheduled=%" PRIu64,
+			 (double)lane.ns[PHASE_SCHEDULE] / 1e3,
+			 result->counters.schedulers[i].loops,
+			 result->counters.schedulers[i].tasks);
+	}
+}
+
+void repro_log_round(const struct repro *repro, const struct repro_arm *arm)
+{
+	if (log_level < LOG_LEVEL_INFO)
+		return;
+	log_line("Round %lld, %s:", (long long)arm->rounds_done - repro->options->warmup + 1,
+		 arm->label);
+	host_lines(repro->result);
+	if (repro->result->failure == DEVICE_OK)
+		device_lines(repro);
+}

@@ -1,0 +1,248 @@
+/* The command line of soload repro. */
+#include "bench/repro/repro.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "bench/command.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	KEY_CASE = 256,
+	KEY_LENGTHS,
+	KEY_SEED,
+	KEY_ORCH,
+	KEY_LOADER,
+	KEY_TRANSPORT,
+	KEY_POOLS,
+	KEY_DMA,
+	KEY_TIMEOUT,
+	KEY_OUT,
+	KEY_WARMUP,
+	KEY_TABLES,
+	KEY_MACHINE_DIRECTORIES,
+};
+
+static const struct argp_option table[] = {
+	{ NULL, 'p', "PLATFORM", 0, "platform; a2a3 is modelled", 0 },
+	{ NULL, 'r', "RUNTIME", 0, "runtime variant; tensormap_and_ringbuffer is modelled", 0 },
+	{ NULL, 'd', "DEVICE", 0, "number of the device (0)", 0 },
+	{ NULL, 'n', "ROUNDS", 0, "rounds per arm (5)", 0 },
+	{ "warmup", KEY_WARMUP, "ROUNDS", 0, "rounds before those, recorded as warm-up (1)", 0 },
+	{ "case", KEY_CASE, "NAME", 0, "case of the workload (small)", 0 },
+	{ "context-lens", KEY_LENGTHS, "A,B,...", 0,
+	  "tokens per sequence, instead of the case's own", 0 },
+	{ "seed", KEY_SEED, "N", 0, "of the inputs and of the order of rounds (1)", 0 },
+	{ "orch", KEY_ORCH, "FILE.so", 0,
+	  "orchestration object; any built for a2a3 tensormap_and_ringbuffer", 0 },
+	{ "loader", KEY_LOADER, "A,B", 0, "loaders with their options, or all (all)", 0 },
+	{ "transport", KEY_TRANSPORT, "A,B", 0, "transports, or all (all)", 0 },
+	{ "pools", KEY_POOLS, "upstream|small", 0, "sizes of the runtime's pools (upstream)", 0 },
+	{ "dma", KEY_DMA, "PRESET|L+B", 0,
+	  "modelled hardware: a3, a3-pair, or microseconds per copy + GB/s", 0 },
+	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
+	  "without progress of the device, then it is ended (10)", 0 },
+	{ "out", KEY_OUT, "DIR", 0, "results folder", 0 },
+	{ "tables", KEY_TABLES, NULL, 0, "a table of rounds per arm, also for many arms", 0 },
+	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
+	  "loaders stage in this machine's own directories", 0 },
+	{ "verbose", 'v', NULL, 0, "upstream's log and TIMING lines on stderr", 0 },
+	{ 0 },
+};
+
+static const char text[] =
+	"Runs a workload (paged_attention_unroll) through the whole flow of simpler: the host "
+	"builds "
+	"the Runtime struct and copies it to the device, the AICPU loads the orchestration object, "
+	"its task graph runs on modelled AI cores, and the output is compared with a golden. Says "
+	"what each phase costs, for every loader and transport."
+	"\v"
+	"Examples:\n"
+	"  soload repro                                       every loader, every transport\n"
+	"  soload repro --loader disk,memfd --transport inline -n 20\n"
+	"  soload repro --case Case1 --loader disk --transport inline -v\n"
+	"  soload repro --orch libmy_orchestration.so --loader disk:mended\n"
+	"  soload repro --dma 17+10 --out results/runs/mine\n";
+
+static long long number_parse(const struct argp_state *state, const char *what,
+			      const char *argument, long long least)
+{
+	char *end;
+	long long number;
+
+	errno = 0;
+	number = strtoll(argument, &end, 10);
+	if (errno || end == argument || *end || number < least || number > 1000000000)
+		command_usage(state, "%s '%s': give a whole number of at least %lld", what,
+			      argument, least);
+	return number;
+}
+
+static void lengths_parse(struct repro_options *options, const struct argp_state *state,
+			  char *argument)
+{
+	char *saved = NULL;
+
+	options->length_count = 0;
+	for (char *word = strtok_r(argument, ",", &saved); word;
+	     word = strtok_r(NULL, ",", &saved)) {
+		if (options->length_count == REPRO_LENGTHS_MAX)
+			command_usage(state, "more than %d context lengths", REPRO_LENGTHS_MAX);
+		options->lengths[options->length_count++] =
+			(uint32_t)number_parse(state, "context length", word, 1);
+	}
+	if (options->length_count == 0)
+		command_usage(state, "--context-lens: give lengths such as 1,1000,8192");
+}
+
+static void timeout_parse(struct repro_options *options, const struct argp_state *state,
+			  const char *argument)
+{
+	char *end;
+	double seconds = strtod(argument, &end);
+
+	if (end == argument || *end || !(seconds >= 0.1 && seconds <= 86400))
+		command_usage(state, "timeout '%s': give seconds from 0.1 to 86400", argument);
+	options->timeout_ns = (uint64_t)(seconds * 1e9);
+}
+
+static void word_parse(const struct argp_state *state, const char *what, const char *argument,
+		       const char *known)
+{
+	if (strcmp(argument, known) != 0)
+		command_usage(state, "%s '%s' is not modelled; %s is", what, argument, known);
+}
+
+static void pools_parse(struct repro_options *options, const struct argp_state *state,
+			const char *argument)
+{
+	if (strcmp(argument, "upstream") == 0)
+		options->pools = RUNTIME_POOLS_UPSTREAM;
+	else if (strcmp(argument, "small") == 0)
+		options->pools = RUNTIME_POOLS_SMALL;
+	else
+		command_usage(state, "pools '%s': upstream or small", argument);
+}
+
+static void dma_parse(struct repro_options *options, const struct argp_state *state,
+		      const char *argument)
+{
+	struct err err;
+
+	if (dma_model_parse(argument, &options->dma_model, &err) < 0)
+		command_usage(state, "%s", err.text);
+}
+
+static error_t number_option(struct repro_options *options, const struct argp_state *state, int key,
+			     const char *argument)
+{
+	switch (key) {
+	case 'd':
+		options->device = (int)number_parse(state, "device", argument, 0);
+		return 0;
+	case 'n':
+		options->rounds = number_parse(state, "rounds", argument, 1);
+		return 0;
+	case KEY_WARMUP:
+		options->warmup = number_parse(state, "warm-up rounds", argument, 0);
+		return 0;
+	case KEY_SEED:
+		options->seed = (uint64_t)number_parse(state, "seed", argument, 0);
+		return 0;
+	case KEY_TIMEOUT:
+		timeout_parse(options, state, argument);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t text_option(struct repro_options *options, const struct argp_state *state, int key,
+			   char *argument)
+{
+	switch (key) {
+	case KEY_CASE:
+		options->case_name = argument;
+		return 0;
+	case KEY_ORCH:
+		options->object_path = argument;
+		return 0;
+	case KEY_LOADER:
+		options->loaders = argument;
+		return 0;
+	case KEY_TRANSPORT:
+		options->transports = argument;
+		return 0;
+	case KEY_OUT:
+		options->out = argument;
+		return 0;
+	case KEY_LENGTHS:
+		lengths_parse(options, state, argument);
+		return 0;
+	default:
+		return number_option(options, state, key, argument);
+	}
+}
+
+static error_t option_parse(int key, char *argument, struct argp_state *state)
+{
+	struct repro_options *options = state->input;
+
+	switch (key) {
+	case 'p':
+		word_parse(state, "platform", argument, options->platform);
+		return 0;
+	case 'r':
+		word_parse(state, "runtime", argument, options->runtime);
+		return 0;
+	case 'v':
+		options->verbose = true;
+		return 0;
+	case KEY_TABLES:
+		options->tables = true;
+		return 0;
+	case KEY_MACHINE_DIRECTORIES:
+		options->machine_directories = true;
+		return 0;
+	case KEY_POOLS:
+		pools_parse(options, state, argument);
+		return 0;
+	case KEY_DMA:
+		dma_parse(options, state, argument);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 0)
+			command_usage(state, "one workload at a time: '%s' is one too many",
+				      argument);
+		options->workload = argument;
+		return 0;
+	default:
+		return text_option(options, state, key, argument);
+	}
+}
+
+void repro_options_parse(struct repro_options *options, int argc, char **argv)
+{
+	static char all_loaders[] = "all", all_transports[] = "all";
+	const struct argp argp = {
+		.options = table, .parser = option_parse, .args_doc = "[WORKLOAD]", .doc = text
+	};
+
+	*options = (struct repro_options){
+		.platform = "a2a3",
+		.runtime = "tensormap_and_ringbuffer",
+		.loaders = all_loaders,
+		.transports = all_transports,
+		.rounds = 5,
+		.warmup = 1,
+		.seed = 1,
+		.timeout_ns = DEVICE_TIMEOUT_NS,
+		.dma_model = dma_models[0],
+	};
+	argp_parse(&argp, argc, argv, 0, NULL, options);
+	if (options->verbose && log_level < LOG_LEVEL_INFO)
+		log_level = LOG_LEVEL_INFO;
+}

@@ -1,0 +1,99 @@
+/*
+ * soload repro: a workload on the modelled host and device, once per round and arm. An arm is a
+ * loader with a transport; the rounds of all arms are interleaved in random order.
+ *
+ * Internal to bench/repro.c and bench/repro/.
+ */
+#ifndef SOLOAD_BENCH_REPRO_REPRO_H
+#define SOLOAD_BENCH_REPRO_REPRO_H
+
+#include "base/options.h"
+#include "bench/progress.h"
+#include "bench/record.h"
+#include "bench/workloads/workload.h"
+#include "device/host.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define REPRO_LOADERS_MAX 32
+#define REPRO_TRANSPORTS_MAX 8
+#define REPRO_LENGTHS_MAX 4096
+
+/* The command line. */
+struct repro_options {
+	const char *workload, *case_name, *platform, *runtime, *object_path, *out;
+	char *loaders, *transports; /* as given; split in place */
+	uint32_t lengths[REPRO_LENGTHS_MAX];
+	uint32_t length_count;
+	int device;
+	int64_t rounds, warmup;
+	uint64_t seed, timeout_ns;
+	enum runtime_pools pools;
+	struct dma_model dma_model;
+	bool machine_directories, tables, verbose;
+};
+
+/* Parses or ends the program: wrong usage is one line and exit code 2. */
+void repro_options_parse(struct repro_options *options, int argc, char **argv);
+
+/* The values of a round, in ns; after the phases of the loading thread. NaN = not observed. */
+enum repro_value {
+	VALUE_HOST = PHASE_COUNT, /* the host's round, without the harness's checks */
+	VALUE_DEVICE,		  /* from the doorbell to the completion, without the checks */
+	VALUE_LOAD,		  /* the sum of the LOAD phases */
+	VALUE_SCHED,		  /* the longest of the schedulers */
+	VALUE_DMA,		  /* struct and object, measured */
+	VALUE_DMA_MODEL,	  /* the same, modelled */
+	VALUE_COUNT
+};
+
+struct repro_arm {
+	const char *loader; /* its spec */
+	const struct transport *transport;
+	char label[96]; /* "disk/inline" */
+	unsigned int caps;
+	struct device *device; /* NULL: not available */
+	double *values;	       /* [round][VALUE_COUNT] of the rounds that passed */
+	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed;
+	int64_t stale, reused;
+	char stale_reason[160], error[ERR_TEXT_BYTES];
+	uint64_t dma_bytes; /* of the last round that passed: struct and object */
+};
+
+struct repro {
+	struct repro_options *options;
+	const struct workload *workload;
+	struct workload_data data;
+	struct device_object object;
+	const char *object_label; /* the `so` column */
+	struct memory *memory;
+	struct dma *dma;
+	struct repro_arm *arms;
+	int arm_count, arms_open;
+	bool arm_missing; /* one that was asked for by name is not available */
+	struct record *record;
+	struct progress progress;
+	struct device_result *result;
+	int64_t seq;
+};
+
+/* The object: read, checked and registered. -ENOEXEC and others in words. */
+int repro_object_open(struct repro *repro, struct err *err);
+
+/* Device memory for the workload, and one device per arm. 0 when at least one arm is there. */
+int repro_arms_open(struct repro *repro, struct err *err);
+void repro_arms_close(struct repro *repro);
+
+/* Every round of every arm; what fails is told and recorded. -EINTR when interrupted, another
+ * negative errno when the record cannot be written. */
+int repro_rounds(struct repro *repro, struct err *err);
+
+/* Upstream's log lines of a round, at -v. */
+void repro_log_round(const struct repro *repro, const struct repro_arm *arm);
+
+/* Tables on stdout, summary.csv, and the verdict: the exit code. */
+void repro_head_print(const struct repro *repro);
+int repro_tables_print(struct repro *repro);
+
+#endif

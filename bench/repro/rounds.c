@@ -1,0 +1,249 @@
+/* The rounds of a reproduction: interleaved at random, each checked against the golden, recorded
+ * and flushed before the next begins. */
+#include "bench/repro/repro.h"
+
+#include "base/log.h"
+#include "bench/command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* splitmix64: the order depends on the seed alone, on every machine. */
+static uint64_t random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static void order_shuffle(int *order, int count, uint64_t *random)
+{
+	for (int i = count - 1; i > 0; i--) {
+		int j = (int)(random_next(random) % (uint64_t)(i + 1)), kept = order[i];
+
+		order[i] = order[j];
+		order[j] = kept;
+	}
+}
+
+/* One round as it was: the lanes in ns and what became of it. */
+struct outcome {
+	struct clock_map map;
+	uint64_t start_ns;
+	uint64_t host_ns, host[PHASE_COUNT];
+	uint64_t lanes[DEVICE_THREADS][PHASE_COUNT];
+	bool ran; /* the device's lanes are there */
+	bool warmup;
+	int order;
+	const char *error; /* or NULL */
+};
+
+static void lanes_convert(const struct repro *repro, struct outcome *outcome)
+{
+	const struct device_result *result = repro->result;
+
+	outcome->map = clock_map_now();
+	outcome->host_ns =
+		timeline_ns(&result->lanes[DEVICE_LANE_HOST].time, &outcome->map, outcome->host);
+	outcome->ran = result->failure == DEVICE_OK || result->failure == DEVICE_FAILED;
+	for (int i = 0; outcome->ran && i < DEVICE_THREADS; i++)
+		timeline_ns(&result->lanes[i].time, &outcome->map, outcome->lanes[i]);
+}
+
+static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
+{
+	return (int64_t)clock_map_span_ns(&outcome->map, ticks);
+}
+
+static void sample_record(struct repro *repro, const struct repro_arm *arm,
+			  const struct outcome *outcome)
+{
+	const struct device_result *result = repro->result;
+	struct sample sample = sample_empty();
+
+	sample.process = device_process(arm->device) ? device_process(arm->device) : SAMPLE_NONE;
+	sample.arm = arm->label;
+	sample.scenario = "reproduction";
+	sample.case_name = repro->data.which->name;
+	sample.platform = repro->options->platform;
+	sample.runtime = repro->options->runtime;
+	sample.loader = arm->loader;
+	sample.transport = arm->transport->name;
+	sample.so = repro->object_label;
+	sample.so_bytes = (int64_t)repro->object.so.size;
+	sample.seq = repro->seq;
+	sample.order = outcome->order;
+	sample.start_ns = (int64_t)outcome->start_ns;
+	sample.warmup = outcome->warmup;
+	sample.error = outcome->error;
+	if (outcome->ran)
+		sample_phases(&sample, outcome->lanes[DEVICE_THREADS - 1],
+			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
+				      PHASE_BIT(PHASE_CALL));
+	if (result->verdict.reason[0]) {
+		sample_report(&sample, &result->report);
+		sample.stale = result->verdict.freshness == FRESHNESS_STALE;
+	}
+	sample.dma_bytes = (int64_t)result->dma_object.bytes;
+	sample.dma_ns = ticks_ns(outcome, result->dma_object.ticks);
+	sample.dma_model_ns = (int64_t)result->dma_object.model_ns;
+	record_sample(repro->record, &sample);
+}
+
+static void spans_record(struct repro *repro, const struct outcome *outcome)
+{
+	const struct device_result *result = repro->result;
+
+	record_lane(repro->record, repro->seq, result->lanes[DEVICE_LANE_HOST].name,
+		    &result->lanes[DEVICE_LANE_HOST].time, &outcome->map);
+	for (int i = 0; outcome->ran && i < DEVICE_THREADS; i++)
+		record_lane(repro->record, repro->seq, result->lanes[i].name,
+			    &result->lanes[i].time, &outcome->map);
+}
+
+/* The harness's own look at what was loaded happens inside the round and is taken out again. */
+static void values_keep(struct repro *repro, struct repro_arm *arm, const struct outcome *outcome)
+{
+	const struct device_result *result = repro->result;
+	const uint64_t *lane = outcome->lanes[DEVICE_THREADS - 1];
+	double *values = arm->values + arm->rounds_passed * VALUE_COUNT;
+	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
+
+	for (int phase = 0; phase < PHASE_COUNT; phase++) {
+		values[phase] = (double)lane[phase];
+		if (phase_class((enum phase)phase) == PHASE_CLASS_LOAD)
+			load += values[phase];
+	}
+	for (int i = 0; i < DEVICE_SCHEDULERS; i++)
+		sched = fmax(sched, (double)outcome->lanes[i][PHASE_SCHEDULE]);
+	values[VALUE_HOST] = (double)outcome->host_ns - check;
+	values[VALUE_DEVICE] = (double)ticks_ns(outcome, result->device_ticks) - check;
+	values[VALUE_LOAD] = load;
+	values[VALUE_SCHED] = sched;
+	values[VALUE_DMA] = (double)ticks_ns(outcome, result->dma_object.ticks);
+	values[VALUE_DMA_MODEL] = (double)result->dma_object.model_ns;
+	arm->dma_bytes = result->dma_object.bytes;
+	arm->rounds_passed++;
+}
+
+/* Once per arm and reason: a failure that repeats is counted, not repeated. */
+static void failure_tell(struct repro *repro, struct repro_arm *arm, int64_t round,
+			 const char *text)
+{
+	if (strcmp(arm->error, text) == 0)
+		return;
+	progress_hide(&repro->progress);
+	log_error("round %lld, %s: %s", (long long)round, arm->label, text);
+	snprintf(arm->error, sizeof(arm->error), "%s", text);
+}
+
+static void freshness_count(const struct repro *repro, struct repro_arm *arm)
+{
+	const struct freshness_verdict *verdict = &repro->result->verdict;
+
+	if (verdict->freshness == FRESHNESS_REUSED && verdict->reason[0])
+		arm->reused++;
+	if (verdict->freshness != FRESHNESS_STALE || !verdict->reason[0])
+		return;
+	arm->stale++;
+	memcpy(arm->stale_reason, verdict->reason, sizeof(arm->stale_reason));
+}
+
+/* 0 when the output is right; else the reason in words. */
+static int golden_check(struct repro *repro, struct err *err)
+{
+	struct workload_verdict verdict;
+	int r = workload_check(&repro->data, NULL, &verdict, err);
+
+	if (r < 0 || workload_passed(&verdict))
+		return r;
+	return err_set(err, ERANGE,
+		       "wrong output: %llu of %llu elements within tolerance; element %llu is %g, "
+		       "expected %g",
+		       (unsigned long long)verdict.within, (unsigned long long)verdict.elements,
+		       (unsigned long long)verdict.worst_index, (double)verdict.worst_got,
+		       (double)verdict.worst_expected);
+}
+
+/* Names the phase: which step of the invocation did not work. */
+static void failure_in_words(const struct device_result *result, struct err *err)
+{
+	char words[ERR_TEXT_BYTES];
+
+	memcpy(words, err->text, sizeof(words));
+	err_set(err, 0, "failed in phase %s (%s): %s", phase_label(result->failed_phase),
+		phase_text(result->failed_phase), words);
+}
+
+static int round_run(struct repro *repro, struct repro_arm *arm, struct outcome *outcome,
+		     struct err *err)
+{
+	const struct device_job job = {
+		.object = &repro->object,
+		.args = repro->data.args,
+		.arg_count = repro->data.arg_count,
+		.kernels = repro->workload->kernels,
+	};
+	int r;
+
+	workload_reset(&repro->data);
+	outcome->start_ns = clock_now_ns();
+	r = device_run(arm->device, &job, repro->result, err);
+	lanes_convert(repro, outcome);
+	if (r < 0)
+		failure_in_words(repro->result, err);
+	return r < 0 ? r : golden_check(repro, err);
+}
+
+static int round_once(struct repro *repro, struct repro_arm *arm, int64_t round,
+		      struct outcome *outcome, struct err *err)
+{
+	struct err why = { "" };
+	int r = round_run(repro, arm, outcome, &why);
+
+	if (repro->result->failure == DEVICE_INTERRUPTED || command_interrupted())
+		return err_set(err, EINTR, "interrupted");
+	outcome->error = r < 0 ? why.text : NULL;
+	if (r < 0)
+		failure_tell(repro, arm, round, why.text);
+	freshness_count(repro, arm);
+	sample_record(repro, arm, outcome);
+	spans_record(repro, outcome);
+	repro_log_round(repro, arm);
+	repro->seq++;
+	arm->rounds_done++;
+	arm->rounds_refused += repro->result->failure == DEVICE_REFUSED;
+	arm->golden_passed += r == 0;
+	if (r == 0 && !outcome->warmup)
+		values_keep(repro, arm, outcome);
+	return record_flush(repro->record, err);
+}
+
+int repro_rounds(struct repro *repro, struct err *err)
+{
+	int64_t warmup = repro->options->warmup, rounds = repro->options->rounds + warmup;
+	uint64_t random = repro->options->seed, done = 0;
+	int order[REPRO_LOADERS_MAX * REPRO_TRANSPORTS_MAX], count = 0, r = 0;
+
+	for (int i = 0; i < repro->arm_count; i++) {
+		if (repro->arms[i].device)
+			order[count++] = i;
+	}
+	progress_begin(&repro->progress, "rounds", (uint64_t)(rounds * count));
+	for (int64_t round = 0; r == 0 && round < rounds; round++) {
+		order_shuffle(order, count, &random);
+		for (int i = 0; r == 0 && i < count; i++) {
+			struct repro_arm *arm = &repro->arms[order[i]];
+			struct outcome outcome = { .warmup = round < warmup, .order = i };
+
+			progress_step(&repro->progress, done++, arm->label);
+			r = round_once(repro, arm, round - warmup + 1, &outcome, err);
+		}
+	}
+	progress_end(&repro->progress);
+	return r;
+}

@@ -1,0 +1,303 @@
+/* What a reproduction prints and sums up: a table of rounds per arm, one table over all arms,
+ * summary.csv, the verdict. */
+#include "bench/repro/repro.h"
+
+#include "base/text.h"
+#include "bench/command.h"
+#include "bench/stats.h"
+#include "bench/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLES_MAX 6 /* more arms than this: only the summary, unless --tables */
+
+static const struct column {
+	const char *heading;
+	int value;
+	bool always; /* else only where some arm spends time in it */
+} columns[] = {
+	{ "DMA", VALUE_DMA, true },	     { "Modelled", VALUE_DMA_MODEL, true },
+	{ "Read", PHASE_READ, false },	     { "Stage", PHASE_STAGE, false },
+	{ "Link", PHASE_LINK, false },	     { "Map", PHASE_MAP, false },
+	{ "Reloc", PHASE_RELOCATE, false },  { "Protect", PHASE_PROTECT, false },
+	{ "Init", PHASE_INIT, false },	     { "Resolve", PHASE_RESOLVE, false },
+	{ "Call", PHASE_CALL, false },	     { "Unload", PHASE_UNLOAD, false },
+	{ "Unstage", PHASE_UNSTAGE, false }, { "Other", PHASE_OTHER, false },
+	{ "Load", VALUE_LOAD, true },	     { "Create", PHASE_CREATE, true },
+	{ "Orch", PHASE_ORCHESTRATE, true }, { "Sched", VALUE_SCHED, false },
+	{ "Device", VALUE_DEVICE, true },    { "Host", VALUE_HOST, true },
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define VISIBLE_NS 50.0 /* half of the table's last digit */
+
+/* All rounds of one value, sorted, in a buffer for options->rounds of them. */
+static size_t values_take(const struct repro_arm *arm, int value, double *ret_values)
+{
+	size_t n = (size_t)arm->rounds_passed;
+
+	for (size_t i = 0; i < n; i++)
+		ret_values[i] = arm->values[i * VALUE_COUNT + (size_t)value];
+	stats_sort(ret_values, n);
+	return n;
+}
+
+static double value_median(const struct repro_arm *arm, int value, double *buffer)
+{
+	size_t n = values_take(arm, value, buffer);
+
+	return n ? stats_median(buffer, n) : NAN;
+}
+
+void repro_head_print(const struct repro *repro)
+{
+	const struct repro_options *options = repro->options;
+	char size[32], moved[32];
+
+	printf("%s %s on %s, %s: %s of arguments, %llu tasks\n", repro->workload->name,
+	       repro->data.which->name, options->platform, options->runtime,
+	       text_bytes(repro->data.bytes, moved, sizeof(moved)),
+	       (unsigned long long)repro->data.tasks);
+	printf("object %s, %s (%zu bytes), registered in %.1f us\n", repro->object_label,
+	       text_bytes(repro->object.so.size, size, sizeof(size)), repro->object.so.size,
+	       (double)repro->object.register_ns / 1e3);
+	for (int i = 0; i < repro->arm_count; i++) {
+		if (!repro->arms[i].device)
+			continue;
+		printf("AICPU: 4 threads (3 schedule, 1 loads and orchestrates), staging in %s\n",
+		       device_directories(repro->arms[i].device));
+		break;
+	}
+	printf("DMA as modelled (%s): %g us + bytes / %g GB/s; %s\n", options->dma_model.name,
+	       options->dma_model.latency_us, options->dma_model.gigabytes_per_s,
+	       options->dma_model.source);
+	fflush(stdout);
+}
+
+/* Upstream's shape: Round, then columns in us, then averages. */
+static void rounds_print(const struct repro_arm *arm)
+{
+	static const char *const names[] = { "Host", "Device", "Load", "Create", "Orch", "Sched" };
+	static const int values[] = { VALUE_HOST,   VALUE_DEVICE,      VALUE_LOAD,
+				      PHASE_CREATE, PHASE_ORCHESTRATE, VALUE_SCHED };
+	enum { COUNT = sizeof(values) / sizeof(values[0]) };
+	size_t n = (size_t)arm->rounds_passed;
+	double *us = calloc(n ? n : 1, COUNT * sizeof(double));
+	struct table_rounds rounds = {
+		.columns = names, .column_count = COUNT, .values_us = us, .rounds = n
+	};
+
+	if (!us)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t c = 0; c < COUNT; c++)
+			us[i * COUNT + c] = arm->values[i * VALUE_COUNT + (size_t)values[c]] / 1e3;
+	}
+	printf("\n%s\n", arm->label);
+	table_rounds_print(&rounds, stdout);
+	free(us);
+}
+
+static bool column_shown(const struct repro *repro, const struct column *column, double *buffer)
+{
+	if (column->always)
+		return true;
+	for (int i = 0; i < repro->arm_count; i++) {
+		if (value_median(&repro->arms[i], column->value, buffer) >= VISIBLE_NS)
+			return true;
+	}
+	return false;
+}
+
+static void arm_row(const struct repro *repro, const struct repro_arm *arm, struct table *table,
+		    const bool *shown, double *buffer)
+{
+	double load = value_median(arm, VALUE_LOAD, buffer);
+	double host = value_median(arm, VALUE_HOST, buffer);
+	int64_t rounds = repro->options->rounds + repro->options->warmup;
+
+	table_cell(table, "%s", arm->loader);
+	table_cell(table, "%s", arm->transport->name);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		if (shown[c])
+			table_cell_us(table, value_median(arm, columns[c].value, buffer));
+	}
+	if (host > 0)
+		table_cell(table, "%.2f", 100 * load / host);
+	else
+		table_cell(table, "-");
+	table_cell(table, "%lld/%lld", (long long)arm->golden_passed, (long long)rounds);
+	table_cell(table, "%lld", (long long)arm->stale);
+}
+
+static void summary_print(const struct repro *repro, double *buffer)
+{
+	struct table *table = table_new();
+	bool shown[COLUMNS];
+
+	printf("\nMedians in us of %lld rounds; DMA and its model: Runtime struct and object "
+	       "only\n",
+	       (long long)repro->options->rounds);
+	table_column_text(table, "Loader");
+	table_column_text(table, "Transport");
+	for (size_t c = 0; c < COLUMNS; c++) {
+		shown[c] = column_shown(repro, &columns[c], buffer);
+		if (shown[c])
+			table_column_number(table, columns[c].heading);
+	}
+	table_column_number(table, "Load %");
+	table_column_number(table, "Golden");
+	table_column_number(table, "Stale");
+	for (int i = 0; i < repro->arm_count; i++) {
+		if (repro->arms[i].device)
+			arm_row(repro, &repro->arms[i], table, shown, buffer);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	printf("Load = Read to Other; Load %% = its share of the invocation (Host)\n");
+}
+
+static void notes_print(const struct repro *repro)
+{
+	for (int i = 0; i < repro->arm_count; i++) {
+		const struct repro_arm *arm = &repro->arms[i];
+
+		if (arm->stale > 0)
+			printf("%s: %lld of %lld loads stale: %s\n", arm->label,
+			       (long long)arm->stale, (long long)arm->rounds_done,
+			       arm->stale_reason);
+		if (arm->rounds_done > arm->golden_passed)
+			printf("%s: %lld of %lld rounds failed, last: %s\n", arm->label,
+			       (long long)(arm->rounds_done - arm->golden_passed),
+			       (long long)arm->rounds_done, arm->error);
+	}
+}
+
+/* The phases by their labels, and four subjects that are none. */
+static const char *subject_of(int value)
+{
+	switch (value) {
+	case VALUE_HOST:
+		return "host";
+	case VALUE_DEVICE:
+		return "device";
+	case VALUE_LOAD:
+		return "total";
+	case VALUE_SCHED:
+		return "sched";
+	case VALUE_DMA:
+		return "dma";
+	case VALUE_DMA_MODEL:
+		return "dma_model";
+	default:
+		return phase_label((enum phase)value);
+	}
+}
+
+static void metrics_record(const struct repro *repro, struct summary *row, double *values, size_t n)
+{
+	struct stats_summary stats = stats_summarise(values, n);
+	const struct {
+		const char *name;
+		double value;
+	} metrics[] = {
+		{ "min", stats.min },	{ "p10", stats.p10 }, { "p50", stats.p50 },
+		{ "p90", stats.p90 },	{ "p99", stats.p99 }, { "max", stats.max },
+		{ "mean", stats.mean }, { "mad", stats.mad },
+	};
+
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+		bool is_median = strcmp(metrics[i].name, "p50") == 0;
+
+		row->metric = metrics[i].name;
+		row->value = metrics[i].value;
+		row->ci_low = is_median ? stats.p50_interval.low : NAN;
+		row->ci_high = is_median ? stats.p50_interval.high : NAN;
+		record_summary(repro->record, row);
+	}
+}
+
+static void count_record(const struct repro *repro, struct summary *row, const char *subject,
+			 int64_t count)
+{
+	row->phase = subject;
+	row->metric = "count";
+	row->unit = "count";
+	row->value = (double)count;
+	row->ci_low = row->ci_high = NAN;
+	record_summary(repro->record, row);
+}
+
+static void arm_record(const struct repro *repro, const struct repro_arm *arm, double *buffer)
+{
+	struct summary row = {
+		.scenario = "reproduction",
+		.loader = arm->loader,
+		.transport = arm->transport->name,
+		.so = repro->object_label,
+		.so_bytes = (int64_t)repro->object.so.size,
+		.n = arm->rounds_passed,
+		.epochs = 1,
+	};
+
+	for (int value = 0; value < VALUE_COUNT; value++) {
+		size_t n = values_take(arm, value, buffer);
+		bool silent = n == 0 || (value < PHASE_COUNT && buffer[n - 1] <= 0);
+
+		row.phase = subject_of(value);
+		row.unit = "ns";
+		if (!silent)
+			metrics_record(repro, &row, buffer, n);
+	}
+	row.n = arm->rounds_done;
+	count_record(repro, &row, "golden", arm->golden_passed);
+	count_record(repro, &row, "stale", arm->stale);
+}
+
+/* The verdict is repeated on the last line. */
+static int verdict_print(const struct repro *repro)
+{
+	int64_t done = 0, passed = 0, stale = 0, refused = 0;
+
+	for (int i = 0; i < repro->arm_count; i++) {
+		done += repro->arms[i].rounds_done;
+		passed += repro->arms[i].golden_passed;
+		stale += repro->arms[i].stale;
+		refused += repro->arms[i].rounds_refused;
+	}
+	printf("results in %s\n", record_folder(repro->record));
+	if (done > 0 && refused == done) {
+		printf("FAIL: nothing could be run\n");
+		return EXIT_USAGE;
+	}
+	if (passed == done && stale == 0 && !repro->arm_missing) {
+		printf("PASS: %lld of %lld rounds match the golden, no stale load\n",
+		       (long long)passed, (long long)done);
+		return EXIT_DONE;
+	}
+	printf("FAIL: %lld of %lld rounds match the golden, %lld stale loads%s\n",
+	       (long long)passed, (long long)done, (long long)stale,
+	       repro->arm_missing ? ", a loader that was asked for is missing" : "");
+	return EXIT_MEASURED_FAILURE;
+}
+
+int repro_tables_print(struct repro *repro)
+{
+	size_t rounds = (size_t)repro->options->rounds;
+	double *buffer = calloc(rounds, sizeof(*buffer));
+	bool tables = repro->options->tables || repro->arms_open <= TABLES_MAX;
+
+	if (!buffer)
+		return EXIT_USAGE;
+	for (int i = 0; i < repro->arm_count; i++) {
+		if (repro->arms[i].rounds_passed > 0 && tables)
+			rounds_print(&repro->arms[i]);
+		arm_record(repro, &repro->arms[i], buffer);
+	}
+	summary_print(repro, buffer);
+	free(buffer);
+	notes_print(repro);
+	return verdict_print(repro);
+}
