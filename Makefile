@@ -52,8 +52,8 @@ LOADERS := $(wildcard loaders/*.c loaders/elf/*.c loaders/elf/arch/*.c)
 LOADERS_ASM := $(wildcard loaders/elf/arch/*_$(ARCH).S)
 PROBES := $(filter-out %.bpf.c,$(wildcard probes/*.c))
 DEVICE := $(wildcard device/*.c device/transports/*.c device/runtime/*.c)
-WORKLOAD := $(wildcard bench/workloads/*.c) $(addprefix bench/workloads/paged_attention_unroll/,kernels.c golden.c cases.c linked.c)
-BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c bench/gen/*.c bench/repro/*.c)) $(wildcard $(WORKLOAD))
+WORKLOAD := $(filter-out %/orchestration.c,$(wildcard bench/workloads/*.c bench/workloads/*/*.c))
+BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c bench/gen/*.c bench/repro/*.c)) $(WORKLOAD)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
 LIB_OBJ := $(call obj,$(BASE) $(LOADERS) $(LOADERS_ASM))
@@ -85,9 +85,6 @@ $(BUILD)/obj/%.o: %.S Makefile
 	$(call say,AS,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -c -o $@ $<
-
-# Kernels are the modelled hardware: they may use whatever vectors the compiler can make of them.
-$(BUILD)/obj/bench/workloads/%/kernels.o $(BUILD)/obj/bench/workloads/%/golden.o: OPT := -O3
 
 $(BUILD)/tests/%_test: $(BUILD)/obj/tests/%_test.o $(ALL_OBJ)
 	$(call say,LINK,$@)

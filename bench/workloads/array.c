@@ -140,7 +140,9 @@ struct fill_bf16 {
 	const struct array_fill *fill;
 };
 
-static void chunk_fill_bf16(uint16_t *restrict array, uint32_t count, float step, uint64_t key)
+static inline __attribute__((always_inline)) void chunk_fill_plain(uint16_t *restrict array,
+								   uint32_t count, float step,
+								   uint64_t key)
 {
 	uint32_t shift = (uint32_t)key, change = (uint32_t)(key >> 32);
 
@@ -154,6 +156,26 @@ static void chunk_fill_bf16(uint16_t *restrict array, uint32_t count, float step
 		/* To nearest, ties to even. */
 		array[i] = (uint16_t)((u.bits + 0x7fff + ((u.bits >> 16) & 1)) >> 16);
 	}
+}
+
+#if defined(__x86_64__)
+/* The same loop for wider vectors, a third of the time: integer products are slow without. */
+__attribute__((target("avx2"))) static void chunk_fill_avx2(uint16_t *array, uint32_t count,
+							    float step, uint64_t key)
+{
+	chunk_fill_plain(array, count, step, key);
+}
+#endif
+
+static void chunk_fill_bf16(uint16_t *array, uint32_t count, float step, uint64_t key)
+{
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2")) {
+		chunk_fill_avx2(array, count, step, key);
+		return;
+	}
+#endif
+	chunk_fill_plain(array, count, step, key);
 }
 
 static void part_fill_bf16(void *context, unsigned int part, unsigned int parts)

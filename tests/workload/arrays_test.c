@@ -169,6 +169,25 @@ static void test_seeds(void **state)
 	workload_free(&other);
 }
 
+/* The same bytes on every machine: these sums were taken on x86_64 with AVX2 and on aarch64. */
+static void test_portable(void **state)
+{
+	static const uint64_t sums[] = { 0x6d96aad35488738f, 0xeaf2fc713465c04a, 0xbcecdf0c1e1132e9,
+					 0x7cb22c07e6ac10b0 };
+	struct workload_data data = build((struct workload_request){ .seed = 1 });
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const unsigned char *bytes = data.args[i].bytes;
+		uint64_t sum = 0xcbf29ce484222325;
+
+		for (size_t j = 0; j < data.args[i].size; j++)
+			sum = (sum ^ bytes[j]) * 0x100000001b3;
+		assert_int_equal(sum, sums[i]);
+	}
+	workload_free(&data);
+}
+
 static void count_progress(void *context, const char *what, uint64_t done, uint64_t total)
 {
 	assert_non_null(what);
@@ -233,8 +252,8 @@ int main(void)
 		cmocka_unit_test(test_names),	 cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_small),	 cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_contents), cmocka_unit_test(test_seeds),
-		cmocka_unit_test(test_progress), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_portable), cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_memory),	 cmocka_unit_test(test_compare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,9 +5,13 @@
 #include "bench/workloads/paged_attention_unroll/pa.h"
 
 /* A copy of the kernels, to get at the versions behind the choice by processor. */
-#define pa_kernels kernels_again
-#include "bench/workloads/paged_attention_unroll/kernels.c"
-#undef pa_kernels
+#define pa_kernel_qk again_qk
+#define pa_kernel_pv again_pv
+#define pa_kernel_sf again_sf
+#define pa_kernel_up again_up
+#define pa_kernel_hub again_hub
+#include "bench/workloads/paged_attention_unroll/cube.c"
+#include "bench/workloads/paged_attention_unroll/vector.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +29,7 @@ static const struct set sets[] = {
 #if defined(__x86_64__)
 	{ "plain", qk_plain, sf_plain, pv_plain, up_plain },
 #endif
-	{ "chosen", qk_kernel, sf_kernel, pv_kernel, up_kernel },
+	{ "chosen", again_qk, again_sf, again_pv, again_up },
 };
 
 struct shape {
