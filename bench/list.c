@@ -123,7 +123,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	}
 	if (!*wanted)
 		command_usage(state, "nothing is called '%s'%s", text,
-			   command_suggest(text, names, hint, sizeof(hint)));
+			      command_suggest(text, names, hint, sizeof(hint)));
 	return 0;
 }
 

@@ -108,7 +108,8 @@ static void row_print(struct table *table, const struct runner *runner, const st
 	cell_us(table, total.p50);
 	cell_us(table, total.p90);
 	if (isfinite(first_p50) && isfinite(total.p50) && first_p50 > 0.0)
-		table_cell(table, "%.2fx", total.p50 / first_p50);
+		table_cell(table, total.p50 < 0.1 * first_p50 ? "%.4fx" : "%.2fx",
+			   total.p50 / first_p50);
 	else
 		table_cell(table, "-");
 	if (total.n)
