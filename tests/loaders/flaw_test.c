@@ -47,9 +47,9 @@ static int answer_judged(struct image *image, const char *name, enum freshness *
 }
 
 /* What the first object pinned answers for the second. */
-static int unique_is_stale(void *argument)
+static int unique_is_stale(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	EXPECT(answer_judged(image, "unique_1", &freshness) == 1);
@@ -61,13 +61,14 @@ static int unique_is_stale(void *argument)
 	image_unload(image);
 	EXPECT(answer_judged(image, "unique_1", &freshness) == 1); /* the same bytes, not loaded */
 	EXPECT(freshness == FRESHNESS_STALE);
+	image_free(image);
 	return 0;
 }
 
 /* Without the unique symbol dlclose works, and with it the reuse of the name. */
-static int nounique_is_fresh(void *argument)
+static int nounique_is_fresh(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	for (int i = 0; i < 6; i++) {
@@ -77,12 +78,13 @@ static int nounique_is_fresh(void *argument)
 		EXPECT(!image->report.known_before);
 		image_unload(image);
 	}
+	image_free(image);
 	return 0;
 }
 
-static int mended_is_fresh(void *argument)
+static int mended_is_fresh(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	for (int i = 0; i < 6; i++) {
@@ -91,6 +93,7 @@ static int mended_is_fresh(void *argument)
 		EXPECT(freshness == FRESHNESS_FRESH);
 		image_unload(image);
 	}
+	image_free(image);
 	return 0;
 }
 
@@ -99,9 +102,8 @@ static int mended_is_fresh(void *argument)
  * drops the pages the linker had relocated too, so what follows is other code or a crash, but never
  * two images.
  */
-static int disk_overwrites(void *argument)
+static int disk_overwrites(struct loader *loader)
 {
-	struct loader *loader = open_spec(argument);
 	struct image *one = image_new(loader), *two = image_new(loader);
 	enum freshness freshness;
 	int result;
@@ -112,25 +114,28 @@ static int disk_overwrites(void *argument)
 	EXPECT(result < 0 || freshness == FRESHNESS_STALE);
 	EXPECT(fixture_call(one, "answer", 0, &result) == 0);
 	EXPECT(result != 1);
+	image_free(one);
+	image_free(two);
 	return 0;
 }
 
 /* Two at once: the descriptor's number comes again, and the linker compares names. */
-static int naive_confuses(void *argument)
+static int naive_confuses(struct loader *loader)
 {
-	struct loader *loader = open_spec(argument);
 	struct image *one = image_new(loader), *two = image_new(loader);
 	enum freshness freshness;
 
 	EXPECT(answer_judged(one, "answer_1", &freshness) == 1);
 	EXPECT(answer_judged(two, "answer_2", &freshness) == 1); /* 2 was sent */
 	EXPECT(freshness == FRESHNESS_STALE);
+	image_free(one);
+	image_free(two);
 	return 0;
 }
 
-static int first_answers_for_all(void *argument)
+static int first_answers_for_all(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	EXPECT(answer_judged(image, "answer_1", &freshness) == 1);
@@ -141,12 +146,13 @@ static int first_answers_for_all(void *argument)
 	image_unload(image);
 	EXPECT(answer_judged(image, "answer_1", &freshness) == 1);
 	EXPECT(freshness == FRESHNESS_REUSED);
+	image_free(image);
 	return 0;
 }
 
-static int build_id_is_trusted(void *argument)
+static int build_id_is_trusted(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	EXPECT(answer_judged(image, "answer_1_same_id", &freshness) == 1);
@@ -156,11 +162,12 @@ static int build_id_is_trusted(void *argument)
 	image_unload(image);
 	EXPECT(answer_judged(image, "answer_2", &freshness) == 2);
 	EXPECT(freshness == FRESHNESS_FRESH);
+	image_free(image);
 	return 0;
 }
 
 /* The name can be guessed, and links are followed: another user's file is written over. */
-static int link_is_followed(void *argument)
+static int link_is_followed(struct loader *loader)
 {
 	enum freshness freshness;
 	char victim[128], link[128];
@@ -171,20 +178,20 @@ static int link_is_followed(void *argument)
 	snprintf(link, sizeof(link), "%s/libdevice_orch_%d.so", folder, (int)getpid());
 	fclose(fopen(victim, "we"));
 	EXPECT(symlink(victim, link) == 0);
-	image = image_new(open_spec(argument));
+	image = image_new(loader);
 	EXPECT(answer_judged(image, "answer_1", &freshness) == 1);
 	EXPECT(stat(victim, &st) == 0);
 	EXPECT((size_t)st.st_size ==
-	       (strstr(argument, "mended") ? 0 : fixture_so("answer_1")->size));
+	       (strstr(loader->spec, "mended") ? 0 : fixture_so("answer_1")->size));
 	image_free(image);
 	unlink(link);
 	return 0;
 }
 
 /* What a killed process leaves: the seed's file for good, the others nothing. */
-static int killed_while_loaded(void *argument)
+static int killed_while_loaded(struct loader *loader)
 {
-	struct image *image = image_new(open_spec(argument));
+	struct image *image = image_new(loader);
 	enum freshness freshness;
 
 	EXPECT(answer_judged(image, "answer_1", &freshness) == 1);
@@ -194,9 +201,22 @@ static int killed_while_loaded(void *argument)
 
 struct flaw {
 	const char *name;
-	int (*run)(void *spec);
+	int (*run)(struct loader *loader);
 	const char *spec;
 };
+
+static int flaw_body(void *argument)
+{
+	const struct flaw *flaw = argument;
+	struct loader *loader = open_spec(flaw->spec);
+	int r;
+
+	if (!loader)
+		return -1;
+	r = flaw->run(loader);
+	loader_close(loader);
+	return r;
+}
 
 static const struct flaw flaws[] = {
 	{ "disk: a pinned object answers", unique_is_stale, "disk:dirs=%s" },
@@ -218,13 +238,13 @@ static void flaw_test(void **state)
 {
 	const struct flaw *flaw = *state;
 
-	assert_int_equal(fixture_child(flaw->run, (void *)(uintptr_t)flaw->spec), 0);
+	assert_int_equal(fixture_child(flaw_body, (void *)(uintptr_t)flaw), 0);
 }
 
 static void overwrite_test(void **state)
 {
-	static char spec[] = "disk:dirs=%s";
-	int r = fixture_child(disk_overwrites, spec);
+	struct flaw flaw = { .run = disk_overwrites, .spec = "disk:dirs=%s" };
+	int r = fixture_child(flaw_body, &flaw);
 
 	(void)state;
 	assert_true(r == 0 || r == -SIGSEGV || r == -SIGBUS);
@@ -232,12 +252,13 @@ static void overwrite_test(void **state)
 
 static int folder_entries(const char *spec)
 {
+	struct flaw flaw = { .run = killed_while_loaded, .spec = spec };
 	char here[64];
 	int r;
 
 	fixture_folder(here, sizeof(here));
 	memcpy(folder, here, sizeof(folder));
-	assert_int_equal(fixture_child(killed_while_loaded, (void *)(uintptr_t)spec), -SIGKILL);
+	assert_int_equal(fixture_child(flaw_body, &flaw), -SIGKILL);
 	r = rmdir(here);
 	fixture_folder_remove(here);
 	return r == 0 ? 0 : 1;
