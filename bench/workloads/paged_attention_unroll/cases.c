@@ -38,7 +38,7 @@ static int lengths_build(struct workload_data *data, const struct pa_shape *shap
 
 	if (!pattern || count == 0) {
 		pattern = shape->contexts;
-		for (count = 0; count < PA_CASE_CONTEXTS_MAX && pattern[count]; count++)
+		for (count = 1; count < PA_CASE_CONTEXTS_MAX && pattern[count]; count++)
 			;
 	}
 	for (uint32_t i = 0; i < count && i < shape->batch; i++) {

@@ -189,7 +189,7 @@ struct pv {
 };
 
 /* One 4 x 16 tile of the output; through a copy where it sticks out of the matrix. */
-INLINE void pv_tile(const struct pv *pv, struct tile *work, uint64_t row, uint64_t column)
+INLINE void pv_tile(const struct pv *pv, struct tile work, uint64_t row, uint64_t column)
 {
 	float *out = pv->out + (pv->row0 + row) * pv->width + pv->column0 + column;
 	uint64_t rows = least(TILE_ROWS, pv->row_count - row);
@@ -197,16 +197,16 @@ INLINE void pv_tile(const struct pv *pv, struct tile *work, uint64_t row, uint64
 	float copy[TILE_ROWS * TILE_COLUMNS] = { 0 };
 
 	if (rows == TILE_ROWS && columns == TILE_COLUMNS) {
-		work->c = out;
-		work->c_stride = pv->width;
-		tile_multiply(work);
+		work.c = out;
+		work.c_stride = pv->width;
+		tile_multiply(&work);
 		return;
 	}
 	for (uint64_t r = 0; r < rows; r++)
 		memcpy(copy + r * TILE_COLUMNS, out + r * pv->width, columns * sizeof(*out));
-	work->c = copy;
-	work->c_stride = TILE_COLUMNS;
-	tile_multiply(work);
+	work.c = copy;
+	work.c_stride = TILE_COLUMNS;
+	tile_multiply(&work);
 	for (uint64_t r = 0; r < rows; r++)
 		memcpy(out + r * pv->width, copy + r * TILE_COLUMNS, columns * sizeof(*out));
 }
@@ -239,7 +239,7 @@ INLINE void pv_tokens(struct pv *pv, uint64_t number)
 					.depth = pv->j_count,
 				};
 
-				pv_tile(pv, &work, row, column);
+				pv_tile(pv, work, row, column);
 			}
 		}
 	}

@@ -6,6 +6,7 @@
 #include "bench/workloads/paged_attention_unroll/pa.h"
 
 #define PA_EXPORT static
+/* NOLINTNEXTLINE(bugprone-suspicious-include): the point of this file */
 #include "bench/workloads/paged_attention_unroll/orchestration.c"
 
 const struct so_symbol pa_linked[] = {

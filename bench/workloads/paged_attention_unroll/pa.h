@@ -48,7 +48,7 @@ enum pa_kernel { PA_QK, PA_SF, PA_PV, PA_UP, PA_AIC_HUB, PA_AIV_HUB };
 
 struct pa_shape {
 	uint32_t batch, heads, head_dim, block;
-	uint32_t contexts[PA_CASE_CONTEXTS_MAX]; /* cycled to the batch; ends at a 0 */
+	uint32_t contexts[PA_CASE_CONTEXTS_MAX]; /* at least one; cycled; ends at a 0 */
 };
 
 extern const struct device_kernel pa_kernels[];
