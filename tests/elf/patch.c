@@ -1,0 +1,163 @@
+/* The patches: each finds its place through the program headers, as a loader does. */
+#include "tests/elf/patch.h"
+
+#include "loaders/elf/file.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct elf_file *checked(unsigned char *bytes, size_t size)
+{
+	static struct elf_file file;
+	struct err err = { "" };
+	int r = elf_file_check(&file, bytes, size, &err);
+
+	assert(r == 0);
+	(void)r;
+	return &file;
+}
+
+/* Views are const because loaders only read; here they are the test's own copy of the bytes. */
+static unsigned char *writable(unsigned char *bytes, const void *view)
+{
+	return bytes + ((const unsigned char *)view - bytes);
+}
+
+static void first_reloc_set(unsigned char *bytes, size_t size, uint32_t number)
+{
+	struct elf_file *file = checked(bytes, size);
+	elf_rela rela;
+
+	assert(file->dynamic.rela_count > 0);
+	rela = file->dynamic.rela[0];
+	rela.r_info = ELF64_R_INFO(ELF64_R_SYM(rela.r_info), number);
+	memcpy(writable(bytes, &file->dynamic.rela[0]), &rela, sizeof(rela));
+}
+
+static void reloc_copy(unsigned char *bytes, size_t size)
+{
+	first_reloc_set(bytes, size,
+			checked(bytes, size)->machine == EM_AARCH64 ? R_AARCH64_COPY
+								    : R_X86_64_COPY);
+}
+
+static void reloc_narrow(unsigned char *bytes, size_t size)
+{
+	first_reloc_set(bytes, size,
+			checked(bytes, size)->machine == EM_AARCH64 ? R_AARCH64_ABS32
+								    : R_X86_64_PC32);
+}
+
+static void reloc_unknown(unsigned char *bytes, size_t size)
+{
+	first_reloc_set(bytes, size, 54321);
+}
+
+static void reloc_outside(unsigned char *bytes, size_t size)
+{
+	struct elf_file *file = checked(bytes, size);
+	elf_rela rela = file->dynamic.rela[0];
+
+	rela.r_offset = UINT64_C(0x7fffffffff00);
+	memcpy(writable(bytes, &file->dynamic.rela[0]), &rela, sizeof(rela));
+}
+
+static void reloc_in_code(unsigned char *bytes, size_t size)
+{
+	struct elf_file *file = checked(bytes, size);
+	elf_rela rela = file->dynamic.rela[0];
+
+	for (size_t i = 0; i < file->load_count; i++) {
+		if (file->loads[i].flags & PF_X)
+			rela.r_offset = (file->loads[i].address + 15) & ~UINT64_C(7);
+	}
+	memcpy(writable(bytes, &file->dynamic.rela[0]), &rela, sizeof(rela));
+}
+
+static void dynamic_set(unsigned char *bytes, size_t size, int64_t old, int64_t tag)
+{
+	struct elf_file *file = checked(bytes, size);
+	elf_dyn entry;
+
+	for (size_t i = 0; i < file->dynamic.count; i++) {
+		entry = file->dynamic.entries[i];
+		if (entry.d_tag != old)
+			continue;
+		entry.d_tag = tag;
+		memcpy(writable(bytes, &file->dynamic.entries[i]), &entry, sizeof(entry));
+		return;
+	}
+	abort(); /* the base has no such entry */
+}
+
+static void tag_unknown(unsigned char *bytes, size_t size)
+{
+	dynamic_set(bytes, size, DT_GNU_HASH, 0x29);
+}
+
+static void no_sections(unsigned char *bytes, size_t size)
+{
+	Elf64_Ehdr header;
+
+	(void)size;
+	memcpy(&header, bytes, sizeof(header));
+	header.e_shoff = 0;
+	header.e_shnum = 0;
+	header.e_shstrndx = 0;
+	memcpy(bytes, &header, sizeof(header));
+}
+
+static void header_word(unsigned char *bytes, size_t at, unsigned char value)
+{
+	bytes[at] = value;
+}
+
+static void other_machine(unsigned char *bytes, size_t size)
+{
+	(void)size;
+	header_word(bytes, offsetof(Elf64_Ehdr, e_machine), 0xf3); /* EM_RISCV */
+}
+
+static void other_class(unsigned char *bytes, size_t size)
+{
+	(void)size;
+	header_word(bytes, EI_CLASS, ELFCLASS32);
+}
+
+static void other_type(unsigned char *bytes, size_t size)
+{
+	(void)size;
+	header_word(bytes, offsetof(Elf64_Ehdr, e_type), ET_EXEC);
+}
+
+static void writable_code(unsigned char *bytes, size_t size)
+{
+	struct elf_file *file = checked(bytes, size);
+
+	for (size_t i = 0; i < file->header_count; i++) {
+		elf_phdr header = file->headers[i];
+
+		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X))
+			continue;
+		header.p_flags |= PF_W;
+		memcpy(writable(bytes, &file->headers[i]), &header, sizeof(header));
+	}
+}
+
+const struct patch patches[] = {
+	{ "no_sections", "plain", 1001, NULL, "no section headers", no_sections },
+	{ "no_sections_cxx", "throw", 576, NULL, "exceptions without section headers",
+	  no_sections },
+	{ "reloc_copy", "bare", 0, "COPY", "COPY relocation", reloc_copy },
+	{ "reloc_narrow", "bare", 0, "-fPIC", "relocation narrower than an address", reloc_narrow },
+	{ "reloc_unknown", "bare", 0, "54321", "relocation nobody knows", reloc_unknown },
+	{ "reloc_outside", "bare", 0, "7fffffffff00", "relocation outside", reloc_outside },
+	{ "reloc_in_code", "bare", 0, "0x", "relocation into code", reloc_in_code },
+	{ "tag_unknown", "hash_both", 0, "0x29", "dynamic entry nobody knows", tag_unknown },
+	{ "other_machine", "plain", 0, "machine", "another machine's code", other_machine },
+	{ "other_class", "plain", 0, "64-bit", "a 32-bit object", other_class },
+	{ "other_type", "plain", 0, "shared object", "a program", other_type },
+	{ "writable_code", "plain", 0, "writable and executable", "writable code", writable_code },
+	{ 0 },
+};
