@@ -205,6 +205,7 @@ static int runtime_make(struct aicpu *aicpu, struct err *err)
 		.heap_bytes = runtime_heap_bytes(&aicpu->config),
 		.functions = aicpu->functions,
 		.cores = aicpu->cores,
+		.beats = &aicpu->control->beats,
 		.log = object_says,
 		.log_context = aicpu,
 	};

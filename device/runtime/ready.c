@@ -62,6 +62,7 @@ void task_finish(struct runtime *rt, struct task_slot *slot)
 {
 	struct task_payload *payload = slot->payload;
 	struct task_dep *dep = slot_complete(slot);
+	uint64_t executed;
 	uint32_t i;
 
 	while (dep) {
@@ -76,7 +77,9 @@ void task_finish(struct runtime *rt, struct task_slot *slot)
 		task_let_go(rt, payload->producers[i]);
 	task_let_go(rt, slot);
 
-	atomic_fetch_add(&rt->executed, 1);
+	executed = atomic_fetch_add(&rt->executed, 1) + 1;
+	if (rt->resources.beats)
+		__atomic_store_n(rt->resources.beats, executed, __ATOMIC_RELAXED);
 	if (!runtime_is_quiet(rt))
 		return;
 	if (atomic_load(&rt->done))

@@ -76,6 +76,8 @@ struct runtime_resources {
 	size_t heap_bytes;
 	const uint64_t *functions; /* ABI_KERNELS_MAX kernel addresses by id, 0 = none */
 	struct aicore *cores;	   /* greeted: aicore_greet() */
+	uint64_t *beats; /* shows the tasks executed so far to whoever watches from outside, or NULL
+			  */
 	/* What the orchestration object says through the log operations, one call per line, or
 	 * NULL. Called on the orchestrating thread. */
 	void (*log)(void *context, enum log_level level, const char *function, const char *text);
