@@ -109,17 +109,24 @@ static int ended_in_words(struct device *device, struct err *err)
 		       WEXITSTATUS(status));
 }
 
+/* Only these carry an address that means something. */
+static bool has_address(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE;
+}
+
 static int crash_in_words(const struct control_crash *crash, struct err *err)
 {
-	int number = crash->signal;
-	const char *name = number > 0 && number < NSIG ? sigabbrev_np(number) : NULL;
-	bool has_address =
-		number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE;
+	const char *name =
+		crash->signal > 0 && crash->signal < NSIG ? sigabbrev_np(crash->signal) : NULL;
+	const char *where = crash->lane < DEVICE_THREADS ? "" : ", in a kernel on an AI core";
+	char address[48] = "";
 
-	if (has_address)
-		return err_set(err, EPIPE, "the AICPU crashed: SIG%s at address 0x%llx", name,
-			       (unsigned long long)crash->address);
-	return err_set(err, EPIPE, "the AICPU crashed: SIG%s", name ? name : "?");
+	if (has_address(crash->signal))
+		snprintf(address, sizeof(address), " at address 0x%llx",
+			 (unsigned long long)crash->address);
+	return err_set(err, EPIPE, "the AICPU crashed: SIG%s%s%s", name ? name : "?", address,
+		       where);
 }
 
 /* A number that changes while the AICPU gets on with its work. */

@@ -117,10 +117,11 @@ static void device_lines(const struct repro *repro)
 
 void repro_log_round(const struct repro *repro, const struct repro_arm *arm)
 {
+	char round[REPRO_ROUND_NAME];
+
 	if (log_level < LOG_LEVEL_INFO)
 		return;
-	log_line("Round %lld, %s:", (long long)arm->rounds_done - repro->options->warmup + 1,
-		 arm->label);
+	log_line("%s, %s:", repro_round_name(repro, arm, round, sizeof(round)), arm->label);
 	host_lines(repro->result);
 	if (repro->result->failure == DEVICE_OK)
 		device_lines(repro);

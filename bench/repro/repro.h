@@ -19,6 +19,7 @@
 #define REPRO_LOADERS_MAX 32
 #define REPRO_TRANSPORTS_MAX 8
 #define REPRO_LENGTHS_MAX 4096
+#define REPRO_ROUND_NAME 48 /* bytes of a round in words */
 
 /* The command line. */
 struct repro_options {
@@ -88,6 +89,11 @@ void repro_arms_close(struct repro *repro);
 /* Every round of every arm; what fails is told and recorded. -EINTR when interrupted, another
  * negative errno when the record cannot be written. */
 int repro_rounds(struct repro *repro, struct err *err);
+
+/* "round 3" or "warm-up round 0": the one an arm is in, counted from 0 as upstream does. Returns
+ * `buffer`. */
+const char *repro_round_name(const struct repro *repro, const struct repro_arm *arm, char *buffer,
+			     size_t size);
 
 /* Upstream's log lines of a round, at -v. */
 void repro_log_round(const struct repro *repro, const struct repro_arm *arm);

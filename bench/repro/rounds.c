@@ -130,14 +130,28 @@ static void values_keep(struct repro *repro, struct repro_arm *arm, const struct
 	arm->rounds_passed++;
 }
 
-/* Once per arm and reason: a failure that repeats is counted, not repeated. */
-static void failure_tell(struct repro *repro, struct repro_arm *arm, int64_t round,
-			 const char *text)
+const char *repro_round_name(const struct repro *repro, const struct repro_arm *arm, char *buffer,
+			     size_t size)
 {
+	long long warmup = repro->options->warmup, round = arm->rounds_done;
+
+	if (round < warmup)
+		snprintf(buffer, size, "warm-up round %lld", round);
+	else
+		snprintf(buffer, size, "round %lld", round - warmup);
+	return buffer;
+}
+
+/* Once per arm and reason: a failure that repeats is counted, not repeated. */
+static void failure_tell(struct repro *repro, struct repro_arm *arm, const char *text)
+{
+	char round[REPRO_ROUND_NAME];
+
 	if (strcmp(arm->error, text) == 0)
 		return;
 	progress_hide(&repro->progress);
-	log_error("round %lld, %s: %s", (long long)round, arm->label, text);
+	log_error("%s, %s: %s", repro_round_name(repro, arm, round, sizeof(round)), arm->label,
+		  text);
 	snprintf(arm->error, sizeof(arm->error), "%s", text);
 }
 
@@ -199,8 +213,8 @@ static int round_run(struct repro *repro, struct repro_arm *arm, struct outcome 
 	return r < 0 ? r : golden_check(repro, err);
 }
 
-static int round_once(struct repro *repro, struct repro_arm *arm, int64_t round,
-		      struct outcome *outcome, struct err *err)
+static int round_once(struct repro *repro, struct repro_arm *arm, struct outcome *outcome,
+		      struct err *err)
 {
 	struct err why = { "" };
 	int r = round_run(repro, arm, outcome, &why);
@@ -209,7 +223,7 @@ static int round_once(struct repro *repro, struct repro_arm *arm, int64_t round,
 		return err_set(err, EINTR, "interrupted");
 	outcome->error = r < 0 ? why.text : NULL;
 	if (r < 0)
-		failure_tell(repro, arm, round, why.text);
+		failure_tell(repro, arm, why.text);
 	freshness_count(repro, arm);
 	sample_record(repro, arm, outcome);
 	spans_record(repro, outcome);
@@ -241,7 +255,7 @@ int repro_rounds(struct repro *repro, struct err *err)
 			struct outcome outcome = { .warmup = round < warmup, .order = i };
 
 			progress_step(&repro->progress, done++, arm->label);
-			r = round_once(repro, arm, round - warmup + 1, &outcome, err);
+			r = round_once(repro, arm, &outcome, err);
 		}
 	}
 	progress_end(&repro->progress);
