@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "bench/command.h"
+#include "device/directories.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -339,18 +340,20 @@ static int open_send(struct client *client, struct err *err)
 		.spinner_cpu = options->spinner_cpu,
 		.check_every = options->check_every,
 	};
-	const char *const texts[] = { options->loader, options->path, options->symbol };
+	const char *const texts[] = { options->loader, options->path, options->symbol,
+				      client->folder };
+	const int count = sizeof(texts) / sizeof(texts[0]);
 	size_t size = sizeof(open);
 	char *message, *at;
 	int r;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		size += strlen(texts[i]) + 1;
 	message = malloc(size);
 	if (!message)
 		return err_set(err, ENOMEM, "out of memory");
 	at = mempcpy(message, &open, sizeof(open));
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		at = stpcpy(at, texts[i]) + 1;
 	r = message_send(client, WORKER_OPEN, message, size, err);
 	free(message);
@@ -376,6 +379,9 @@ int client_open(struct client *client, const struct client_options *options, str
 	*client = (struct client){ .options = *options, .to = -1, .from = -1 };
 	if (!client->options.timeout_ns)
 		client->options.timeout_ns = CLIENT_TIMEOUT_NS;
+	if (options->private_directories &&
+	    directories_create(client->folder, sizeof(client->folder), NULL) < 0)
+		client->folder[0] = '\0';
 	r = worker_start(client, err);
 	if (r == 0)
 		r = hello_receive(client, err);
@@ -465,4 +471,7 @@ void client_close(struct client *client)
 		munmap(client->shared, WORKER_SHARED_BYTES);
 	}
 	client->shared = NULL;
+	if (client->folder[0])
+		directories_remove(client->folder);
+	client->folder[0] = '\0';
 }

@@ -11,6 +11,7 @@
 #include "loaders/freshness.h"
 
 #include <stdbool.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,7 +26,8 @@ struct client_options {
 	int spinner_cpu; /* -1 = any */
 	uint32_t capacity;
 	uint32_t check_every;
-	uint64_t timeout_ns; /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
+	bool private_directories; /* stage in directories of the worker's own, where that can be */
+	uint64_t timeout_ns;	  /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
 };
 
 /* One load, phases in this build's numbering whatever the worker's build was. */
@@ -42,6 +44,7 @@ struct client {
 	uint32_t phase_count;
 	int phase_of[64]; /* the worker's phase number → ours, -1 = not known here */
 	struct worker_ready ready;
+	char folder[PATH_MAX]; /* of the private directories, "" = none */
 };
 
 /*

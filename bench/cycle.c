@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -170,6 +171,12 @@ static void freshness_take(struct worker_load *load, const struct image *image,
 		snprintf(load->text, sizeof(load->text), "%s", verdict.reason);
 }
 
+static void mark(const struct cycle *cycle, enum worker_mark which)
+{
+	if (cycle->marks)
+		prctl(WORKER_MARK, (unsigned long)which, 0, 0, 0);
+}
+
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 {
 	struct worker_load *load = &cycle->loads[i];
@@ -181,9 +188,11 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 	memset(load, 0, sizeof(*load));
 	getrusage(RUSAGE_THREAD, &before);
 	cpu_ns = thread_cpu_ns();
+	mark(cycle, WORKER_MARK_LOAD);
 	timeline_begin(time, PHASE_OTHER);
 	load->result = cycle_load(cycle, time, load, &err);
 	timeline_enter(time, PHASE_CHECK);
+	mark(cycle, WORKER_MARK_PAUSE);
 	getrusage(RUSAGE_THREAD, &middle);
 	usage_add(load, &before, &middle);
 	if (load->result == 0) {
@@ -192,8 +201,10 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 			freshness_take(load, cycle->image, check);
 	}
 	getrusage(RUSAGE_THREAD, &middle);
+	mark(cycle, WORKER_MARK_RESUME);
 	image_unload(cycle->image);
 	timeline_end(time);
+	mark(cycle, WORKER_MARK_DONE);
 	load->cpu_ns = thread_cpu_ns() - cpu_ns;
 	getrusage(RUSAGE_THREAD, &after);
 	usage_add(load, &middle, &after);

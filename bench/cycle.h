@@ -36,6 +36,7 @@ struct cycle {
 	void *memory; /* holds all three */
 	size_t memory_bytes;
 	bool locked;
+	bool marks; /* bracket what is timed with the marks of worker.h, for a tracer */
 };
 
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);

@@ -17,6 +17,7 @@
 
 #define OBJECTS_MAX 64
 #define LOADERS_MAX 64
+#define COUNTED 5 /* loads under the tracer */
 
 enum {
 	KEY_SO = 256,
@@ -31,6 +32,8 @@ enum {
 	KEY_BATCH,
 	KEY_CHECK,
 	KEY_TIMEOUT,
+	KEY_COUNTERS,
+	KEY_MACHINE_DIRECTORIES,
 };
 
 enum pin { PIN_AUTO, PIN_NONE, PIN_CPU };
@@ -41,6 +44,7 @@ struct run {
 	const char *loader_text;
 	char *loader_copy;
 	char *loaders[LOADERS_MAX];
+	bool stages[LOADERS_MAX];
 	size_t loader_count;
 	const char *symbol, *out;
 	bool call, seeded;
@@ -77,6 +81,12 @@ static const struct argp_option options[] = {
 	  "or in every load, which costs caches",
 	  2 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "for one load, default 10", 2 },
+	{ "counters", KEY_COUNTERS, NULL, 0,
+	  "afterwards, count the system calls of some loads, untimed, through a tracer", 2 },
+	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
+	  "stage in this machine's own directories (as root the seed's list begins with "
+	  "/usr/lib64), not in private ones mounted over them",
+	  2 },
 	{ 0 },
 };
 
@@ -170,6 +180,12 @@ static error_t method_parse(int key, char *text, struct argp_state *state)
 	case KEY_CHECK:
 		run->options.check_every = (uint32_t)word_parse(state, "--check", text, checks);
 		return 0;
+	case KEY_COUNTERS:
+		run->options.counted = COUNTED;
+		return 0;
+	case KEY_MACHINE_DIRECTORIES:
+		run->options.machine_directories = true;
+		return 0;
 	case KEY_TIMEOUT:
 		run->options.timeout_ns =
 			number_parse(state, "--timeout", text, 1, 86400) * 1000000000u;
@@ -214,45 +230,51 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 
 static const struct argp run_argp = { options, option_parse, "[FILE...]", doc, NULL, NULL, NULL };
 
-/* "all" is what works here; what is named must work. */
-static int loaders_all(struct run *run)
+static int loader_add(struct run *run, const char *spec, struct err *err)
 {
-	for (const struct loader_type *const *type = loader_types; *type; type++) {
-		struct loader *loader = NULL;
+	struct loader *loader = NULL;
+	int r = loader_open(&loader, spec, err);
+
+	if (r < 0)
+		return r;
+	run->stages[run->loader_count] = !(loader->caps & LOADER_DISKLESS);
+	run->loaders[run->loader_count] = strdup(spec);
+	loader_close(loader);
+	if (!run->loaders[run->loader_count])
+		return err_set(err, ENOMEM, "out of memory");
+	run->loader_count++;
+	return 0;
+}
+
+/* "all" is what works here; what is named must work. */
+static void loaders_all(struct run *run)
+{
+	for (int i = 0; i < LOADERS_MAX && loader_types[i]; i++) {
 		struct err err;
 
-		if (loader_open(&loader, (*type)->name, &err) < 0)
+		if (loader_add(run, loader_types[i]->name, &err) < 0)
 			log_warn("left out: %s", err.text);
-		else if (run->loader_count < LOADERS_MAX)
-			run->loaders[run->loader_count++] = strdup((*type)->name);
-		loader_close(loader);
 	}
-	return 0;
 }
 
 static int loaders_choose(struct run *run, struct err *err)
 {
 	char *items[LOADERS_MAX];
-	int count;
+	int count, r = 0;
 
-	if (strcmp(run->loader_text, "all") == 0)
-		return loaders_all(run);
+	if (strcmp(run->loader_text, "all") == 0) {
+		loaders_all(run);
+		return 0;
+	}
 	run->loader_copy = strdup(run->loader_text);
 	if (!run->loader_copy)
 		return err_set(err, ENOMEM, "out of memory");
 	count = options_split(run->loader_copy, items, LOADERS_MAX);
 	if (count < 0)
 		return err_set(err, EINVAL, "--loader: more than %d loaders", LOADERS_MAX);
-	for (int i = 0; i < count; i++) {
-		struct loader *loader = NULL;
-		int r = loader_open(&loader, items[i], err);
-
-		loader_close(loader);
-		if (r < 0)
-			return r;
-		run->loaders[run->loader_count++] = strdup(items[i]);
-	}
-	return 0;
+	for (int i = 0; r == 0 && i < count; i++)
+		r = loader_add(run, items[i], err);
+	return r;
 }
 
 /* The last CPU this process may use, as the first is where interrupts go; the spinner's is another.
@@ -307,6 +329,7 @@ static struct arm *arms_make(const struct run *run)
 	for (size_t i = 0; arms && i < run->subject_count; i++) {
 		for (size_t j = 0; j < run->loader_count; j++) {
 			arms[count].subject = &run->subjects[i];
+			arms[count].stages = run->stages[j];
 			arms[count++].loader = run->loaders[j];
 		}
 	}
@@ -355,6 +378,8 @@ static int arms_run(struct run *run, struct record *record)
 	machine_steal(&steal0, &total0);
 	r = runner_run(&runner, &err);
 	machine_steal(&steal1, &total1);
+	if (r == 0 && runner_count(&runner) == -EINTR)
+		r = -EINTR;
 	if (r < 0 && r != -EINTR)
 		log_error("%s", err.text);
 	run_report_print(&runner, stdout);

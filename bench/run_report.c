@@ -140,6 +140,29 @@ static void object_heading(const struct runner *runner, const struct subject *su
 	fputs("\n\n", out);
 }
 
+/* "disk: 15 system calls: mmap 4, close 2, ...; 399.3 KB written, 540.1 KB mapped" */
+static void counters_print(const struct arm *arm, FILE *out)
+{
+	const struct counters *c = &arm->counters;
+	char written[16], mapped[16];
+	const char *between = ": ";
+
+	if (!c->loads)
+		return;
+	fprintf(out, "  %s: %u system calls%s", arm->loader, c->total,
+		c->exact ? "" : " (not the same in every load)");
+	for (uint32_t i = 0; i < COUNTERS_CALLS; i++) {
+		if (!c->calls[i])
+			continue;
+		fprintf(out, "%s%s %u", between, counters_name(i) ? counters_name(i) : "other",
+			c->calls[i]);
+		between = ", ";
+	}
+	fprintf(out, "; %s written, %s mapped\n",
+		text_bytes(c->written_bytes, written, sizeof(written)),
+		text_bytes(c->mapped_bytes, mapped, sizeof(mapped)));
+}
+
 /* What the others are compared with: the first loader that really loads. */
 static const struct arm *arm_first(const struct runner *runner, const struct subject *subject)
 {
@@ -180,6 +203,7 @@ static void object_print(const struct runner *runner, const struct subject *subj
 		if (arm->stale)
 			fprintf(out, "  %s: %u stale loads: %s\n", arm->loader, arm->stale,
 				arm->stale_reason);
+		counters_print(arm, out);
 		if (arm->note[0])
 			fprintf(out, "  %s: %s\n", arm->loader, arm->note);
 		if (arm->error.text[0])
@@ -291,6 +315,8 @@ static void summary_rows(const struct runner *runner, const struct arm *arm, con
 static void count_row(const struct runner *runner, const struct arm *arm, const char *metric,
 		      double value)
 {
+	bool bytes = strncmp(metric, "bytes", 5) == 0;
+
 	record_summary(runner->record, &(struct summary){
 					       .scenario = "cycle",
 					       .loader = arm->loader,
@@ -298,13 +324,32 @@ static void count_row(const struct runner *runner, const struct arm *arm, const 
 					       .so_bytes = (int64_t)arm->subject->file.size,
 					       .phase = "total",
 					       .metric = metric,
-					       .unit = "count",
+					       .unit = bytes ? "bytes" : "count",
 					       .n = arm->count,
 					       .epochs = runner->epoch,
 					       .value = value,
 					       .ci_low = (double)NAN,
 					       .ci_high = (double)NAN,
 				       });
+}
+
+static void counters_rows(const struct runner *runner, const struct arm *arm)
+{
+	const struct counters *c = &arm->counters;
+
+	if (!c->loads)
+		return;
+	count_row(runner, arm, "syscalls", c->total);
+	for (uint32_t i = 0; i < COUNTERS_CALLS; i++) {
+		char metric[64];
+
+		if (!c->calls[i] || !counters_name(i))
+			continue;
+		snprintf(metric, sizeof(metric), "syscalls.%s", counters_name(i));
+		count_row(runner, arm, metric, c->calls[i]);
+	}
+	count_row(runner, arm, "bytes_written", (double)c->written_bytes);
+	count_row(runner, arm, "bytes_mapped", (double)c->mapped_bytes);
 }
 
 void run_report_summary(const struct runner *runner)
@@ -318,6 +363,7 @@ void run_report_summary(const struct runner *runner)
 				summary_rows(runner, arm, phase_label((enum phase)phase),
 					     phase_offset(phase));
 		}
+		counters_rows(runner, arm);
 		count_row(runner, arm, "count", arm->count);
 		count_row(runner, arm, "stale", arm->stale);
 		if (arm->count)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNT_WARMUP 3 /* loads */
+
 /* splitmix64 (Steele, Lea and Flood 2014): small, and equal seeds give equal orders everywhere. */
 static uint64_t random_next(uint64_t *state)
 {
@@ -72,9 +74,9 @@ static void arm_fail(struct runner *runner, struct arm *arm, const char *text)
 	client_close(&arm->client);
 }
 
-static void arm_open(struct runner *runner, struct arm *arm)
+static struct client_options arm_options(const struct runner *runner, const struct arm *arm)
 {
-	struct client_options options = {
+	return (struct client_options){
 		.loader = arm->loader,
 		.path = arm->subject->path,
 		.symbol = arm->subject->symbol,
@@ -84,14 +86,23 @@ static void arm_open(struct runner *runner, struct arm *arm)
 		.spinner_cpu = runner->options.spinner_cpu,
 		.capacity = runner->options.batch + RUNNER_LEAD,
 		.check_every = runner->options.check_every,
+		.private_directories = arm->stages && !runner->options.machine_directories,
 		.timeout_ns = runner->options.timeout_ns,
 	};
+}
+
+static void arm_open(struct runner *runner, struct arm *arm)
+{
+	struct client_options options = arm_options(runner, arm);
 	struct err err = { "" };
 	int r = client_open(&arm->client, &options, &err);
 
 	arm->alive = r == 0;
 	if (r < 0 && r != -EINTR)
 		arm_fail(runner, arm, err.text);
+	else if (arm->client.ready.note[0])
+		log_warn("%s: stages in this machine's own directories: %s", arm->name,
+			 arm->client.ready.note);
 }
 
 /* 0, 1, or SAMPLE_NONE when nothing is known. */
@@ -300,6 +311,52 @@ int runner_run(struct runner *runner, struct err *err)
 		r = command_interrupted() ? -EINTR : round_run(runner, &working, err);
 	progress_end(&runner->progress);
 	return r;
+}
+
+/* Untraced loads first: what a loader does once is not what it does every time. */
+static int arm_count(struct runner *runner, struct arm *arm, struct err *err)
+{
+	struct client_options options = arm_options(runner, arm);
+	struct worker_run run = { .count = RUNNER_LEAD };
+	struct client client;
+	int r;
+
+	options.spinner = false;
+	options.check_every = 0;
+	if (options.capacity < runner->options.counted)
+		options.capacity = runner->options.counted;
+	r = client_open(&client, &options, err);
+	for (int i = 0; r >= 0 && i < COUNT_WARMUP; i++)
+		r = client_run(&client, &run, runner->loads, err);
+	if (r >= 0)
+		r = counters_take(&client, runner->options.counted, &arm->counters, err);
+	client_close(&client);
+	return r;
+}
+
+int runner_count(struct runner *runner)
+{
+	int result = 0;
+
+	for (size_t i = 0; runner->options.counted && i < runner->arm_count; i++) {
+		struct arm *arm = &runner->arms[i];
+		struct err err = { "" };
+		int r;
+
+		if (command_interrupted())
+			return -EINTR;
+		if (!arm->alive)
+			continue;
+		r = arm_count(runner, arm, &err);
+		if (r == -EINTR)
+			return r;
+		if (r < 0)
+			log_error("loader %s, object %s: %s", arm->loader, arm->subject->path,
+				  err.text);
+		if (result == 0)
+			result = r;
+	}
+	return result;
 }
 
 void runner_close(struct runner *runner)

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "bench/client.h"
+#include "bench/counters.h"
 #include "bench/progress.h"
 #include "bench/record.h"
 #include "bench/subject.h"
@@ -32,6 +33,8 @@ struct runner_options {
 	int spinner_cpu;
 	uint32_t check_every; /* as in struct client_options */
 	uint64_t timeout_ns;
+	bool machine_directories; /* stage in the machine's own directories, as root even /usr */
+	uint32_t counted;	  /* loads whose system calls are counted afterwards, 0 = none */
 };
 
 /* One value per measured load. */
@@ -44,7 +47,8 @@ struct arm_values {
 struct arm {
 	const char *loader;
 	const struct subject *subject;
-	char *name; /* "loader@object" */
+	bool stages; /* on a disk: the loader is not DISKLESS */
+	char *name;  /* "loader@object" */
 	struct client client;
 	bool alive;
 	struct arm_values *values;
@@ -55,6 +59,7 @@ struct arm {
 	struct err error; /* what ended it early, with its phase; "" = nothing */
 	char stale_reason[WORKER_TEXT_BYTES];
 	char note[WORKER_TEXT_BYTES];
+	struct counters counters; /* loads 0 = not counted */
 };
 
 struct runner {
@@ -70,7 +75,7 @@ struct runner {
 	struct progress progress;
 };
 
-/* Takes over `arms` (loader and subject set, the rest zero), which runner_close() frees. */
+/* Takes over `arms` (loader, subject and stages set, the rest zero), which runner_close() frees. */
 int runner_open(struct runner *runner, const struct runner_options *options, struct record *record,
 		struct arm *arms, size_t arm_count);
 
@@ -79,6 +84,10 @@ int runner_open(struct runner *runner, const struct runner_options *options, str
  * when command_interrupted(), or another negative errno when the record cannot be written.
  */
 int runner_run(struct runner *runner, struct err *err);
+
+/* Counts what the loads of every arm that is left ask of the kernel, each in a worker of its own.
+ */
+int runner_count(struct runner *runner);
 
 void runner_close(struct runner *runner);
 

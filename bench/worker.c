@@ -6,6 +6,7 @@
 #include "bench/command.h"
 #include "bench/cycle.h"
 #include "bench/spinner.h"
+#include "device/directories.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +29,9 @@ struct worker {
 	struct cycle cycle;
 	struct spinner spinner;
 	struct worker_open open;
-	char *strings;	      /* OPEN's, for as long as the loader lives */
-	unsigned char *reply; /* a whole BATCH, touched beforehand */
+	char *strings;		 /* OPEN's, for as long as the loader lives */
+	const char *directories; /* among them */
+	unsigned char *reply;	 /* a whole BATCH, touched beforehand */
 	uint32_t since_check;
 };
 
@@ -126,11 +128,22 @@ static void signals_set(void)
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ no_core, no_core });
 }
 
+/* The next of the strings that follow OPEN; "" when there are no more. */
+static const char *string_next(const char **at, const char *end)
+{
+	const char *string = *at;
+
+	if (string >= end)
+		return "";
+	*at = string + strlen(string) + 1;
+	return string;
+}
+
 static int open_receive(struct worker *worker, size_t size, struct cycle_options *options,
 			struct err *err)
 {
 	size_t text = size - sizeof(worker->open);
-	const char *at;
+	const char *at, *end;
 
 	worker->strings = malloc(text + 1);
 	if (!worker->strings)
@@ -140,11 +153,11 @@ static int open_receive(struct worker *worker, size_t size, struct cycle_options
 		return err_set(err, EPROTO, "the client hung up");
 	worker->strings[text] = '\0';
 	at = worker->strings;
-	options->loader = at;
-	at = memchr(at, '\0', text + 1);
-	options->path = ++at < worker->strings + text ? at : "";
-	at = at < worker->strings + text ? memchr(at, '\0', text) : NULL;
-	options->symbol = at && ++at < worker->strings + text ? at : "";
+	end = at + text;
+	options->loader = string_next(&at, end);
+	options->path = string_next(&at, end);
+	options->symbol = string_next(&at, end);
+	worker->directories = string_next(&at, end);
 	if (worker->open.capacity == 0 || worker->open.capacity > WORKER_BATCH_MAX)
 		return err_set(err, EINVAL, "a batch is 1 to %d loads", WORKER_BATCH_MAX);
 	options->capacity = worker->open.capacity;
@@ -199,6 +212,9 @@ static int open_answer(struct worker *worker, size_t size)
 	struct err err = { "" };
 	int r = open_receive(worker, size, &options, &err);
 
+	if (r == 0 && worker->directories[0] && directories_enter(worker->directories, &err) < 0)
+		snprintf(ready.note, sizeof(ready.note), "%.*s", (int)sizeof(ready.note) - 1,
+			 err.text);
 	if (r == 0)
 		r = worker_prepare(worker, &options, &err);
 	if (r < 0)
@@ -220,17 +236,11 @@ static enum cycle_check check_due(struct worker *worker, const struct worker_run
 	return CYCLE_CHECK_QUICK;
 }
 
-/* A tracer counts what happens between the two marks; without one they are two calls that fail. */
-static void mark(const struct worker_run *run, unsigned long which)
-{
-	if (run->marks)
-		prctl(WORKER_MARK, which, 0, 0, 0);
-}
-
 static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 {
 	uint32_t done = 0;
 
+	worker->cycle.marks = run->marks;
 	if (worker->open.flags & WORKER_SPINNER)
 		spinner_start(&worker->spinner);
 	while (done < run->count) {
@@ -239,9 +249,7 @@ static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 
 		if (worker->shared)
 			worker->shared->loads++;
-		mark(run, WORKER_MARK_BEGIN);
 		r = cycle_run(&worker->cycle, done++, check);
-		mark(run, WORKER_MARK_END);
 		if (r < 0)
 			break;
 	}

@@ -55,7 +55,8 @@ enum worker_flag {
 	WORKER_SPINNER = 2, /* another thread of the process spins while a batch runs */
 };
 
-/* Followed by three strings, each with its NUL: loader, path of the object, symbol. */
+/* Followed by four strings, each with its NUL: loader, path of the object, symbol, and an empty
+ * folder for private staging directories (device/directories.h), or "". */
 struct worker_open {
 	uint32_t flags;	       /* enum worker_flag */
 	uint32_t capacity;     /* the longest batch that will be asked for */
@@ -71,6 +72,7 @@ struct worker_ready {
 	uint32_t split;	 /* the loader tells map, relocate, protect and init apart */
 	uint32_t locked; /* the worker's own memory is locked */
 	uint64_t so_bytes;
+	char note[WORKER_PATH_BYTES]; /* why there are no private staging directories, or "" */
 };
 
 struct worker_failed {
@@ -85,10 +87,10 @@ struct worker_run {
 	uint32_t reserved;
 };
 
-/* The markers: prctl(WORKER_MARK, WORKER_MARK_BEGIN or _END), an option no kernel knows. */
+/* The markers: prctl(WORKER_MARK, enum worker_mark), an option no kernel knows. Between PAUSE and
+ * RESUME the worker judges what it has loaded. */
 #define WORKER_MARK 0x736f6c64 /* "sold" */
-#define WORKER_MARK_BEGIN 1
-#define WORKER_MARK_END 2
+enum worker_mark { WORKER_MARK_LOAD = 1, WORKER_MARK_PAUSE, WORKER_MARK_RESUME, WORKER_MARK_DONE };
 
 /* Followed by `count` loads. */
 struct worker_batch {

@@ -1,0 +1,36 @@
+/*
+ * What loads ask of the kernel, counted and not timed: system calls by number and the bytes they
+ * write and map, through a tracer that looks between the worker's marks. Unprivileged; repeats
+ * exactly where the loader's work does.
+ */
+#ifndef SOLOAD_BENCH_COUNTERS_H
+#define SOLOAD_BENCH_COUNTERS_H
+
+#include "base/err.h"
+#include "bench/client.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COUNTERS_CALLS 512 /* numbers above are counted as the last */
+
+/* Of one load. */
+struct counters {
+	uint32_t calls[COUNTERS_CALLS]; /* by number */
+	uint32_t total;
+	uint64_t written_bytes, mapped_bytes;
+	bool exact; /* every load that was traced did the same */
+	uint32_t loads;
+};
+
+/*
+ * Traces `loads` loads of a worker that is otherwise idle; its times are worth nothing. Gives the
+ * counts of the last one. -EPERM with the reason where tracing is forbidden, -EIO when the worker
+ * died of it, -EINTR when command_interrupted().
+ */
+int counters_take(struct client *client, uint32_t loads, struct counters *ret_counters,
+		  struct err *err);
+
+const char *counters_name(uint32_t number); /* "openat", NULL = no such call here */
+
+#endif
