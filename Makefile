@@ -53,7 +53,7 @@ LOADERS_ASM := $(wildcard loaders/elf/arch/*_$(ARCH).S)
 PROBES := $(filter-out %.bpf.c,$(wildcard probes/*.c))
 DEVICE := $(wildcard device/*.c device/transports/*.c device/runtime/*.c)
 WORKLOAD := $(filter-out %/orchestration.c,$(wildcard bench/workloads/*.c bench/workloads/*/*.c))
-BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/scenarios/*.c bench/gen/*.c bench/repro/*.c)) $(WORKLOAD)
+BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/*/*.c)) $(WORKLOAD)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
 LIB_OBJ := $(call obj,$(BASE) $(LOADERS) $(LOADERS_ASM))
@@ -105,6 +105,10 @@ repro: all ## the main job: every loader and transport on the modelled device, t
 .PHONY: test
 test: tests ## build and run every test
 	$(Q)tools/run-tests $(BUILD) $(SCRIPTS) $(TESTS)
+
+.PHONY: bench
+bench: all ## the speed table of all loaders against what it must be (some minutes, on a quiet machine)
+	$(Q)$(SOLOAD) bench --objects $(BUILD)/objects --out results/runs/bench $(ARGS)
 
 .PHONY: deps
 deps: ## install the packages that are missing (root or sudo); repro, test, lint … do so by themselves
