@@ -21,7 +21,7 @@ static struct aicore_payload payloads[CORES];
 static int64_t arguments[CORES][1];
 static _Atomic uint32_t ran[CORES];
 static _Atomic bool may_end;
-static _Atomic uint32_t notified;
+static _Atomic uint32_t began, notified;
 
 static void kernel_count(int64_t *args)
 {
@@ -31,6 +31,7 @@ static void kernel_count(int64_t *args)
 static void kernel_wait(int64_t *args)
 {
 	atomic_fetch_add(&ran[args[0]], 1);
+	atomic_fetch_add(&began, 1);
 	while (!atomic_load(&may_end))
 		sched_yield();
 }
@@ -56,6 +57,7 @@ static void cores_greet(struct aicore *cores, abi_kernel_function function)
 	memset(handshakes, 0, sizeof(handshakes));
 	memset(ran, 0, sizeof(ran));
 	atomic_store(&may_end, false);
+	atomic_store(&began, 0);
 	atomic_store(&notified, 0);
 	assert_int_equal(aicore_greet(cores, handshakes, CORES, NULL), 0);
 	for (i = 0; i < CORES; i++) {
@@ -198,7 +200,7 @@ static void test_stop_while_running(void **state)
 	cores_greet(cores, kernel_wait);
 	for (i = 0; i < CORES; i++)
 		aicore_write(cores, i, 1);
-	while (!atomic_load(&ran[0]) && !atomic_load(&ran[1]))
+	while (atomic_load(&began) == 0)
 		sched_yield();
 	assert_int_equal(pthread_create(&thread, NULL, end_later, NULL), 0);
 	assert_int_equal(aicore_stop(cores, FOREVER_NS, NULL), 0);
