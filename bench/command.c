@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+char **command_line;
+
 static volatile sig_atomic_t signal_seen;
 
 static void signal_note(int number)

@@ -20,6 +20,10 @@ enum exit_code {
 #include "bench/commands.def"
 #undef COMMAND
 
+/* The command line as it was typed, NULL-terminated: parsing may change what commands are given.
+ * NULL in a program without main(). */
+extern char **command_line;
+
 /*
  * From now on SIGINT, SIGTERM and SIGHUP only set a flag, and interrupt blocking calls (EINTR). A
  * second one ends the program at once. A command looks at the flag between rounds, cleans up, and

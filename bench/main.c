@@ -101,12 +101,27 @@ static int output_finish(int code)
 	return code == EXIT_DONE ? EXIT_USAGE : code;
 }
 
+/* Commands get copies of their words: some split them in place. */
 static int command_start(const struct command *command, int argc, char **argv)
 {
-	argv[0] = strdup(command->title);
-	if (!argv[0])
-		return EXIT_USAGE;
-	return output_finish(command->function(argc, argv));
+	char **words = calloc((size_t)argc + 1, sizeof(words[0]));
+	bool complete = words != NULL;
+	int code;
+
+	for (int i = 0; complete && i < argc; i++) {
+		words[i] = strdup(i ? argv[i] : command->title);
+		complete = words[i] != NULL;
+	}
+	if (complete) {
+		code = output_finish(command->function(argc, words));
+	} else {
+		log_error("out of memory");
+		code = EXIT_USAGE;
+	}
+	for (int i = 0; words && i < argc; i++)
+		free(words[i]);
+	free(words);
+	return code;
 }
 
 int main(int argc, char **argv)
@@ -115,6 +130,7 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : NULL;
 
 	clock_start();
+	command_line = argv;
 	log_level_from_environment();
 	argp_err_exit_status = EXIT_USAGE;
 	argp_program_version = "soload " SOLOAD_VERSION;

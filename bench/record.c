@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "bench/command.h"
 #include "bench/figure.h"
 #include "bench/machine.h"
 #include "bench/rows.h"
+#include "loaders/elf/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +129,7 @@ static void json_begin(struct record *record, const struct record_spec *spec)
 	json_t *argv = json_array();
 	char text[STAMP_BYTES];
 
-	for (char **word = spec->argv; word && *word; word++) {
+	for (char **word = command_line ? command_line : spec->argv; word && *word; word++) {
 		json_t *string = json_string(*word);
 
 		/* A file name need not be UTF-8, a JSON string must. */
@@ -258,13 +260,22 @@ static void object_describe(struct record *record, const struct object *object, 
 {
 	json_t *json = json_object();
 	json_t *path = json_string(object->path);
-	char hash[24];
+	char hash[24], hex[129] = "";
+	const unsigned char *id = NULL;
+	size_t id_bytes = 0;
+	struct elf_file elf;
 
 	snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)XXH64(bytes, size, 0));
 	json_object_set_new(json, "so", json_string(object->label));
 	json_object_set_new(json, "path", path ? path : json_string("(not UTF-8)"));
 	json_object_set_new(json, "bytes", json_integer((json_int_t)size));
 	json_object_set_new(json, "xxh64", json_string(hash));
+	if (elf_file_check(&elf, bytes, size, NULL) == 0)
+		id_bytes = elf_build_id(&elf, &id);
+	for (size_t i = 0; i < id_bytes && 2 * i + 2 < sizeof(hex); i++)
+		snprintf(hex + 2 * i, 3, "%02x", id[i]);
+	if (id_bytes)
+		json_object_set_new(json, "build_id", json_string(hex));
 	json_array_append_new(record->objects_json, json);
 }
 
