@@ -53,7 +53,7 @@ LOADERS_ASM := $(wildcard loaders/elf/arch/*_$(ARCH).S)
 PROBES := $(filter-out %.bpf.c,$(wildcard probes/*.c))
 DEVICE := $(wildcard device/*.c device/transports/*.c device/runtime/*.c)
 WORKLOAD := $(filter-out %/orchestration.c,$(wildcard bench/workloads/*.c bench/workloads/*/*.c))
-BENCH := $(filter-out bench/main.c,$(wildcard bench/*.c bench/*/*.c)) $(WORKLOAD)
+BENCH := $(sort $(filter-out bench/main.c,$(wildcard bench/*.c bench/*/*.c) $(WORKLOAD)))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter %.c,$(1))) $(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.S,$(1)))
 LIB_OBJ := $(call obj,$(BASE) $(LOADERS) $(LOADERS_ASM))

@@ -138,6 +138,27 @@ static void row_write(const struct figure *figure, const struct figure_bar *bar,
 	fputc('\n', out);
 }
 
+/* In the order of loaders.def, whatever order the turns had. */
+static size_t bar_rank(const struct figure_bar *bar)
+{
+	const struct loader_type *type = loader_find(bar->loader, options_name_length(bar->loader));
+	size_t rank = 0;
+
+	while (loader_types[rank] && loader_types[rank] != type)
+		rank++;
+	return rank;
+}
+
+static void rows_write(const struct figure *figure, FILE *out)
+{
+	for (size_t rank = 0; rank == 0 || loader_types[rank - 1]; rank++) {
+		for (const struct figure_bar *bar = figure->first; bar; bar = bar->next) {
+			if (bar_rank(bar) == rank)
+				row_write(figure, bar, out);
+		}
+	}
+}
+
 int figure_write(const struct figure *figure, const char *path, struct err *err)
 {
 	FILE *out;
@@ -156,8 +177,7 @@ int figure_write(const struct figure *figure, const char *path, struct err *err)
 			fprintf(out, "\t%s", i == TOTAL ? "total" : phase_label((enum phase)i));
 	}
 	fputc('\n', out);
-	for (const struct figure_bar *bar = figure->first; bar; bar = bar->next)
-		row_write(figure, bar, out);
+	rows_write(figure, out);
 	bad = ferror(out);
 	if (fclose(out) != 0 || bad)
 		return err_sys(err, "write %s", path);

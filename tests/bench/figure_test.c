@@ -64,8 +64,8 @@ static void medians_per_loader(void **state)
 	}
 	text = written(&figure);
 	assert_string_equal(text, "loader\tloads\tstale\tlink\tother\ttotal\n"
-				  "disk\t101\t0\t50.000\t0.010\t50.010\n"
-				  "null\t101\t0\t0.000\t0.050\t0.050\n");
+				  "null\t101\t0\t0.000\t0.050\t0.050\n"
+				  "disk\t101\t0\t50.000\t0.010\t50.010\n");
 	free(text);
 }
 
