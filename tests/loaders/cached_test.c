@@ -4,7 +4,6 @@
 #include "tests/loaders/fixture.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -190,50 +189,6 @@ static void failure_is_not_kept(void **state)
 	loader_close(loader);
 }
 
-struct flight {
-	struct loader *loader;
-	pthread_barrier_t start;
-};
-
-static void *fly(void *argument)
-{
-	struct flight *flight = argument;
-	struct image *image = image_new(flight->loader);
-	struct err err = { { 0 } };
-	int result, failed = 0;
-
-	for (int i = 0; i < 50; i++) {
-		pthread_barrier_wait(&flight->start);
-		failed |= image_load(image, fixture_so(i & 1 ? "answer_1" : "answer_2"), NULL,
-				     &err) < 0;
-		failed |= fixture_call(image, "answer", 0, &result) < 0 || result != 2 - (i & 1);
-		image_unload(image);
-	}
-	image_free(image);
-	return failed ? flight : NULL;
-}
-
-/* Eight who want the same at once: one loads, seven wait for it. */
-static void loaded_once_for_all(void **state)
-{
-	struct flight flight = { .loader = opened("cached") };
-	pthread_t threads[8];
-	void *failed;
-
-	(void)state;
-	fixture_so("answer_1"), fixture_so("answer_2");
-	pthread_barrier_init(&flight.start, NULL, 8);
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, fly, &flight), 0);
-	for (int i = 0; i < 8; i++) {
-		pthread_join(threads[i], &failed);
-		assert_null(failed);
-	}
-	assert_int_equal(counts(flight.loader).misses, 2);
-	assert_int_equal(counts(flight.loader).hits, 8 * 50 - 2);
-	loader_close(flight.loader);
-}
-
 static void refused(const char *spec, const char *word)
 {
 	struct err err = { { 0 } };
@@ -272,7 +227,6 @@ int main(void)
 		cmocka_unit_test(longest_unused_goes_first),
 		cmocka_unit_test(in_use_is_not_given_up),
 		cmocka_unit_test(failure_is_not_kept),
-		cmocka_unit_test(loaded_once_for_all),
 		cmocka_unit_test(options_are_checked),
 	};
 

@@ -1,9 +1,9 @@
-/* Conformance, the long run: a thousand cycles leave nothing behind, and threads do not meet. */
+/* Conformance, the long run: a thousand cycles leave nothing behind, on no disk that was not asked
+ * for. */
 #include "tests/loaders/fixture.h"
 #include "tests/loaders/leaks.h"
 #include "tests/loaders/trial.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,8 +11,6 @@
 #include <linux/magic.h>
 
 #define CYCLES 1000
-#define THREADS 8
-#define THREAD_CYCLES 40
 #define WARM_CYCLES 20 /* until a loader that keeps memory between loads holds all it wants */
 
 static int cycle(struct image *image, const char *name, int expected)
@@ -73,76 +71,6 @@ static int case_close_leaves_nothing(struct trial *trial)
 	return 0;
 }
 
-struct crowd {
-	struct loader *loader;
-	pthread_barrier_t start;
-	bool fresh, many;
-};
-
-static int crowd_cycle(struct crowd *crowd, struct image *image)
-{
-	struct err err = { { 0 } };
-	int result;
-
-	EXPECT(cycle(image, "answer_1", 1) == 0);
-	EXPECT(!crowd->many || cycle(image, "answer_2", 2) == 0);
-	EXPECT_OK(image_load(image, fixture_so("state"), NULL, &err));
-	if (crowd->fresh)
-		EXPECT(fixture_call(image, "state_next", 0, &result) == 0 && result == 42);
-	image_unload(image);
-	return 0;
-}
-
-static void *crowd_thread(void *argument)
-{
-	struct crowd *crowd = argument;
-	struct image *image = image_new(crowd->loader);
-	int r = 0;
-
-	pthread_barrier_wait(&crowd->start);
-	for (int i = 0; i < THREAD_CYCLES && r == 0; i++)
-		r = crowd_cycle(crowd, image);
-	image_free(image);
-	return r == 0 ? NULL : crowd;
-}
-
-static int crowd_run(struct crowd *crowd)
-{
-	pthread_t threads[THREADS];
-	void *failed = NULL;
-	int failures = 0;
-
-	pthread_barrier_init(&crowd->start, NULL, THREADS);
-	for (int i = 0; i < THREADS; i++)
-		EXPECT(pthread_create(&threads[i], NULL, crowd_thread, crowd) == 0);
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(threads[i], &failed);
-		failures += failed != NULL;
-	}
-	pthread_barrier_destroy(&crowd->start);
-	EXPECT(failures == 0);
-	return 0;
-}
-
-static int case_threads(struct trial *trial)
-{
-	struct crowd crowd = { .loader = trial->loader,
-			       .fresh = trial->loader->caps & LOADER_FRESH_EVERY_LOAD,
-			       .many = trial->loader->caps & LOADER_MANY_IMAGES };
-	struct leaks before;
-
-	fixture_so("answer_1");
-	fixture_so("answer_2");
-	fixture_so("state");
-	EXPECT(crowd_run(&crowd) == 0);
-	before = leaks_now();
-	before.anonymous += THREADS; /* stacks and arenas of threads that come and go */
-	EXPECT(crowd_run(&crowd) == 0);
-	EXPECT(leaks_none(&before) == 0);
-	EXPECT(staged_files(trial) == 0);
-	return 0;
-}
-
 /* Where the file that was staged lies, while it is loaded. */
 static int case_diskless(struct trial *trial)
 {
@@ -180,7 +108,6 @@ static int case_fileless(struct trial *trial)
 static const struct trial_case cases[] = {
 	{ "cycles", LOADER_EXECUTES, case_cycles },
 	{ "close_leaves_nothing", LOADER_EXECUTES, case_close_leaves_nothing },
-	{ "threads", LOADER_EXECUTES | LOADER_CONCURRENT, case_threads },
 	{ "diskless", LOADER_DISKLESS, case_diskless },
 	{ "fileless", LOADER_FILELESS, case_fileless },
 	{ 0 },

@@ -6,15 +6,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -254,9 +259,68 @@ static void short_write_test(void **state)
 	assert_int_equal(fixture_child(short_write_body, mended), 0);
 }
 
+/* Files that are created without O_EXCL, O_NOFOLLOW and O_CLOEXEC are refused from here on. */
+static int careless_refuse(void)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_CREAT, 0, 3),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_EXCL | O_NOFOLLOW | O_CLOEXEC),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, O_EXCL | O_NOFOLLOW | O_CLOEXEC, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]),
+				     .filter = program };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+		return 0;
+	fprintf(stderr, "skipped: no system call filter: %s\n", strerror(errno));
+	return CASE_SKIPPED;
+}
+
+static int careful_body(void *argument)
+{
+	struct err err = { { 0 } };
+	struct loader *loader;
+	struct image *image;
+	bool careful;
+	int r;
+
+	fixture_so("answer_1");
+	EXPECT_OK(opened(argument, &loader, &err));
+	careful = loader->caps & LOADER_FRESH_EVERY_LOAD;
+	image = image_new(loader);
+	r = careless_refuse();
+	if (r == CASE_SKIPPED)
+		return r;
+	r = image_load(image, fixture_so("answer_1"), NULL, &err);
+	EXPECT(careful ? r == 0 : r == -EPERM);
+	image_free(image);
+	loader_close(loader);
+	return 0;
+}
+
+static void careful_test(void **state)
+{
+	static char specs[][24] = { "disk:dirs=F", "disk:dirs=F:mended", "tmpfs:dir=F" };
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		int r = fixture_child(careful_body, specs[i]);
+
+		if (r == CASE_SKIPPED)
+			skip();
+		assert_int_equal(r, 0);
+	}
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(choices) / sizeof(choices[0]) + 2];
+	struct CMUnitTest tests[sizeof(choices) / sizeof(choices[0]) + 3];
 	size_t count = 0;
 	int failed;
 
@@ -271,6 +335,8 @@ int main(void)
 		(struct CMUnitTest){ .name = "the seed's folders", .test_func = seed_test };
 	tests[count++] =
 		(struct CMUnitTest){ .name = "short write", .test_func = short_write_test };
+	tests[count++] =
+		(struct CMUnitTest){ .name = "careful creation", .test_func = careful_test };
 	failed = _cmocka_run_group_tests("loaders: folders", tests, count, NULL, NULL);
 	fixture_folder_remove(folder);
 	return failed;

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -170,37 +169,6 @@ static void parent_removes_what_the_killed_left(void **state)
 	munmap(list, sizeof(*list));
 }
 
-static void *add_and_remove(void *argument)
-{
-	int failed = 0;
-
-	for (int i = 0; i < 2000; i++) {
-		int place = staged_add(argument);
-
-		failed |= place < 0;
-		staged_remove(place);
-	}
-	return failed ? argument : NULL;
-}
-
-static void threads_share_the_list(void **state)
-{
-	static char path[] = "/nowhere/at/all";
-	pthread_t threads[8];
-	void *failed;
-
-	(void)state;
-	for (int i = 0; i < 8; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, add_and_remove, path), 0);
-	for (int i = 0; i < 8; i++) {
-		staged_unlink_all();
-		pthread_join(threads[i], &failed);
-		assert_null(failed);
-	}
-	assert_int_equal(staged_add(path), 0); /* all places are free again */
-	staged_unlink_all();
-}
-
 static void created_with_care(void **state)
 {
 	const struct so *so = fixture_so("answer_1");
@@ -277,15 +245,10 @@ static void refused_is_left_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(remembered_until_forgotten),
-		CASE(full_or_too_long_is_forgotten),
-		CASE(child_removes_nothing_of_its_parent),
-		CASE(signal_removes_staged_files),
-		CASE(parent_removes_what_the_killed_left),
-		CASE(threads_share_the_list),
-		CASE(created_with_care),
-		CASE(trimmed_to_what_is_mapped),
-		CASE(refused_is_left_whole),
+		CASE(remembered_until_forgotten),	   CASE(full_or_too_long_is_forgotten),
+		CASE(child_removes_nothing_of_its_parent), CASE(signal_removes_staged_files),
+		CASE(parent_removes_what_the_killed_left), CASE(created_with_care),
+		CASE(trimmed_to_what_is_mapped),	   CASE(refused_is_left_whole),
 	};
 
 	clock_start();
