@@ -253,8 +253,11 @@ const void *elf_bytes_at(const struct elf_file *file, uint64_t address, uint64_t
 		const struct elf_segment *load = &file->loads[i];
 		uint64_t at = address - load->address; /* huge when below */
 
-		if (at <= load->file_bytes && bytes <= load->file_bytes - at)
-			return file->bytes + load->offset + at;
+		if (at > load->file_bytes || bytes > load->file_bytes - at)
+			continue;
+		if (file->mapped)
+			return (const void *)(file->bias + address);
+		return file->bytes + load->offset + at;
 	}
 	return NULL;
 }

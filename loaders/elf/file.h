@@ -118,6 +118,8 @@ struct elf_file {
 	bool stack_executable; /* PT_GNU_STACK asks for it */
 	bool interpreter;      /* PT_INTERP: a program, or libc */
 	struct elf_dynamic dynamic;
+	bool mapped;	/* the views are of the image mapped with `bias`, see elf_file_rebase() */
+	uintptr_t bias; /* in addresses */
 };
 
 /*

@@ -34,6 +34,7 @@ struct elf_layout {
 	 * page. Else 0, and only a mapping of its own will do. */
 	uint64_t border;
 	uint64_t relro;	  /* when `border`: the first page relocations write, <= border */
+	bool guarded;	  /* map code so that only marked branch targets work (BTI) */
 	size_t run_count; /* runs, ascending, no gaps */
 	struct elf_run runs[ELF_RUNS_MAX];
 };

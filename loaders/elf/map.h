@@ -20,13 +20,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define ELF_SLOTS_MAX 64
+
 struct elf_arena;
 struct elf_slot;
 
 struct elf_arena_options {
-	unsigned int slots; /* 0 = default (8), at most 64 */
+	uint64_t slots; /* 0 = default (8), at most ELF_SLOTS_MAX */
 	uint64_t
-		slot_bytes; /* address space of one slot, rounded up to 2 MB; 0 = default (16 MB) */
+		slot_bytes; /* address space of one slot, rounded up to 4 MB; 0 = default (16 MB) */
 	bool dualmap;	    /* a writable alias of the code instead of pwritev */
 	bool fresh;	    /* no slots: every load gets a mapping of its own */
 };
@@ -34,31 +36,69 @@ struct elf_arena_options {
 /* Reserves addresses only; pages come with the first loads and stay. */
 int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *options,
 		  struct err *err);
-/* Every object of it must be unloaded; pinned ones keep the arena's memory until the process ends.
- */
+/* Every object of it must have been unloaded; with pinned ones, their slots and the arena stay
+ * until the process ends. */
 void elf_arena_free(struct elf_arena *arena);
 
-/* Where relocations write a range of addresses: at `write` + (address - begin). */
+uint64_t elf_arena_page(const struct elf_arena *arena); /* the kernel's page size */
+
+/* Where a range of the object's addresses is written during a load: address A at `write` + A, as
+ * numbers (the bias may be negative). */
 struct elf_window {
 	uint64_t begin, end;
-	unsigned char *write;
+	uintptr_t write;
 };
 
 #define ELF_WINDOWS_MAX 8
 
-/* Where one object lives. */
+/* Where one object lives. Zeroed = nowhere. */
 struct elf_place {
-	uint64_t base;	       /* the load bias */
+	uintptr_t base;	       /* the load bias */
 	struct elf_slot *slot; /* NULL = a mapping of its own */
-	void *mapping;	       /* of its own: begin and size */
+	void *mapping;	       /* of its own: all of it */
 	size_t mapping_bytes;
-	int fd;		      /* the memory file to write to, -1 = none */
-	unsigned char *alias; /* where address 0 of the object is in the writable alias, or NULL */
-	unsigned char *scratch; /* RELRO pages while they are computed, or NULL */
+	int fd;	       /* + 1, of the memory file its own mapping is written through; 0 = none */
+	void *scratch; /* RELRO of its own mapping while it is computed */
 	size_t scratch_bytes;
-	size_t window_count;
+	bool direct;	     /* mapped from the caller's file: RELRO is protected at commit */
+	size_t window_count; /* what relocations may write, ascending */
 	struct elf_window windows[ELF_WINDOWS_MAX];
-	const char *note; /* why it is not in a slot, or NULL; static */
+	const char *note; /* why it is not in a slot, or another oddity, or NULL; static */
 };
+
+/* A file to map from instead of copying; fd -1 = none. */
+struct elf_backing {
+	int fd;
+	off_t offset;
+};
+
+/*
+ * Takes memory for the object and copies into its windows what relocations will find there. Nothing
+ * has to be released after a failure.
+ */
+int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
+		   const struct elf_layout *layout, struct elf_backing backing,
+		   struct elf_place *ret_place, struct err *err);
+
+/* Makes what was computed the object's memory: code and RELRO are written, and published to the
+ * instruction caches. May be called again after further writes to the windows. */
+int elf_place_write(const struct elf_file *file, const struct elf_layout *layout,
+		    struct elf_place *place, struct err *err);
+
+/* The last step: RELRO is closed, and what only a load needs. */
+int elf_place_settle(const struct elf_layout *layout, struct elf_place *place, struct err *err);
+
+void elf_place_release(struct elf_arena *arena, struct elf_place *place);
+
+/* The window that holds `bytes` bytes at an address, NULL when none does: they may not be written.
+ */
+const struct elf_window *elf_place_window(const struct elf_place *place, uint64_t address,
+					  uint64_t bytes);
+
+/*
+ * New code at [begin, end) of the executable mapping is visible to every thread's instruction fetch
+ * when this returns. The one place that knows what a machine needs for it.
+ */
+void code_publish(uintptr_t begin, uintptr_t end);
 
 #endif

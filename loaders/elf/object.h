@@ -33,43 +33,42 @@ struct elf_source {
 	const char *name; /* for messages, gdb and perf; may be NULL */
 	int fd;		  /* -1, or a file that holds the same bytes at `offset` ... */
 	off_t offset;
-	bool map; /* ... to be mapped instead of copied */
+	bool map;   /* ... to be mapped instead of copied */
+	bool unrun; /* check, map and relocate, but run no byte of it: see below */
 };
 
 #define ELF_DSO_MAX 4 /* different __dso_handle values one object registers destructors under */
 
 struct elf_object {
 	struct elf_arena *arena;
+	struct elf_object *next; /* in a list of the arena: spare, or pinned */
 	const struct elf_arch *arch;
-	struct elf_file file; /* after commit: views of the mapped image */
-	struct elf_place place;
 	struct elf_scope *scope; /* where its imports are looked for */
-	struct elf_object *next; /* in a list of the arena: free, or pinned */
-	const char *name;
-	uintptr_t base;			/* the load bias */
-	bool run;			/* code of the object may run */
-	bool bound, committed, started; /* how far it came */
-	bool indirect;			/* has resolvers to run after commit */
-	bool keep;			/* asks never to be unloaded (DF_1_NODELETE) */
-	uint32_t tls_module;		/* 0 = none */
-	int registry_slot;		/* -1 = not registered */
-	void *frames;			/* what __register_frame got, or NULL */
-	void *dso[ELF_DSO_MAX];		/* handles it registered destructors under */
+	const char *name;	 /* the source's, never NULL */
+	uintptr_t base;		 /* the load bias */
+	bool run;		 /* code of the object may run */
+	bool bound, committed, started;
+	bool indirect;	     /* relocations want answers of its own resolvers */
+	uint32_t tls_module; /* 0 = none */
+	int registry_entry;  /* -1 = none */
+	void *frames;	     /* of elf_unwind_add() */
+	void *dso[ELF_DSO_MAX];
 	atomic_uint dso_count;
 	atomic_uint pending; /* thread-exit destructors not run yet */
+	struct elf_place place;
+	struct elf_layout layout;
+	struct elf_file file; /* after commit: views of the mapped image */
 };
 
-/* Everything up to constructors. `time` may be NULL. On failure nothing is left. */
+/*
+ * Everything up to constructors. `time` may be NULL. On failure nothing is left.
+ *
+ * With `unrun`: checks, maps and relocates, but runs no byte of the object: no constructor, no
+ * resolver; and loads no library that is not in the process already. For tools, and for tests with
+ * hostile bytes.
+ */
 int elf_object_load(struct elf_arena *arena, const struct elf_source *source,
 		    struct elf_object **ret_object, struct timeline *time, struct err *err);
-
-/*
- * Checks, maps and relocates, but runs no byte of the object: no constructor, no resolver, and
- * nothing is loaded that is not in the process already. For tools, and for tests with hostile
- * bytes.
- */
-int elf_object_load_unrun(struct elf_arena *arena, const struct elf_source *source,
-			  struct elf_object **ret_object, struct err *err);
 
 /* The address of a defined dynamic symbol (its default version); -ENOENT when there is none. A
  * thread-local one answers with the calling thread's copy, an indirect one with what it resolves

@@ -1,0 +1,180 @@
+/*
+ * The object's bytes into memory: by memcpy where memory may be written, by one gathering system
+ * call where it may not.
+ */
+#include "loaders/elf/arena.h"
+
+#include <errno.h>
+#include <linux/memfd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define PIECES_MAX 64
+#define ZEROS_BYTES 4096
+#define GAP_MAX (16 * ZEROS_BYTES) /* a longer gap is skipped: nothing may look into it anyway */
+
+static const unsigned char zeros[ZEROS_BYTES];
+
+/* The part of a segment's file bytes in [begin, end), empty when `ret_begin` >= `ret_end`. */
+static void segment_clip(const struct elf_segment *load, uint64_t begin, uint64_t end,
+			 struct elf_span *ret_part)
+{
+	uint64_t from = load->address > begin ? load->address : begin;
+	uint64_t to = load->address + load->file_bytes;
+
+	if (to > end)
+		to = end;
+	ret_part->address = from;
+	ret_part->bytes = from < to ? to - from : 0;
+}
+
+static uint64_t image_fill(const struct elf_file *file, struct elf_span range, unsigned char *to,
+			   bool zero)
+{
+	uint64_t cursor = range.address, end = range.address + range.bytes;
+
+	for (size_t i = 0; i < file->load_count; i++) {
+		const struct elf_segment *load = &file->loads[i];
+		struct elf_span part;
+
+		segment_clip(load, range.address, end, &part);
+		if (!part.bytes)
+			continue;
+		if (zero)
+			memset(to + (cursor - range.address), 0, part.address - cursor);
+		memcpy(to + (part.address - range.address),
+		       file->bytes + load->offset + (part.address - load->address), part.bytes);
+		cursor = part.address + part.bytes;
+	}
+	return cursor;
+}
+
+void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to)
+{
+	uint64_t cursor = image_fill(file, (struct elf_span){ begin, end - begin }, to, true);
+
+	memset(to + (cursor - begin), 0, end - cursor);
+}
+
+void elf_image_fill_zeroed(const struct elf_file *file, uint64_t begin, uint64_t end,
+			   unsigned char *to)
+{
+	image_fill(file, (struct elf_span){ begin, end - begin }, to, false);
+}
+
+/* Pieces that follow each other in the file, written together. */
+struct gather {
+	const struct elf_output *output;
+	uint64_t begin, end; /* addresses collected */
+	int count;
+	struct iovec pieces[PIECES_MAX];
+};
+
+static int gather_flush(struct gather *gather, struct err *err)
+{
+	struct iovec *piece = gather->pieces;
+	uint64_t at = gather->begin - gather->output->zero;
+	int count = gather->count;
+	ssize_t n;
+
+	while (count > 0) {
+		n = pwritev(gather->output->fd, piece, count, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_sys(err, "write the object into its memory file");
+		at += (uint64_t)n;
+		for (; count > 0 && (size_t)n >= piece->iov_len; piece++, count--)
+			n -= (ssize_t)piece->iov_len;
+		if (count > 0) {
+			piece->iov_base = (unsigned char *)piece->iov_base + n;
+			piece->iov_len -= (size_t)n;
+		}
+	}
+	gather->begin = gather->end;
+	gather->count = 0;
+	return 0;
+}
+
+static int gather_add(struct gather *gather, const void *bytes, uint64_t size, struct err *err)
+{
+	int r = gather->count == PIECES_MAX ? gather_flush(gather, err) : 0;
+
+	if (r < 0 || size == 0)
+		return r;
+	gather->pieces[gather->count++] =
+		(struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
+	gather->end += size;
+	return 0;
+}
+
+static int gather_gap(struct gather *gather, uint64_t to, struct err *err)
+{
+	uint64_t left = to - gather->end;
+	int r = 0;
+
+	if (left > GAP_MAX) {
+		r = gather_flush(gather, err);
+		gather->begin = gather->end = to;
+		return r;
+	}
+	for (; left > 0 && r == 0; left = to - gather->end)
+		r = gather_add(gather, zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES, err);
+	return r;
+}
+
+int elf_image_write(const struct elf_file *file, const struct elf_output *output, struct err *err)
+{
+	uint64_t code_end = output->scratch ? output->scratch_begin : output->end;
+	struct gather gather;
+	int r = 0;
+
+	gather.output = output;
+	gather.begin = gather.end = output->begin;
+	gather.count = 0;
+	for (size_t i = 0; i < file->load_count && r == 0; i++) {
+		const struct elf_segment *load = &file->loads[i];
+		struct elf_span part;
+
+		segment_clip(load, output->begin, code_end, &part);
+		if (!part.bytes)
+			continue;
+		r = gather_gap(&gather, part.address, err);
+		if (r == 0)
+			r = gather_add(&gather,
+				       file->bytes + load->offset + (part.address - load->address),
+				       part.bytes, err);
+	}
+	if (r == 0)
+		r = gather_gap(&gather, code_end, err);
+	if (r == 0)
+		r = gather_add(&gather, output->scratch, output->end - code_end, err);
+	return r < 0 ? r : gather_flush(&gather, err);
+}
+
+int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err)
+{
+	/* Mapping does not look at the mode bits, so "never to be executed by exec" is the right
+	 * flag for a shared object, also under vm.memfd_noexec=2. Kernels before 6.3 do not know
+	 * it. */
+	int fd = memfd_create("soload", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	int r;
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("soload", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "memfd_create");
+	if (ftruncate(fd, (off_t)bytes) < 0) {
+		r = err_sys(err, "size a memory file to %llu bytes", (unsigned long long)bytes);
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,122 @@
+/*
+ * Map instead of copy: the caller's own file under the object's addresses. Cost follows the pages
+ * that are touched, not the size. The file must not change while the object is loaded.
+ */
+#include "loaders/elf/arena.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifndef PROT_BTI /* aarch64, Linux 5.8 */
+#define PROT_BTI 0
+#endif
+
+/* Whether file pages and memory pages coincide, and no page is shared by two segments. */
+static bool pages_coincide(const struct elf_file *file, const struct elf_layout *layout,
+			   off_t offset)
+{
+	uint64_t page = layout->page, end = 0;
+
+	for (size_t i = 0; i < file->load_count; i++) {
+		const struct elf_segment *load = &file->loads[i];
+
+		if ((load->offset + (uint64_t)offset - load->address) & (page - 1) ||
+		    (load->address & ~(page - 1)) < end)
+			return false;
+		if (load->memory_bytes > load->file_bytes && !(load->flags & PF_W))
+			return false;
+		end = (load->address + load->memory_bytes + page - 1) & ~(page - 1);
+	}
+	return offset >= 0;
+}
+
+static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
+			     struct err *err)
+{
+	uint64_t slop = layout->align > layout->page ? layout->align : 0;
+	uintptr_t begin;
+
+	place->mapping_bytes = layout->end - layout->begin + slop;
+	place->mapping = mmap(NULL, place->mapping_bytes, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (place->mapping == MAP_FAILED) {
+		place->mapping = NULL;
+		return err_sys(err, "reserve %zu bytes of addresses", place->mapping_bytes);
+	}
+	begin = (uintptr_t)place->mapping;
+	place->base = begin + ((layout->begin - begin) & (layout->align - 1)) - layout->begin;
+	return 0;
+}
+
+static int segment_map(const struct elf_segment *load, const struct elf_layout *layout,
+		       struct elf_backing backing, struct elf_place *place, struct err *err)
+{
+	uint64_t page = layout->page, head = load->address & (page - 1);
+	uintptr_t begin = place->base + load->address - head;
+	uintptr_t file_end = place->base + load->address + load->file_bytes;
+	uintptr_t page_end = (file_end + page - 1) & ~(page - 1);
+	uintptr_t end = (place->base + load->address + load->memory_bytes + page - 1) & ~(page - 1);
+	int protection = PROT_READ;
+
+	if (load->flags & PF_W)
+		protection |= PROT_WRITE;
+	if (load->flags & PF_X)
+		protection |= PROT_EXEC | (layout->guarded ? PROT_BTI : 0);
+	if (load->file_bytes &&
+	    mmap((void *)begin, page_end - begin, protection, MAP_PRIVATE | MAP_FIXED, backing.fd,
+		 (off_t)(load->offset - head) + backing.offset) == MAP_FAILED)
+		return err_sys(err, "map the object's file");
+	if (!load->file_bytes)
+		page_end = begin;
+	if (end > page_end &&
+	    mmap((void *)page_end, end - page_end, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return err_sys(err, "map the object's zeroed variables");
+	if (load->flags & PF_W && load->file_bytes && page_end > file_end)
+		memset((void *)file_end, 0, page_end - file_end);
+	if (load->flags & PF_W)
+		elf_memory_announce(begin, end);
+	return 0;
+}
+
+int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout,
+		    struct elf_backing backing, struct elf_place *place, struct err *err)
+{
+	int r;
+
+	if (!pages_coincide(file, layout, backing.offset))
+		return err_set(err, ENOTSUP, "segments and pages of the file do not coincide");
+	r = addresses_reserve(layout, place, err);
+	for (size_t i = 0; i < file->load_count && r == 0; i++) {
+		r = segment_map(&file->loads[i], layout, backing, place, err);
+		if (r < 0 || !(file->loads[i].flags & PF_W))
+			continue;
+		if (place->window_count == ELF_WINDOWS_MAX)
+			r = err_set(err, ENOEXEC, "variables lie in more than %d segments",
+				    ELF_WINDOWS_MAX);
+		else
+			place->windows[place->window_count++] = (struct elf_window){
+				.begin = file->loads[i].address,
+				.end = file->loads[i].address + file->loads[i].memory_bytes,
+				.write = place->base,
+			};
+	}
+	place->direct = true;
+	if (r < 0)
+		elf_place_release(NULL, place);
+	return r;
+}
+
+int elf_direct_protect(const struct elf_layout *layout, struct elf_place *place, struct err *err)
+{
+	for (size_t i = 0; i < layout->run_count; i++) {
+		const struct elf_run *run = &layout->runs[i];
+
+		/* Takes a right away, which PR_SET_MDWE allows. */
+		if (run->kind == ELF_RUN_RELRO && mprotect((void *)(place->base + run->begin),
+							   run->end - run->begin, PROT_READ) < 0)
+			return err_sys(err, "protect RELRO");
+	}
+	return 0;
+}

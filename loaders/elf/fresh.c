@@ -1,0 +1,154 @@
+/*
+ * A mapping of its own: one memory file for everything that is never written after the load, with
+ * the exact protection of each run of pages, and private pages for variables. Nothing is ever
+ * writable and executable, at once or in turn, so it works under PR_SET_MDWE too.
+ */
+#include "loaders/elf/arena.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef PROT_BTI /* aarch64, Linux 5.8 */
+#define PROT_BTI 0
+#endif
+
+static int run_map(const struct elf_run *run, const struct elf_layout *layout,
+		   const struct elf_place *place, struct err *err)
+{
+	void *at = (void *)(place->base + run->begin);
+	size_t bytes = run->end - run->begin;
+	int protection = PROT_READ;
+
+	if (run->kind == ELF_RUN_HOLE)
+		return 0;
+	if (run->kind == ELF_RUN_WRITE) {
+		if (mmap(at, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			 0) == MAP_FAILED)
+			return err_sys(err, "map %zu bytes of variables", bytes);
+		elf_memory_announce((uintptr_t)at, (uintptr_t)at + bytes);
+		return 0;
+	}
+	if (run->kind == ELF_RUN_CODE)
+		protection |= PROT_EXEC | (layout->guarded ? PROT_BTI : 0);
+	if (mmap(at, bytes, protection, MAP_SHARED | MAP_FIXED, place->fd - 1,
+		 (off_t)(run->begin - layout->begin)) == MAP_FAILED)
+		return err_sys(err, "map %zu bytes of code or constants", bytes);
+	return 0;
+}
+
+/* Addresses for all runs, the bias a multiple of layout->align. */
+static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
+			     struct err *err)
+{
+	uint64_t slop = layout->align > layout->page ? layout->align : 0;
+	uintptr_t begin;
+
+	place->mapping_bytes = layout->end - layout->begin + slop;
+	place->mapping = mmap(NULL, place->mapping_bytes, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (place->mapping == MAP_FAILED) {
+		place->mapping = NULL;
+		return err_sys(err, "reserve %zu bytes of addresses", place->mapping_bytes);
+	}
+	begin = (uintptr_t)place->mapping;
+	begin += (layout->begin - begin) & (layout->align - 1);
+	place->base = begin - layout->begin;
+	return 0;
+}
+
+/* RELRO pages while they are computed: read-only runs that relocations write. */
+static int scratch_map(const struct elf_file *file, const struct elf_layout *layout,
+		       struct elf_place *place, struct err *err)
+{
+	uint64_t begin = 0, end = 0;
+
+	for (size_t i = 0; i < layout->run_count; i++) {
+		if (layout->runs[i].kind != ELF_RUN_RELRO)
+			continue;
+		if (!end)
+			begin = layout->runs[i].begin;
+		end = layout->runs[i].end;
+	}
+	place->scratch_bytes = end - begin;
+	if (begin == end)
+		return 0;
+	place->scratch = mmap(NULL, place->scratch_bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (place->scratch == MAP_FAILED) {
+		place->scratch = NULL;
+		return err_sys(err, "map %zu bytes of scratch", place->scratch_bytes);
+	}
+	elf_image_fill_zeroed(file, begin, end, place->scratch);
+	place->windows[place->window_count++] = (struct elf_window){
+		.begin = begin, .end = end, .write = (uintptr_t)place->scratch - begin
+	};
+	return 0;
+}
+
+static int variables_fill(const struct elf_file *file, const struct elf_layout *layout,
+			  struct elf_place *place, struct err *err)
+{
+	for (size_t i = 0; i < layout->run_count; i++) {
+		const struct elf_run *run = &layout->runs[i];
+
+		if (run->kind != ELF_RUN_WRITE)
+			continue;
+		if (place->window_count == ELF_WINDOWS_MAX)
+			return err_set(err, ENOEXEC, "variables lie in more than %d places",
+				       ELF_WINDOWS_MAX - 1);
+		elf_image_fill_zeroed(file, run->begin, run->end,
+				      (unsigned char *)(place->base + run->begin));
+		place->windows[place->window_count++] = (struct elf_window){ .begin = run->begin,
+									     .end = run->end,
+									     .write = place->base };
+	}
+	return 0;
+}
+
+int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
+		   struct elf_place *place, struct err *err)
+{
+	int fd, r = elf_memory_file(layout->end - layout->begin, &fd, err);
+
+	if (r < 0)
+		return r;
+	place->fd = fd + 1;
+	r = addresses_reserve(layout, place, err);
+	for (size_t i = 0; i < layout->run_count && r == 0; i++)
+		r = run_map(&layout->runs[i], layout, place, err);
+	if (r == 0)
+		r = scratch_map(file, layout, place, err);
+	if (r == 0)
+		r = variables_fill(file, layout, place, err);
+	if (r < 0)
+		elf_place_release(NULL, place);
+	return r;
+}
+
+int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
+		     struct elf_place *place, struct err *err)
+{
+	for (size_t i = 0; i < layout->run_count; i++) {
+		const struct elf_run *run = &layout->runs[i];
+		struct elf_output output = {
+			.fd = place->fd - 1,
+			.zero = layout->begin,
+			.begin = run->begin,
+			.end = run->end,
+			.scratch_begin = run->begin,
+		};
+		int r;
+
+		if (run->kind == ELF_RUN_HOLE || run->kind == ELF_RUN_WRITE)
+			continue;
+		if (run->kind == ELF_RUN_RELRO)
+			output.scratch = (const unsigned char *)place->scratch +
+					 (run->begin - place->windows[0].begin);
+		r = elf_image_write(file, &output, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

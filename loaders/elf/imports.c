@@ -1,0 +1,313 @@
+/*
+ * The import cache: an open-addressed table of names, filled by dlsym() and dlvsym(). Readers hold
+ * a shared lock for the whole of a load; a miss lets go of it, asks the dynamic linker, and adds
+ * what it said. Absence is an answer too: it costs the dynamic linker twice as much as presence.
+ */
+#include "loaders/elf/imports.h"
+
+#include "loaders/elf/init.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_FIRST 2048
+#define ENTRIES_MAX 65536 /* then it starts over: hostile names must not fill the memory */
+#define TEXT_MAX (16 << 20)
+
+struct entry {
+	uint64_t hash;			 /* 0 = empty */
+	const char *text;		 /* name and version, each with its NUL, in one piece */
+	uint32_t length, version_length; /* of both with NUL; of the version */
+	uint32_t scope;
+	uint32_t found;
+	uintptr_t address;
+};
+
+/* Names live in blocks that are freed together. */
+struct block {
+	struct block *next;
+	size_t used, size;
+	char text[];
+};
+
+static struct {
+	pthread_rwlock_t lock;
+	struct entry *table;
+	size_t mask, count, text_bytes;
+	struct block *blocks;
+	uint64_t generation; /* of the libraries the entries are true for */
+} cache = { .lock = PTHREAD_RWLOCK_INITIALIZER };
+
+static int generation_visit(struct dl_phdr_info *object, size_t size, void *context)
+{
+	(void)size;
+	*(uint64_t *)context = ((uint64_t)object->dlpi_adds << 32) + (uint32_t)object->dlpi_subs;
+	return 1;
+}
+
+uint64_t elf_imports_generation(void)
+{
+	uint64_t generation = 0;
+
+	dl_iterate_phdr(generation_visit, &generation);
+	return generation;
+}
+
+static void cache_empty(uint64_t generation)
+{
+	while (cache.blocks) {
+		struct block *next = cache.blocks->next;
+
+		free(cache.blocks);
+		cache.blocks = next;
+	}
+	if (cache.table)
+		memset(cache.table, 0, (cache.mask + 1) * sizeof(*cache.table));
+	cache.count = 0;
+	cache.text_bytes = 0;
+	cache.generation = generation;
+}
+
+void elf_imports_begin(void)
+{
+	uint64_t generation = elf_imports_generation();
+
+	pthread_rwlock_rdlock(&cache.lock);
+	if (cache.generation == generation && cache.count < ENTRIES_MAX &&
+	    cache.text_bytes < TEXT_MAX)
+		return;
+	pthread_rwlock_unlock(&cache.lock);
+	pthread_rwlock_wrlock(&cache.lock);
+	if (cache.generation != generation || cache.count >= ENTRIES_MAX ||
+	    cache.text_bytes >= TEXT_MAX)
+		cache_empty(generation);
+	pthread_rwlock_unlock(&cache.lock);
+	pthread_rwlock_rdlock(&cache.lock);
+}
+
+void elf_imports_end(void)
+{
+	pthread_rwlock_unlock(&cache.lock);
+}
+
+void elf_imports_lock(void)
+{
+	pthread_rwlock_wrlock(&cache.lock);
+}
+
+void elf_imports_unlock(void)
+{
+	pthread_rwlock_unlock(&cache.lock);
+}
+
+static uint64_t hash_mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
+{
+	uint64_t word;
+
+	for (; length >= 8; text += 8, length -= 8) {
+		memcpy(&word, text, 8);
+		hash = hash_mix(hash, word);
+	}
+	word = 0;
+	for (size_t i = 0; i < length; i++)
+		word = word << 8 | (unsigned char)text[i];
+	return hash_mix(hash, word + length);
+}
+
+static uint64_t hash_name(const struct elf_scope *scope, const struct elf_name *name)
+{
+	uint64_t hash = hash_text(scope->id, name->text, name->length);
+
+	if (name->version) /* the last bytes tell versions apart */
+		hash = hash_mix(hash, (unsigned char)name->version[name->version_length - 1] +
+					      ((uint64_t)name->version_length << 8));
+	return hash | 1;
+}
+
+static bool entry_matches(const struct entry *entry, const struct elf_scope *scope,
+			  const struct elf_name *name)
+{
+	uint32_t version = name->version ? name->version_length : 0;
+
+	return entry->scope == scope->id &&
+	       entry->length == name->length + 1 + version + (version != 0) &&
+	       entry->version_length == version &&
+	       memcmp(entry->text, name->text, name->length) == 0 &&
+	       (!version || memcmp(entry->text + name->length + 1, name->version, version) == 0);
+}
+
+static struct entry *entry_find(uint64_t hash, const struct elf_scope *scope,
+				const struct elf_name *name)
+{
+	if (!cache.table)
+		return NULL;
+	for (size_t at = hash & cache.mask;; at = (at + 1) & cache.mask) {
+		struct entry *entry = &cache.table[at];
+
+		if (!entry->hash)
+			return NULL;
+		if (entry->hash == hash && entry_matches(entry, scope, name))
+			return entry;
+	}
+}
+
+static bool table_grow(void)
+{
+	size_t size = cache.table ? 2 * (cache.mask + 1) : TABLE_FIRST;
+	struct entry *table = calloc(size, sizeof(*table));
+
+	if (!table)
+		return false;
+	for (size_t i = 0; cache.table && i <= cache.mask; i++) {
+		size_t at = cache.table[i].hash & (size - 1);
+
+		if (!cache.table[i].hash)
+			continue;
+		while (table[at].hash)
+			at = (at + 1) & (size - 1);
+		table[at] = cache.table[i];
+	}
+	free(cache.table);
+	cache.table = table;
+	cache.mask = size - 1;
+	return true;
+}
+
+static char *text_keep(size_t bytes)
+{
+	struct block *block = cache.blocks;
+	size_t size = bytes > 65536 ? bytes : 65536;
+
+	if (!block || block->size - block->used < bytes) {
+		block = malloc(sizeof(*block) + size);
+		if (!block)
+			return NULL;
+		*block = (struct block){ .next = cache.blocks, .size = size };
+		cache.blocks = block;
+		cache.text_bytes += size;
+	}
+	block->used += bytes;
+	return block->text + block->used - bytes;
+}
+
+/* Under the exclusive lock. Without memory nothing is remembered, which is no failure. */
+static void entry_add(struct entry entry, const struct elf_scope *scope,
+		      const struct elf_name *name)
+{
+	uint32_t version = name->version ? name->version_length : 0;
+	char *text;
+	size_t at;
+
+	if (entry_find(entry.hash, scope, name))
+		return;
+	if ((!cache.table || 2 * cache.count > cache.mask) && !table_grow())
+		return;
+	entry.scope = scope->id;
+	entry.version_length = version;
+	entry.length = name->length + 1 + version + (version != 0);
+	text = text_keep(entry.length);
+	if (!text)
+		return;
+	memcpy(text, name->text, name->length + 1);
+	if (version)
+		memcpy(text + name->length + 1, name->version, version + 1);
+	entry.text = text;
+	for (at = entry.hash & cache.mask; cache.table[at].hash; at = (at + 1) & cache.mask)
+		;
+	cache.table[at] = entry;
+	cache.count++;
+}
+
+static void *handle_ask(void *handle, const struct elf_name *name)
+{
+	if (name->version)
+		return dlvsym(handle, name->text, name->version);
+	return dlsym(handle, name->text);
+}
+
+static enum elf_found linker_ask(const struct elf_scope *scope, const struct elf_name *name,
+				 uintptr_t *ret_address)
+{
+	uintptr_t substitute = elf_substitute_find(name->text, name->length);
+	enum elf_found found = ELF_ABSENT;
+	void *address = substitute ? (void *)substitute : handle_ask(RTLD_DEFAULT, name);
+
+	if (address)
+		found = ELF_IN_GLOBAL;
+	for (size_t i = 0; i < scope->count && !address; i++) {
+		address = handle_ask(scope->handles[i], name);
+		if (address)
+			found = ELF_IN_NEEDED;
+	}
+	if (!address)
+		(void)dlerror(); /* nobody's error but ours */
+	*ret_address = (uintptr_t)address;
+	return found;
+}
+
+enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
+			       uintptr_t *ret_address)
+{
+	uint64_t hash = hash_name(scope, name), generation = cache.generation;
+	const struct entry *known = entry_find(hash, scope, name);
+	struct entry entry = { .hash = hash };
+
+	if (known) {
+		*ret_address = known->address;
+		return (enum elf_found)known->found;
+	}
+	pthread_rwlock_unlock(&cache.lock);
+	entry.found = linker_ask(scope, name, &entry.address);
+	pthread_rwlock_wrlock(&cache.lock);
+	if (cache.generation == generation)
+		entry_add(entry, scope, name);
+	pthread_rwlock_unlock(&cache.lock);
+	pthread_rwlock_rdlock(&cache.lock);
+	*ret_address = entry.address;
+	return (enum elf_found)entry.found;
+}
+
+/* Which module a thread-local address of this thread belongs to. */
+struct tls_search {
+	uintptr_t address;
+	uint64_t module, offset;
+};
+
+static int tls_visit(struct dl_phdr_info *object, size_t size, void *context)
+{
+	struct tls_search *search = context;
+	uintptr_t begin = (uintptr_t)object->dlpi_tls_data;
+
+	(void)size;
+	for (size_t i = 0; begin && i < object->dlpi_phnum; i++) {
+		if (object->dlpi_phdr[i].p_type != PT_TLS ||
+		    search->address - begin > object->dlpi_phdr[i].p_memsz)
+			continue;
+		search->module = object->dlpi_tls_modid;
+		search->offset = search->address - begin;
+		return 1;
+	}
+	return 0;
+}
+
+enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,
+				   uint64_t *ret_module, uint64_t *ret_offset)
+{
+	struct tls_search search = { 0 };
+	enum elf_found found = linker_ask(scope, name, &search.address);
+
+	if (found == ELF_ABSENT || !dl_iterate_phdr(tls_visit, &search))
+		return ELF_ABSENT;
+	*ret_module = search.module;
+	*ret_offset = search.offset;
+	return found;
+}

@@ -1,0 +1,60 @@
+/*
+ * Where imports come from: the process's global scope, then the libraries the object needs. Answers
+ * are cached by name, version and scope; the cache is emptied when the dynamic linker has loaded or
+ * unloaded anything since.
+ */
+#ifndef SOLOAD_LOADERS_ELF_IMPORTS_H
+#define SOLOAD_LOADERS_ELF_IMPORTS_H
+
+#include "base/err.h"
+#include "loaders/elf/file.h"
+
+/* A list of needed libraries, loaded with dlopen() once and kept for the life of the process. */
+struct elf_scope {
+	uint32_t id;
+	size_t count;
+	void **handles;
+	char **names;
+	struct elf_scope *next;
+};
+
+/*
+ * The scope of an object: loads what it needs and is not loaded yet. `directory` replaces $ORIGIN
+ * in a RUNPATH, NULL = unknown. With `present_only` nothing is loaded: what is absent is an error.
+ */
+struct elf_scope_request {
+	const struct elf_file *file;
+	const char *path; /* of the object, for $ORIGIN; NULL = unknown */
+	bool present_only;
+};
+int elf_scope_find(const struct elf_scope_request *request, struct elf_scope **ret_scope,
+		   struct err *err);
+
+enum elf_found { ELF_ABSENT, ELF_IN_GLOBAL, ELF_IN_NEEDED };
+
+struct elf_name {
+	const char *text;
+	uint32_t length;
+	const char *version; /* NULL = none asked for */
+	uint32_t version_length;
+};
+
+/* Between begin and end the cache stands still, for any number of threads. */
+void elf_imports_begin(void);
+void elf_imports_end(void);
+enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
+			       uintptr_t *ret_address);
+
+/* A thread-local variable of another library: its module and where in it. */
+enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,
+				   uint64_t *ret_module, uint64_t *ret_offset);
+
+/* Changes when libraries came or went. */
+uint64_t elf_imports_generation(void);
+
+void elf_imports_lock(void); /* for fork */
+void elf_imports_unlock(void);
+void elf_scopes_lock(void);
+void elf_scopes_unlock(void);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * The arena, and where an object goes: into a slot when it can, into a mapping of its own with a
+ * note that says why when it can't.
+ */
+#include "loaders/elf/arena.h"
+
+#include "loaders/elf/accept.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef PR_SET_VMA /* Linux 5.17 */
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+#define SLOTS_DEFAULT 8
+#define SLOT_BYTES_DEFAULT (UINT64_C(16) << 20)
+#define SLOT_BYTES_MAX (UINT64_C(1) << 32)
+
+/* Present when the program is built with -fsanitize=address or =leak. */
+extern void __lsan_register_root_region(const void *begin, size_t bytes) __attribute__((weak));
+extern void __lsan_unregister_root_region(const void *begin, size_t bytes) __attribute__((weak));
+
+void elf_memory_announce(uintptr_t begin, uintptr_t end)
+{
+	/* Only a name: a kernel without it loses nothing. */
+	(void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, begin, end - begin, "soload variables");
+	if (__lsan_register_root_region)
+		__lsan_register_root_region((const void *)begin, end - begin);
+}
+
+void elf_memory_withdraw(uintptr_t begin, uintptr_t end)
+{
+	if (__lsan_unregister_root_region)
+		__lsan_unregister_root_region((const void *)begin, end - begin);
+}
+
+void code_publish(uintptr_t begin, uintptr_t end)
+{
+#if defined(__x86_64__)
+	/* Instruction fetch snoops stores, by physical address; a thread gets to the new code only
+	 * through a jump after a synchronising load. Nothing to do. */
+	(void)begin;
+	(void)end;
+#else
+	/* Clean to the point of unification through the executable alias, then make every other
+	 * thread of the process discard what it fetched ahead. */
+	__builtin___clear_cache((char *)begin, (char *)end);
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+#endif
+}
+
+static int options_check(struct elf_arena_options *options, struct err *err)
+{
+	uint64_t unit = 2 * BORDER_ALIGN;
+
+	if (!options->slots)
+		options->slots = SLOTS_DEFAULT;
+	if (!options->slot_bytes)
+		options->slot_bytes = SLOT_BYTES_DEFAULT;
+	if (options->slots > ELF_SLOTS_MAX)
+		return err_set(err, EINVAL, "at most %d slots", ELF_SLOTS_MAX);
+	if (options->slot_bytes > SLOT_BYTES_MAX)
+		return err_set(err, EINVAL, "a slot has at most 4 GB of address space");
+	options->slot_bytes = (options->slot_bytes + unit - 1) & ~(unit - 1);
+	return 0;
+}
+
+static int arena_reserve(struct elf_arena *arena, struct err *err)
+{
+	uint64_t bytes = arena->options.slots * arena->options.slot_bytes;
+	uintptr_t begin;
+
+	if (arena->options.dualmap)
+		arena->alias = bytes;
+	arena->reserved_bytes = (arena->alias ? 2 : 1) * bytes + BORDER_ALIGN;
+	arena->reserved = mmap(NULL, arena->reserved_bytes, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (arena->reserved == MAP_FAILED) {
+		arena->reserved = NULL;
+		return err_sys(err, "reserve %zu bytes of addresses", arena->reserved_bytes);
+	}
+	begin = ((uintptr_t)arena->reserved + BORDER_ALIGN - 1) & ~(BORDER_ALIGN - 1);
+	for (uint64_t i = arena->options.slots; i-- > 0;) {
+		struct elf_slot *slot = &arena->slots[i];
+
+		slot->begin = begin + i * arena->options.slot_bytes;
+		slot->end = slot->begin + arena->options.slot_bytes;
+		slot->fd = -1;
+		slot->next = arena->free;
+		arena->free = slot;
+	}
+	return 0;
+}
+
+int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *options,
+		  struct err *err)
+{
+	struct elf_arena *arena = calloc(1, sizeof(*arena));
+	int r;
+
+	if (!arena)
+		return err_set(err, ENOMEM, "out of memory");
+	arena->options = *options;
+	arena->page = (uint64_t)sysconf(_SC_PAGESIZE);
+	elf_arena_probe(arena);
+	pthread_mutex_init(&arena->lock, NULL);
+	r = options_check(&arena->options, err);
+	if (r == 0 && !options->fresh)
+		r = arena_reserve(arena, err);
+	if (r == 0)
+		r = elf_fork_watch(arena, err);
+	if (r < 0) {
+		elf_arena_free(arena);
+		return r;
+	}
+#if !defined(__x86_64__)
+	/* Once per process, or code_publish() could not reach the other threads. */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+#endif
+	*ret_arena = arena;
+	return 0;
+}
+
+uint64_t elf_arena_page(const struct elf_arena *arena)
+{
+	return arena->page;
+}
+
+void elf_arena_free(struct elf_arena *arena)
+{
+	if (!arena)
+		return;
+	elf_fork_forget(arena);
+	elf_objects_free(arena);
+	if (arena->pinned || arena->pinned_for_ever)
+		return; /* code of it may still run: leaked on purpose */
+	for (uint64_t i = 0; i < ELF_SLOTS_MAX; i++) {
+		if (arena->slots[i].begin)
+			elf_slot_destroy(&arena->slots[i]);
+	}
+	if (arena->reserved)
+		munmap(arena->reserved, arena->reserved_bytes);
+	pthread_mutex_destroy(&arena->lock);
+	free(arena);
+}
+
+static void window_add(struct elf_place *place, uint64_t begin, uint64_t end, uintptr_t write)
+{
+	if (begin < end)
+		place->windows[place->window_count++] =
+			(struct elf_window){ .begin = begin, .end = end, .write = write };
+}
+
+static void slot_place(const struct elf_file *file, const struct elf_layout *layout,
+		       struct elf_slot *slot, struct elf_place *place)
+{
+	uintptr_t base = slot->border - layout->border;
+
+	place->slot = slot;
+	place->base = base;
+	if (slot->alias) {
+		unsigned char *alias = (unsigned char *)(base + slot->alias);
+
+		/* Straight to the last address: all of it is written here, relocated in place. */
+		elf_image_fill(file, layout->begin, layout->border, alias + layout->begin);
+		window_add(place, layout->relro, layout->border, (uintptr_t)alias);
+	} else {
+		elf_image_fill(file, layout->relro, layout->border, slot->scratch);
+		window_add(place, layout->relro, layout->border,
+			   (uintptr_t)slot->scratch - layout->relro);
+	}
+	elf_image_fill(file, layout->border, layout->end, (unsigned char *)(base + layout->border));
+	window_add(place, layout->border, layout->end, base);
+}
+
+static int own_take(struct elf_arena *arena, const struct elf_file *file,
+		    const struct elf_layout *layout, struct elf_place *place, struct err *err)
+{
+	const char *note = arena->options.fresh ? NULL
+			   : !layout->border	? "variables lie before code: a mapping of its own"
+						: "larger than a slot, or no slot is free: "
+						  "a mapping of its own";
+	int r = elf_fresh_take(file, layout, place, err);
+
+	if (!place->note)
+		place->note = note;
+	return r;
+}
+
+int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
+		   const struct elf_layout *layout, struct elf_backing backing,
+		   struct elf_place *ret_place, struct err *err)
+{
+	struct elf_slot *slot;
+	int r = -ENOSPC;
+
+	memset(ret_place, 0, sizeof(*ret_place));
+	if (backing.fd >= 0) {
+		r = elf_direct_take(file, layout, backing, ret_place, err);
+		if (r != -ENOTSUP)
+			return r;
+		ret_place->note = "its segments are not aligned to pages of the file: copied";
+	}
+	if (!arena->options.fresh && layout->border) {
+		r = elf_slot_take(arena, layout, layout->guarded, &slot, err);
+		if (r == 0) {
+			slot_place(file, layout, slot, ret_place);
+			return 0;
+		}
+		if (r != -ENOSPC)
+			return r;
+	}
+	return own_take(arena, file, layout, ret_place, err);
+}
+
+static int slot_write(const struct elf_file *file, const struct elf_layout *layout,
+		       struct elf_slot *slot, struct err *err)
+{
+	uintptr_t base = slot->border - layout->border;
+	struct elf_output output = {
+		.fd = slot->fd,
+		.zero = slot->begin - base,
+		.begin = layout->begin,
+		.end = layout->border,
+		.scratch_begin = layout->relro,
+		.scratch = slot->scratch,
+	};
+
+	return slot->alias ? 0 : elf_image_write(file, &output, err);
+}
+
+int elf_place_write(const struct elf_file *file, const struct elf_layout *layout,
+		    struct elf_place *place, struct err *err)
+{
+	int r = 0;
+
+	if (place->slot)
+		r = slot_write(file, layout, place->slot, err);
+	else if (!place->direct)
+		r = elf_fresh_write(file, layout, place, err);
+	if (r == 0)
+		code_publish(place->base + layout->begin,
+			     place->base + (layout->border ? layout->border : layout->end));
+	return r;
+}
+
+static void place_tidy(struct elf_place *place)
+{
+	if (place->fd)
+		close(place->fd - 1);
+	if (place->scratch)
+		munmap(place->scratch, place->scratch_bytes);
+	place->fd = 0;
+	place->scratch = NULL;
+}
+
+int elf_place_settle(const struct elf_layout *layout, struct elf_place *place, struct err *err)
+{
+	place_tidy(place);
+	return place->direct ? elf_direct_protect(layout, place, err) : 0;
+}
+
+void elf_place_release(struct elf_arena *arena, struct elf_place *place)
+{
+	place_tidy(place);
+	if (place->slot)
+		elf_slot_release(arena, place->slot);
+	if (place->mapping) {
+		elf_memory_withdraw((uintptr_t)place->mapping,
+				    (uintptr_t)place->mapping + place->mapping_bytes);
+		munmap(place->mapping, place->mapping_bytes);
+	}
+	place->slot = NULL;
+	place->mapping = NULL;
+}
+
+const struct elf_window *elf_place_window(const struct elf_place *place, uint64_t address,
+					  uint64_t bytes)
+{
+	for (size_t i = 0; i < place->window_count; i++) {
+		const struct elf_window *window = &place->windows[i];
+		uint64_t at = address - window->begin, size = window->end - window->begin;
+
+		if (at < size && bytes <= size - at)
+			return window;
+	}
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * Which loaded object an address belongs to: for unwinders (at any time, also in a signal handler),
+ * for destructors that name their object by an address, and for debuggers.
+ */
+#ifndef SOLOAD_LOADERS_ELF_REGISTRY_H
+#define SOLOAD_LOADERS_ELF_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct elf_object;
+
+struct elf_mapped {
+	uintptr_t begin, end; /* addresses of the object; 0 = a free entry */
+	uintptr_t frames;     /* its PT_GNU_EH_FRAME, 0 = none */
+	struct elf_object *object;
+};
+
+/* -1 without memory: the object then works, but nobody finds it. */
+int elf_registry_add(const struct elf_mapped *mapped);
+void elf_registry_remove(int entry);
+
+/* No lock, no allocation. */
+bool elf_registry_find(uintptr_t address, struct elf_mapped *ret_mapped);
+
+/* Calls `visit` for each object, in no order, until it returns a value that is not 0. */
+int elf_registry_walk(int (*visit)(void *context, const struct elf_mapped *mapped), void *context);
+
+void elf_registry_lock(void); /* for fork */
+void elf_registry_unlock(void);
+
+#endif

@@ -1,0 +1,22 @@
+/* The object's own dynamic symbols, by name through its hash tables. */
+#ifndef SOLOAD_LOADERS_ELF_SYMBOLS_H
+#define SOLOAD_LOADERS_ELF_SYMBOLS_H
+
+#include "loaders/elf/file.h"
+
+/* The defined symbol of that name, in its default version; NULL when there is none. */
+const elf_sym *elf_symbol_find(const struct elf_file *file, const char *name);
+
+/* Whether a symbol is a definition others may bind to. */
+static inline bool elf_symbol_defined(const elf_sym *symbol)
+{
+	return symbol->st_shndx != SHN_UNDEF &&
+	       (symbol->st_value != 0 || symbol->st_shndx == SHN_ABS ||
+		ELF64_ST_TYPE(symbol->st_info) == STT_TLS);
+}
+
+/* Points all views into the image mapped with that bias, so that the bytes the object was loaded
+ * from are not needed any more. */
+void elf_file_rebase(struct elf_file *file, uintptr_t bias);
+
+#endif

@@ -1,0 +1,308 @@
+/*
+ * Modules, blocks and the words relocations want. A thread has one table of blocks, found through
+ * one initial-exec variable that the assembly resolver reads too; blocks appear on first use, and
+ * go with the thread, after its destructors, or with the object.
+ */
+#include "loaders/elf/tls.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OWN_MODULE (UINT64_C(1) << 62) /* in a module word: this library's, not the linker's */
+#define OFFSET_BITS 48		       /* of a descriptor's argument; the module is above */
+#define FOREIGN_BIT UINT64_C(0x8000)   /* in a descriptor's module: the linker's */
+
+struct module {
+	bool used;
+	bool fixed;	   /* lives in the pool, at the same offset in every thread */
+	int64_t pool;	   /* that offset from the thread pointer */
+	const void *image; /* initial bytes */
+	size_t image_bytes, bytes, align, skew; /* skew: of the block's begin modulo align */
+};
+
+/* begins[i] is what the assembly reads: first, so that a table is found through it. */
+struct table {
+	void *begins[ELF_TLS_MODULES_MAX];
+	void *memory[ELF_TLS_MODULES_MAX];
+	struct table *previous, *next; /* all threads' */
+	unsigned int farewells;
+};
+
+/* Read by arch/\*.S. Initial-exec: 8 bytes and the pool are all the static TLS this library takes.
+ */
+__thread void **elf_tls_begins __attribute__((tls_model("initial-exec"), visibility("hidden")));
+static __thread unsigned char pool[ELF_TLS_POOL_BYTES]
+	__attribute__((tls_model("initial-exec"), aligned(64)));
+
+extern void elf_tls_resolver(void) __attribute__((visibility("hidden")));
+extern void elf_tls_resolver_absent(void) __attribute__((visibility("hidden")));
+void *elf_tls_slow(uint64_t argument) __attribute__((visibility("hidden")));
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct module modules[ELF_TLS_MODULES_MAX];
+static struct table *tables;
+static size_t pool_used;
+static pthread_key_t thread_key;
+static bool thread_key_made;
+
+static uintptr_t thread_pointer(void)
+{
+	uintptr_t pointer;
+
+#if defined(__x86_64__)
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+#elif defined(__aarch64__)
+	__asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+#else
+	pointer = 0;
+#endif
+	return pointer;
+}
+
+/* The key's destructor. Other keys' destructors may still use the variables, so the table goes in
+ * the last round the C library makes. */
+static void thread_farewell(void *context)
+{
+	struct table *table = context;
+
+	if (++table->farewells < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(thread_key, table) == 0)
+		return;
+	pthread_mutex_lock(&lock);
+	if (table->previous)
+		table->previous->next = table->next;
+	else
+		tables = table->next;
+	if (table->next)
+		table->next->previous = table->previous;
+	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; i < ELF_TLS_MODULES_MAX; i++)
+		free(table->memory[i]);
+	elf_tls_begins = NULL;
+	free(table);
+}
+
+static struct table *table_get(void)
+{
+	struct table *table = (struct table *)(void *)elf_tls_begins;
+
+	if (table)
+		return table;
+	table = calloc(1, sizeof(*table));
+	if (!table || pthread_setspecific(thread_key, table) != 0)
+		abort(); /* as ld.so: an access cannot fail in any other way */
+	pthread_mutex_lock(&lock);
+	table->next = tables;
+	if (tables)
+		tables->previous = table;
+	tables = table;
+	pthread_mutex_unlock(&lock);
+	elf_tls_begins = table->begins;
+	return table;
+}
+
+static void *block_make(struct table *table, uint32_t index)
+{
+	const struct module *module = &modules[index];
+	unsigned char *memory, *begin;
+
+	if (module->fixed) {
+		table->begins[index] = (void *)(thread_pointer() + (uintptr_t)module->pool);
+		return table->begins[index];
+	}
+	memory = malloc(module->bytes + module->align);
+	if (!memory)
+		abort();
+	begin = memory + ((module->skew - (uintptr_t)memory) & (module->align - 1));
+	memcpy(begin, module->image, module->image_bytes);
+	memset(begin + module->image_bytes, 0, module->bytes - module->image_bytes);
+	table->memory[index] = memory;
+	table->begins[index] = begin;
+	return begin;
+}
+
+void *elf_tls_address(uint32_t module, uint64_t offset)
+{
+	void **begins = elf_tls_begins;
+	unsigned char *begin = begins ? begins[module] : NULL;
+
+	if (!begin)
+		begin = block_make(table_get(), module);
+	return begin + offset;
+}
+
+/* The dynamic linker's own, under its real name. */
+extern void *__tls_get_addr(const struct elf_tls_index *index);
+
+void *elf_tls_get_addr(const struct elf_tls_index *index)
+{
+	if (!(index->module & OWN_MODULE))
+		return __tls_get_addr(index);
+	return elf_tls_address((uint32_t)index->module, index->offset);
+}
+
+/* What the assembly resolver calls when the block is not there yet. */
+void *elf_tls_slow(uint64_t argument)
+{
+	uint64_t module = argument >> OFFSET_BITS;
+	uint64_t offset = argument & ((UINT64_C(1) << OFFSET_BITS) - 1);
+	struct elf_tls_index foreign = { module & ~FOREIGN_BIT, offset };
+
+	if (module & FOREIGN_BIT)
+		return __tls_get_addr(&foreign);
+	return elf_tls_address((uint32_t)module, offset);
+}
+
+int elf_tls_add(const struct elf_file *file, uintptr_t base, uint32_t *ret_module, struct err *err)
+{
+	const struct elf_segment *tls = &file->tls;
+	uint32_t index = 1;
+	int r = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!thread_key_made)
+		r = pthread_key_create(&thread_key, thread_farewell);
+	thread_key_made |= r == 0;
+	while (index < ELF_TLS_MODULES_MAX && modules[index].used)
+		index++;
+	if (r == 0 && index < ELF_TLS_MODULES_MAX)
+		modules[index] = (struct module){
+			.used = true,
+			.image = (const void *)(base + tls->address),
+			.image_bytes = tls->file_bytes,
+			.bytes = tls->memory_bytes,
+			.align = tls->align,
+			.skew = tls->address & (tls->align - 1),
+		};
+	pthread_mutex_unlock(&lock);
+	if (r)
+		return err_set(err, r, "no thread-specific key left for thread-local variables");
+	if (index == ELF_TLS_MODULES_MAX)
+		return err_set(err, ENOSPC, "more than %d objects with thread-local variables",
+			       ELF_TLS_MODULES_MAX - 1);
+	*ret_module = index;
+	return 0;
+}
+
+void elf_tls_remove(uint32_t module)
+{
+	if (!module)
+		return;
+	pthread_mutex_lock(&lock);
+	for (struct table *table = tables; table; table = table->next) {
+		free(table->memory[module]);
+		table->memory[module] = NULL;
+		table->begins[module] = NULL;
+	}
+	modules[module].used = false;
+	pthread_mutex_unlock(&lock);
+}
+
+uint64_t elf_tls_word(uint32_t module)
+{
+	return OWN_MODULE | module;
+}
+
+static bool bytes_zero(const unsigned char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (bytes[i])
+			return false;
+	}
+	return true;
+}
+
+/* Gives the module its place in every thread's pool. Bytes of it are zero in all threads, because
+ * none was ever given out before. */
+static int module_fix(struct module *module, struct err *err)
+{
+	uintptr_t begin = (uintptr_t)pool + pool_used;
+
+	if (module->fixed)
+		return 0;
+	if (!bytes_zero(module->image, module->image_bytes))
+		return err_set(err, ENOTSUP,
+			       "initial-exec thread-local variables that do not start as zero "
+			       "(build without -ftls-model=initial-exec)");
+	begin += (module->skew - begin) & (module->align - 1);
+	if (module->align > 64 || begin + module->bytes > (uintptr_t)pool + ELF_TLS_POOL_BYTES)
+		return err_set(err, ENOSPC,
+			       "the pool of %d bytes for initial-exec thread-local variables is "
+			       "used up (build without -ftls-model=initial-exec)",
+			       ELF_TLS_POOL_BYTES);
+	pool_used = begin + module->bytes - (uintptr_t)pool;
+	module->pool = (int64_t)(begin - thread_pointer());
+	module->fixed = true;
+	return 0;
+}
+
+int elf_tls_static(uint32_t module, uint64_t offset, uint64_t *ret_word, struct err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&lock);
+	r = module_fix(&modules[module], err);
+	pthread_mutex_unlock(&lock);
+	if (r == 0)
+		*ret_word = (uint64_t)modules[module].pool + offset;
+	return r;
+}
+
+int elf_tls_static_foreign(uint64_t foreign, uint64_t offset, uint64_t *ret_word, struct err *err)
+{
+	typedef void static_bounds(size_t * size, size_t * align);
+	struct elf_tls_index index = { foreign, offset };
+	uintptr_t address = (uintptr_t)__tls_get_addr(&index), pointer = thread_pointer(), distance;
+	static_bounds *bounds =
+		(static_bounds *)(uintptr_t)dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
+	size_t size = 0, align = 0;
+
+	if (bounds)
+		bounds(&size, &align);
+#if defined(__aarch64__)
+	distance = address - pointer;
+#else
+	distance = pointer - address;
+#endif
+	/* Only what lies in the block next to the thread pointer is at that offset in all threads.
+	 */
+	if (distance >= size)
+		return err_set(err, ENOTSUP,
+			       "initial-exec access to a variable that is not in static TLS");
+	*ret_word = address - pointer;
+	return 0;
+}
+
+int elf_tls_descriptor(uint32_t module, uint64_t foreign, uint64_t offset, uint64_t ret_words[2],
+		       struct err *err)
+{
+	uint64_t index = module ? module : foreign | FOREIGN_BIT;
+
+	if (offset >> OFFSET_BITS || (!module && foreign >= FOREIGN_BIT))
+		return err_set(err, ENOEXEC, "a thread-local variable at offset 0x%llx",
+			       (unsigned long long)offset);
+	ret_words[0] = (uint64_t)(uintptr_t)elf_tls_resolver;
+	ret_words[1] = index << OFFSET_BITS | offset;
+	return 0;
+}
+
+void elf_tls_descriptor_absent(uint64_t addend, uint64_t ret_words[2])
+{
+	ret_words[0] = (uint64_t)(uintptr_t)elf_tls_resolver_absent;
+	ret_words[1] = addend;
+}
+
+void elf_tls_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void elf_tls_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}

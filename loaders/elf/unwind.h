@@ -1,0 +1,28 @@
+/*
+ * Exceptions and backtraces through loaded code.
+ *
+ * Unwinders look for the frame tables of an address with _dl_find_object() (glibc 2.35 and a libgcc
+ * or libunwind that uses it) or dl_iterate_phdr(). A program that links interpose.c and exports its
+ * _dl_find_object answers them for loaded objects too: nothing has to be registered. Elsewhere each
+ * object is registered with __register_frame(), which costs microseconds per load and more at the
+ * first throw.
+ */
+#ifndef SOLOAD_LOADERS_ELF_UNWIND_H
+#define SOLOAD_LOADERS_ELF_UNWIND_H
+
+#include "loaders/elf/file.h"
+
+#include <stdint.h>
+
+/* Registers the frames when nothing else makes them known. Returns what elf_unwind_remove() wants,
+ * NULL when nothing was registered; `ret_note` then says why when unwinding will not work. */
+void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note);
+void elf_unwind_remove(void *frames);
+
+/* What objects get for these names, so that unwinders linked into them find them. */
+int elf_unwind_find_object(void *address, void *ret_found);
+struct dl_phdr_info;
+int elf_unwind_iterate(int (*visit)(struct dl_phdr_info *object, size_t size, void *context),
+		       void *context);
+
+#endif
