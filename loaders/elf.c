@@ -1,7 +1,7 @@
 /*
  * elf: the project's own loader. The object's bytes go straight to where they run: no file, no
- * memory file to open, no dynamic linker; one system call per load, or none with a dual mapping, and
- * no page fault once the slots are warm. See loaders/elf/object.h for the steps.
+ * memory file to open, no dynamic linker; one system call per load, or none with a dual mapping,
+ * and no page fault once the slots are warm. See loaders/elf/object.h for the steps.
  */
 #include "loaders/loader.h"
 

@@ -1,6 +1,6 @@
 /*
- * Refusals by name. What an object asks for and this loader neither does nor knows to be harmless is
- * refused here, so that no object is ever loaded a little wrong.
+ * Refusals by name. What an object asks for and this loader neither does nor knows to be harmless
+ * is refused here, so that no object is ever loaded a little wrong.
  */
 #include "loaders/elf/accept.h"
 
@@ -21,8 +21,9 @@
 
 #define FLAGS_KNOWN (DF_ORIGIN | DF_SYMBOLIC | DF_TEXTREL | DF_BIND_NOW | DF_STATIC_TLS)
 
-/* Binding at once, a private scope and keeping for ever are what happens or is arranged for; ORIGIN,
- * NODUMP, NODEFLIB, INITFIRST and INTERPOSE ask for nothing of a private object loaded last. */
+/* Binding at once, a private scope and keeping for ever are what happens or is arranged for;
+ * ORIGIN, NODUMP, NODEFLIB, INITFIRST and INTERPOSE ask for nothing of a private object loaded
+ * last. */
 #define FLAGS_1_KNOWN \
 	(DF_1_NOW | DF_1_GLOBAL | DF_1_NODELETE | DF_1_INITFIRST | DF_1_ORIGIN | DF_1_INTERPOSE | \
 	 DF_1_NODEFLIB | DF_1_NODUMP)
@@ -59,7 +60,7 @@ static int dynamic_accept(const struct elf_file *file, struct err *err)
 static int soname_accept(const struct elf_file *file, struct err *err)
 {
 	static const char *const alone[] = {
-		"libc.so.",    "ld-linux",   "libasan.so.",  "libtsan.so.",
+		"libc.so.",	"ld-linux",    "libasan.so.",	"libtsan.so.",
 		"libubsan.so.", "liblsan.so.", "libhwasan.so.", "libclang_rt.",
 	};
 	const char *soname = file->dynamic.soname;
@@ -80,7 +81,7 @@ int elf_file_accept(const struct elf_file *file, const struct elf_arena *arena,
 	int r;
 
 	if (!arch || file->machine != arch->machine)
-		return err_set(err, ENOEXEC, "the object is for %s, this program for %s",
+		return err_set(err, ENOEXEC, "the wrong machine: the object is for %s, this program for %s",
 			       elf_machine_name(file->machine, name, sizeof(name)),
 			       arch ? arch->name : "a machine this loader does not know");
 	if (file->stack_executable)

@@ -37,8 +37,8 @@ struct elf_arena {
 	struct elf_object *spare;  /* objects to be used again */
 	struct elf_object *pinned; /* unloaded, but not let go */
 	unsigned int pinned_for_ever;
-	bool shadow_stack; /* x86_64: this program runs with one */
-	bool branch_guard; /* aarch64: this machine has BTI */
+	bool shadow_stack;	/* x86_64: this program runs with one */
+	bool branch_guard;	/* aarch64: this machine has BTI */
 	struct elf_arena *next; /* all arenas, for fork */
 };
 
@@ -46,6 +46,9 @@ struct elf_arena {
  * reason in `err`), other errors when pages cannot be had. */
 int elf_slot_take(struct elf_arena *arena, const struct elf_layout *layout, bool guarded,
 		  struct elf_slot **ret_slot, struct err *err);
+/* Maps all slots, without pages, so that what a process has open and mapped does not grow with use.
+ * What can't be had now is tried again by the load that needs it. */
+void elf_slots_prepare(struct elf_arena *arena);
 void elf_slot_release(struct elf_arena *arena, struct elf_slot *slot);
 void elf_slot_destroy(struct elf_slot *slot);
 
@@ -89,7 +92,7 @@ void elf_fork_forget(struct elf_arena *arena);
 int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 		   struct elf_place *place, struct err *err);
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
-		     struct elf_place *place, struct err *err);
+		    struct elf_place *place, struct err *err);
 
 /* A mapping of the caller's own file; -ENOTSUP with a reason when offsets do not allow it. */
 int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout,

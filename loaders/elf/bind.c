@@ -138,8 +138,7 @@ static int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_addres
 	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
 		return own_address(bind, symbol, ret_address, ret_indirect, err);
 	found = elf_import_find(bind->object->scope, &name, &address);
-	if (found == ELF_IN_GLOBAL ||
-	    (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF)) {
+	if (found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF)) {
 		*ret_address = address;
 		return 0;
 	}
@@ -198,7 +197,8 @@ int bind_tls(struct bind *bind, uint32_t index, struct bind_tls *ret_tls, struct
 		return r;
 	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
 		return own_tls(bind, symbol->st_value, ret_tls, err);
-	found = elf_import_find_tls(bind->object->scope, &name, &ret_tls->foreign, &ret_tls->offset);
+	found = elf_import_find_tls(bind->object->scope, &name, &ret_tls->foreign,
+				    &ret_tls->offset);
 	if (found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF))
 		return 0;
 	*ret_tls = (struct bind_tls){ 0, 0, 0 };

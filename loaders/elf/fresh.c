@@ -128,7 +128,7 @@ int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 }
 
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
-		     struct elf_place *place, struct err *err)
+		    struct elf_place *place, struct err *err)
 {
 	for (size_t i = 0; i < layout->run_count; i++) {
 		const struct elf_run *run = &layout->runs[i];

@@ -115,6 +115,8 @@ int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *
 	r = options_check(&arena->options, err);
 	if (r == 0 && !options->fresh)
 		r = arena_reserve(arena, err);
+	if (r == 0 && !options->fresh)
+		elf_slots_prepare(arena);
 	if (r == 0)
 		r = elf_fork_watch(arena, err);
 	if (r < 0) {
@@ -222,7 +224,7 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 }
 
 static int slot_write(const struct elf_file *file, const struct elf_layout *layout,
-		       struct elf_slot *slot, struct err *err)
+		      struct elf_slot *slot, struct err *err)
 {
 	uintptr_t base = slot->border - layout->border;
 	struct elf_output output = {

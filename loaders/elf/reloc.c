@@ -1,6 +1,6 @@
 /*
- * The walk: DT_RELR, DT_RELA, DT_JMPREL, each entry by its meaning in the machine's table. A word is
- * written only inside a window, so nothing an object says can reach memory that is not its own.
+ * The walk: DT_RELR, DT_RELA, DT_JMPREL, each entry by its meaning in the machine's table. A word
+ * is written only inside a window, so nothing an object says can reach memory that is not its own.
  * RELATIVE entries, most of any table, take a short loop of their own.
  */
 #include "loaders/elf/reloc.h"
@@ -22,6 +22,11 @@ struct walk {
 	uint64_t begin, room;
 	uintptr_t write;
 };
+
+static uint32_t rela_symbol(const elf_rela *rela)
+{
+	return (uint32_t)(rela->r_info >> 32);
+}
 
 static int window_enter(struct walk *walk, uint64_t address, uint64_t bytes, struct err *err)
 {
@@ -106,7 +111,8 @@ static int reloc_refuse(const struct walk *walk, const elf_rela *rela, struct er
 
 	switch (elf_arch_reloc(walk->arch, number)) {
 	case RELOC_COPY:
-		return err_set(err, ENOEXEC, "a COPY relocation (%s type %u): only programs have them",
+		return err_set(err, ENOEXEC,
+			       "a COPY relocation (%s type %u): only programs have them",
 			       walk->arch->name, number);
 	case RELOC_TEXT:
 		return err_set(err, ENOEXEC,
@@ -137,12 +143,12 @@ static int address_apply(struct walk *walk, const elf_rela *rela, enum reloc rel
 {
 	uintptr_t address = walk->base;
 	bool indirect = reloc == RELOC_INDIRECT;
-	uint64_t value;
+	uint64_t value = 0;
 	elf_xword *word;
 	int r = 0;
 
 	if (!indirect)
-		r = bind_address(&walk->bind, ELF64_R_SYM(rela->r_info), &address, &indirect, err);
+		r = bind_address(&walk->bind, rela_symbol(rela), &address, &indirect, err);
 	if (r == 0)
 		r = word_find(walk, rela->r_offset, &word, err);
 	if (r < 0)
@@ -163,8 +169,7 @@ static int address_apply(struct walk *walk, const elf_rela *rela, enum reloc rel
 	return r;
 }
 
-static int tls_descriptor_apply(struct walk *walk, const struct bind_tls *tls, elf_xword *word,
-				struct err *err)
+static int tls_descriptor_apply(const struct bind_tls *tls, elf_xword *word, struct err *err)
 {
 	uint64_t words[2];
 	int r = 0;
@@ -185,7 +190,7 @@ static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, 
 	struct bind_tls tls;
 	uint64_t value = 0;
 	elf_xword *word;
-	int r = bind_tls(&walk->bind, ELF64_R_SYM(rela->r_info), &tls, err);
+	int r = bind_tls(&walk->bind, rela_symbol(rela), &tls, err);
 
 	if (r == 0 && reloc == RELOC_TLS_DESC)
 		r = window_enter(walk, rela->r_offset, 2 * sizeof(uint64_t), err);
@@ -202,7 +207,7 @@ static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, 
 		*word = tls.offset;
 		return 0;
 	case RELOC_TLS_DESC:
-		return tls_descriptor_apply(walk, &tls, word, err);
+		return tls_descriptor_apply(&tls, word, err);
 	default:
 		break;
 	}
@@ -218,7 +223,7 @@ static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, 
 static int size_apply(struct walk *walk, const elf_rela *rela, struct err *err)
 {
 	const struct elf_dynamic *dynamic = &walk->bind.file->dynamic;
-	uint32_t symbol = ELF64_R_SYM(rela->r_info);
+	uint32_t symbol = rela_symbol(rela);
 	elf_xword *word;
 	int r = word_find(walk, rela->r_offset, &word, err);
 

@@ -191,6 +191,16 @@ int elf_slot_take(struct elf_arena *arena, const struct elf_layout *layout, bool
 	return 0;
 }
 
+void elf_slots_prepare(struct elf_arena *arena)
+{
+	for (uint64_t i = 0; i < arena->options.slots; i++) {
+		struct elf_slot *slot = &arena->slots[i];
+
+		if (slot_map(slot, slot->begin + (slot->end - slot->begin) / 2, arena->alias, NULL) < 0)
+			slot_empty(slot, NULL);
+	}
+}
+
 void elf_slot_release(struct elf_arena *arena, struct elf_slot *slot)
 {
 	pthread_mutex_lock(&arena->lock);
