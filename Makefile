@@ -23,7 +23,7 @@ OPT ?= -O2
 CPPFLAGS += -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSOLOAD_VERSION='"$(VERSION)"'
 CFLAGS += -std=gnu17 $(OPT) -g -pthread -fno-math-errno
 LDLIBS := -ljansson -lxxhash -lelf -ldl -lm
-LDFLAGS += -pthread
+LDFLAGS += -pthread -Wl,--export-dynamic-symbol=_dl_find_object # loaders/elf/interpose.c: unwinders ask us first
 
 # Packages first: where a goal below needs one that is missing, make installs it and starts anew.
 DEPS := $(BUILD)/deps
