@@ -36,6 +36,9 @@ static const char doc[] =
 	"must "
 	"reach.\v"
 	"Shares and ratios mean something on a quiet machine only: see the line about its load.\n\n"
+	"Examples:\n"
+	"  soload bench                     the whole table\n"
+	"  soload bench -n 50 --out DIR     fewer loads, kept in DIR\n\n"
 	"Exit codes: 0 everything passed; 1 something did not; 2 usage, or nothing could run.\n";
 
 static uint64_t number_parse(struct argp_state *state, const char *text, uint64_t most)
