@@ -115,7 +115,7 @@ static int inspect_bytes(const struct inspect *inspect, const struct file_bytes 
 
 int command_inspect(int argc, char **argv)
 {
-	struct inspect inspect = { NULL };
+	struct inspect inspect = { 0 };
 	struct file_bytes file = { NULL, 0 };
 	struct err err = { "out of memory" };
 	int r;

@@ -210,7 +210,7 @@ static int case_bad_objects(struct trial *trial)
 }
 
 struct limit {
-	int resource;
+	__rlimit_resource_t resource;
 	rlim_t value;
 };
 
