@@ -151,6 +151,24 @@ static void test_heap_limits(void **state)
 	memory_free(memory);
 }
 
+/* What is skipped at the end of an empty heap is not in use: the rest can be taken at once. */
+static void test_heap_skip(void **state)
+{
+	struct ring_memory *memory = memory_make();
+	struct ring *ring = &memory->ring;
+
+	(void)state;
+	ring_heap_take(ring, 12288);
+	slot_consume(ring_open(ring));
+	assert_true(ring_advance(ring));
+	assert_true(ring_heap_fits(ring, 8192));
+	assert_ptr_equal(ring_heap_take(ring, 8192), memory->heap);
+	ring_open(ring);
+	assert_true(ring_heap_fits(ring, 8192));
+	assert_false(ring_heap_fits(ring, 8193));
+	memory_free(memory);
+}
+
 static void test_links(void **state)
 {
 	struct ring_memory *memory = memory_make();
@@ -262,8 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window),	    cmocka_unit_test(test_heap_wrap),
-		cmocka_unit_test(test_heap_limits), cmocka_unit_test(test_links),
-		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_heap_limits), cmocka_unit_test(test_heap_skip),
+		cmocka_unit_test(test_links),	    cmocka_unit_test(test_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
