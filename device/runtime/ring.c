@@ -78,9 +78,14 @@ bool ring_deps_fit(const struct ring *ring, uint64_t count)
 	return ring->dep_head + count - atomic_load(&ring->flow->dep_tail) <= ring->dep_count;
 }
 
-struct task_dep *ring_dep_take(struct ring *ring)
+struct task_dep *ring_dep_next(const struct ring *ring)
 {
-	return &ring->deps[ring->dep_head++ % ring->dep_count];
+	return &ring->deps[ring->dep_head % ring->dep_count];
+}
+
+void ring_dep_take(struct ring *ring)
+{
+	ring->dep_head++;
 }
 
 struct task_slot *ring_open(struct ring *ring)

@@ -77,7 +77,9 @@ bool ring_deps_fit(const struct ring *ring, uint64_t count);
  * completion, and is published with the heap and links taken so far; more links may follow. */
 struct task_slot *ring_open(struct ring *ring);
 uint8_t *ring_heap_take(struct ring *ring, uint64_t bytes);
-struct task_dep *ring_dep_take(struct ring *ring);
+/* The link that ring_dep_take() takes; unused it stays the next one. */
+struct task_dep *ring_dep_next(const struct ring *ring);
+void ring_dep_take(struct ring *ring);
 
 /* Retires the consumed tasks at the old end: true when there were any. Any thread. */
 bool ring_advance(struct ring *ring);

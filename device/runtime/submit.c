@@ -192,9 +192,12 @@ static void submission_link(struct submission *self)
 		uint64_t id = self->producers[i];
 		struct task_slot *producer =
 			ring_slot(&self->rt->rings[task_ring(id)], task_counter(id));
-		int waits = slot_link(producer, self->slot, ring_dep_take(self->ring));
+		int waits = slot_link(producer, self->slot, ring_dep_next(self->ring));
 
-		finished += waits != 1;
+		if (waits == 1)
+			ring_dep_take(self->ring);
+		else
+			finished++;
 		if (waits < 0)
 			continue;
 		payload->producers[payload->producer_count++] = producer;

@@ -286,7 +286,7 @@ static void test_tiny(void **state)
 					   .blocks = 1 + seed % 3,
 					   .window = 64,
 					   .heap = 128 << 10,
-					   .deps = 600,
+					   .deps = 40,
 					   .tasks = 2000 });
 }
 
