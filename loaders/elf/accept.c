@@ -81,7 +81,8 @@ int elf_file_accept(const struct elf_file *file, const struct elf_arena *arena,
 	int r;
 
 	if (!arch || file->machine != arch->machine)
-		return err_set(err, ENOEXEC, "the wrong machine: the object is for %s, this program for %s",
+		return err_set(err, ENOEXEC,
+			       "the wrong machine: the object is for %s, this program for %s",
 			       elf_machine_name(file->machine, name, sizeof(name)),
 			       arch ? arch->name : "a machine this loader does not know");
 	if (file->stack_executable)

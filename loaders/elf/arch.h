@@ -33,6 +33,7 @@ struct elf_arch {
 	const uint8_t *relocs; /* enum reloc by relocation number */
 	size_t reloc_count;
 	uint32_t relative;   /* the number of RELOC_RELATIVE, for the fast path */
+	uint32_t tls_static; /* of RELOC_TLS_STATIC, for what is made here */
 	uint32_t property;   /* the GNU property with the feature bits */
 	uint32_t branch_bit; /* of it: indirect branches land on marked instructions (IBT, BTI) */
 	uint32_t stack_bit;  /* of it: works with a shadow stack (SHSTK), 0 = no such thing */

@@ -303,10 +303,15 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 				   uint64_t *ret_module, uint64_t *ret_offset)
 {
 	struct tls_search search = { 0 };
-	enum elf_found found = linker_ask(scope, name, &search.address);
+	enum elf_found found;
 
-	if (found == ELF_ABSENT || !dl_iterate_phdr(tls_visit, &search))
-		return ELF_ABSENT;
+	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
+	found = linker_ask(scope, name, &search.address);
+	if (found != ELF_ABSENT && !dl_iterate_phdr(tls_visit, &search))
+		found = ELF_ABSENT;
+	pthread_rwlock_rdlock(&cache.lock);
+	if (found == ELF_ABSENT)
+		return found;
 	*ret_module = search.module;
 	*ret_offset = search.offset;
 	return found;

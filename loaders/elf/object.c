@@ -135,6 +135,8 @@ int elf_object_commit(struct elf_object *object, struct err *err)
 	if (r == 0 && again)
 		r = elf_place_write(&object->file, &object->layout, &object->place, err);
 	if (r == 0)
+		r = elf_tls_settle(object->tls_module, err);
+	if (r == 0)
 		r = elf_place_settle(&object->layout, &object->place, err);
 	if (r < 0)
 		return r;

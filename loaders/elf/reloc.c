@@ -211,10 +211,12 @@ static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, 
 	default:
 		break;
 	}
+	elf_imports_end(); /* the dynamic linker's lock must not be waited for with ours held */
 	if (tls.module)
-		r = elf_tls_static(tls.module, tls.offset, &value, err);
+		r = elf_tls_static(tls.module, walk->bind.file, tls.offset, &value, err);
 	else if (tls.foreign)
 		r = elf_tls_static_foreign(tls.foreign, tls.offset, &value, err);
+	elf_imports_begin();
 	if (r == 0)
 		*word = value;
 	return r;

@@ -196,7 +196,8 @@ void elf_slots_prepare(struct elf_arena *arena)
 	for (uint64_t i = 0; i < arena->options.slots; i++) {
 		struct elf_slot *slot = &arena->slots[i];
 
-		if (slot_map(slot, slot->begin + (slot->end - slot->begin) / 2, arena->alias, NULL) < 0)
+		if (slot_map(slot, slot->begin + (slot->end - slot->begin) / 2, arena->alias,
+			     NULL) < 0)
 			slot_empty(slot, NULL);
 	}
 }

@@ -5,6 +5,8 @@
  */
 #include "loaders/elf/tls.h"
 
+#include "loaders/elf/carrier.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -19,9 +21,8 @@
 
 struct module {
 	bool used;
-	bool fixed;	   /* lives in the pool, at the same offset in every thread */
-	int64_t pool;	   /* that offset from the thread pointer */
-	const void *image; /* initial bytes */
+	struct elf_carrier carrier;		/* with a handle: at one offset in every thread */
+	const void *image;			/* initial bytes */
 	size_t image_bytes, bytes, align, skew; /* skew: of the block's begin modulo align */
 };
 
@@ -33,11 +34,9 @@ struct table {
 	unsigned int farewells;
 };
 
-/* Read by arch/\*.S. Initial-exec: 8 bytes and the pool are all the static TLS this library takes.
+/* Read by the assembly, too. Initial-exec: these 8 bytes are all the static TLS this library takes.
  */
 __thread void **elf_tls_begins __attribute__((tls_model("initial-exec"), visibility("hidden")));
-static __thread unsigned char pool[ELF_TLS_POOL_BYTES]
-	__attribute__((tls_model("initial-exec"), aligned(64)));
 
 extern void elf_tls_resolver(void) __attribute__((visibility("hidden")));
 extern void elf_tls_resolver_absent(void) __attribute__((visibility("hidden")));
@@ -46,7 +45,6 @@ void *elf_tls_slow(uint64_t argument) __attribute__((visibility("hidden")));
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct module modules[ELF_TLS_MODULES_MAX];
 static struct table *tables;
-static size_t pool_used;
 static pthread_key_t thread_key;
 static bool thread_key_made;
 
@@ -111,8 +109,9 @@ static void *block_make(struct table *table, uint32_t index)
 	const struct module *module = &modules[index];
 	unsigned char *memory, *begin;
 
-	if (module->fixed) {
-		table->begins[index] = (void *)(thread_pointer() + (uintptr_t)module->pool);
+	if (module->carrier.handle) {
+		table->begins[index] =
+			(void *)(thread_pointer() + (uintptr_t)module->carrier.offset);
 		return table->begins[index];
 	}
 	memory = malloc(module->bytes + module->align);
@@ -173,6 +172,7 @@ int elf_tls_add(const struct elf_file *file, uintptr_t base, uint32_t *ret_modul
 	if (r == 0 && index < ELF_TLS_MODULES_MAX)
 		modules[index] = (struct module){
 			.used = true,
+			.carrier.fd = -1,
 			.image = (const void *)(base + tls->address),
 			.image_bytes = tls->file_bytes,
 			.bytes = tls->memory_bytes,
@@ -193,6 +193,7 @@ void elf_tls_remove(uint32_t module)
 {
 	if (!module)
 		return;
+	elf_carrier_unload(&modules[module].carrier);
 	pthread_mutex_lock(&lock);
 	for (struct table *table = tables; table; table = table->next) {
 		free(table->memory[module]);
@@ -208,49 +209,26 @@ uint64_t elf_tls_word(uint32_t module)
 	return OWN_MODULE | module;
 }
 
-static bool bytes_zero(const unsigned char *bytes, size_t count)
+int elf_tls_static(uint32_t module, const struct elf_file *file, uint64_t offset,
+		   uint64_t *ret_word, struct err *err)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (bytes[i])
-			return false;
-	}
-	return true;
-}
+	struct elf_carrier *carrier = &modules[module].carrier;
+	int r = carrier->handle ? 0 : elf_carrier_load(file, carrier, err);
 
-/* Gives the module its place in every thread's pool. Bytes of it are zero in all threads, because
- * none was ever given out before. */
-static int module_fix(struct module *module, struct err *err)
-{
-	uintptr_t begin = (uintptr_t)pool + pool_used;
-
-	if (module->fixed)
-		return 0;
-	if (!bytes_zero(module->image, module->image_bytes))
-		return err_set(err, ENOTSUP,
-			       "initial-exec thread-local variables that do not start as zero "
-			       "(build without -ftls-model=initial-exec)");
-	begin += (module->skew - begin) & (module->align - 1);
-	if (module->align > 64 || begin + module->bytes > (uintptr_t)pool + ELF_TLS_POOL_BYTES)
-		return err_set(err, ENOSPC,
-			       "the pool of %d bytes for initial-exec thread-local variables is "
-			       "used up (build without -ftls-model=initial-exec)",
-			       ELF_TLS_POOL_BYTES);
-	pool_used = begin + module->bytes - (uintptr_t)pool;
-	module->pool = (int64_t)(begin - thread_pointer());
-	module->fixed = true;
-	return 0;
-}
-
-int elf_tls_static(uint32_t module, uint64_t offset, uint64_t *ret_word, struct err *err)
-{
-	int r;
-
-	pthread_mutex_lock(&lock);
-	r = module_fix(&modules[module], err);
-	pthread_mutex_unlock(&lock);
 	if (r == 0)
-		*ret_word = (uint64_t)modules[module].pool + offset;
+		*ret_word = (uint64_t)carrier->offset + offset;
 	return r;
+}
+
+int elf_tls_settle(uint32_t index, struct err *err)
+{
+	const struct module *module = &modules[index];
+
+	if (!index || !module->carrier.handle ||
+	    memcmp(module->carrier.image, module->image, module->image_bytes) == 0)
+		return 0;
+	return err_set(err, ENOTSUP,
+		       "initial-exec thread-local variables whose initial values are addresses");
 }
 
 int elf_tls_static_foreign(uint64_t foreign, uint64_t offset, uint64_t *ret_word, struct err *err)

@@ -3,9 +3,8 @@
  *
  * Every object with PT_TLS is a module. Its general, local and descriptor accesses reach a block
  * that a thread gets when it first asks, through this library's own __tls_get_addr and descriptor
- * resolver. Initial-exec accesses need one offset from the thread pointer for all threads: those
- * come from a small pool in this library's own static TLS, each byte of it used once, for objects
- * whose variables start as zero.
+ * resolver. Initial-exec accesses need one offset from the thread pointer for all threads: the
+ * dynamic linker provides it, see carrier.h.
  */
 #ifndef SOLOAD_LOADERS_ELF_TLS_H
 #define SOLOAD_LOADERS_ELF_TLS_H
@@ -16,10 +15,12 @@
 #include <stdatomic.h>
 
 #define ELF_TLS_MODULES_MAX 1024 /* live objects with PT_TLS; an index of 0 is no module */
-#define ELF_TLS_POOL_BYTES 512	 /* for initial-exec variables of all objects ever loaded */
 
 /* Makes a module of the object's PT_TLS, its initial image in the mapped object at `base`. */
 int elf_tls_add(const struct elf_file *file, uintptr_t base, uint32_t *ret_module, struct err *err);
+
+/* Once the object is in place: refuses what only now turns out not to be possible. */
+int elf_tls_settle(uint32_t module, struct err *err);
 
 /* Frees the module's block in every thread. No thread may use the object any more. 0 is fine. */
 void elf_tls_remove(uint32_t module);
@@ -29,7 +30,8 @@ void *elf_tls_address(uint32_t module, uint64_t offset);
 
 /* The words relocations ask for; `module` is this library's, `foreign` the dynamic linker's. */
 uint64_t elf_tls_word(uint32_t module);
-int elf_tls_static(uint32_t module, uint64_t offset, uint64_t *ret_word, struct err *err);
+int elf_tls_static(uint32_t module, const struct elf_file *file, uint64_t offset,
+		   uint64_t *ret_word, struct err *err);
 int elf_tls_static_foreign(uint64_t foreign, uint64_t offset, uint64_t *ret_word, struct err *err);
 int elf_tls_descriptor(uint32_t module, uint64_t foreign, uint64_t offset, uint64_t ret_words[2],
 		       struct err *err);

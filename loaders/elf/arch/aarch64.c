@@ -30,6 +30,7 @@ const struct elf_arch elf_arch_aarch64 = {
 	.relocs = relocs,
 	.reloc_count = sizeof(relocs),
 	.relative = R_AARCH64_RELATIVE,
+	.tls_static = R_AARCH64_TLS_TPREL,
 	.property = 0xc0000000, /* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
 	.branch_bit = 1u << 0,	/* GNU_PROPERTY_AARCH64_FEATURE_1_BTI */
 };

@@ -35,6 +35,7 @@ const struct elf_arch elf_arch_x86_64 = {
 	.relocs = relocs,
 	.reloc_count = sizeof(relocs),
 	.relative = R_X86_64_RELATIVE,
+	.tls_static = R_X86_64_TPOFF64,
 	.property = 0xc0000002, /* GNU_PROPERTY_X86_FEATURE_1_AND */
 	.branch_bit = 1u << 0,	/* GNU_PROPERTY_X86_FEATURE_1_IBT */
 	.stack_bit = 1u << 1,	/* GNU_PROPERTY_X86_FEATURE_1_SHSTK */
