@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* glibc 2.32; the C library may be older than the headers this was built with, and the headers too. */
+extern const char *strerrorname_np(int code) __attribute__((weak));
+
 __attribute__((format(printf, 3, 0))) static void text_format(char *text, size_t size,
 							      const char *format, va_list args)
 {
@@ -30,7 +33,7 @@ int err_set(struct err *err, int code, const char *format, ...)
 int err_sys(struct err *err, const char *format, ...)
 {
 	int code = errno ? errno : EIO;
-	const char *name = strerrorname_np(code);
+	const char *name = strerrorname_np ? strerrorname_np(code) : NULL;
 	va_list args;
 	size_t used;
 

@@ -1,0 +1,109 @@
+/*
+ * soload: bring a shared object into this process from memory, and take it out again.
+ *
+ * A loader is a way of doing that, chosen by name; "auto" is right when there is no reason to
+ * choose. An image is one object brought in. The library depends on the C library alone, prints
+ * nothing, ends nothing, changes no signal and starts no thread. Its functions may be called from
+ * any thread; one image belongs to one thread at a time.
+ *
+ * Functions that can fail return 0 or a negative errno, and put one sentence (no newline, no full
+ * stop) into `error`, which may be NULL. What they return through a pointer is untouched on
+ * failure.
+ *
+ * The bytes of an object may be anything: with the "elf" and "auto" loaders, checking, mapping and
+ * relocating never read or write out of bounds. Its code is another matter: loading an object means
+ * trusting it, for constructors run.
+ */
+#ifndef SOLOAD_H
+#define SOLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct soload_loader;
+struct soload_image;
+
+struct soload_error {
+	char text[512];
+};
+
+/*
+ * Makes a loader from "NAME[:KEY[=VALUE]]...":
+ *
+ *   auto        elf, else memfd, else tmpfs, else disk; soload_note() explains a step down
+ *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load
+ *   prelinked   as elf, and the same content (see soload_object.id) again costs almost nothing
+ *   memfd, tmpfs, disk:mended    through dlopen, staged in a memory file, /dev/shm, a folder
+ *
+ * `soload list loaders` shows all of them with their options. -EINVAL for an unknown name or
+ * option; another error when this machine does not allow that loader. A loader keeps memory (slots,
+ * kept images) between loads; the caller ends it with soload_close().
+ */
+int soload_open(struct soload_loader **ret_loader, const char *spec, struct soload_error *error);
+
+/* Every image of it must have been unloaded. NULL is fine. */
+void soload_close(struct soload_loader *loader);
+
+/*
+ * An object to load. The bytes are the caller's and are needed only until soload_load_object()
+ * returns; all other fields may stay as SOLOAD_OBJECT sets them.
+ */
+struct soload_object {
+	const void *bytes;
+	size_t size;
+	const char *name; /* for debuggers and messages, not opened; lives as long as the image */
+	int fd; /* a file that holds the same bytes at `offset`: mapped where that helps */
+	off_t offset;
+	/* The caller's name for this content, 0 = none. Equal pairs promise equal bytes; loaders
+	 * that keep images compare these and never the bytes. */
+	uint64_t id, generation;
+};
+
+/* struct soload_object object = SOLOAD_OBJECT(bytes, size); */
+#define SOLOAD_OBJECT(bytes, size) \
+	{ \
+		(bytes), (size), NULL, -1, 0, 0, 0 \
+	}
+
+/*
+ * Brings the object in: maps, relocates, binds imports against the libraries of this process,
+ * loads the libraries it needs, runs constructors. -ENOEXEC with a reason when it is not an object
+ * this loader accepts, -ENOENT for a symbol nobody defines, -ENOMEM and others. Constructors that
+ * throw or exit do so through the caller.
+ */
+int soload_load_object(struct soload_loader *loader, const struct soload_object *object,
+		       struct soload_image **ret_image, struct soload_error *error);
+int soload_load(struct soload_loader *loader, const void *bytes, size_t size,
+		struct soload_image **ret_image, struct soload_error *error);
+
+/*
+ * The address of an exported symbol: a function (of the default version), a variable, the calling
+ * thread's copy of a thread-local one. Valid until the image is unloaded. -ENOENT when there is
+ * none of that name.
+ */
+int soload_symbol(struct soload_image *image, const char *name, void **ret_address,
+		  struct soload_error *error);
+
+/* Runs destructors and gives the memory back. No thread may be in its code, and no pointer into it
+ * may be used later. NULL is fine. */
+void soload_unload(struct soload_image *image);
+
+/* A step down or another oddity of this load in words, or NULL. Valid until it is unloaded. */
+const char *soload_note(const struct soload_image *image);
+
+/* What to add to the object's own addresses (for debuggers: add-symbol-file FILE -o BASE). */
+uintptr_t soload_base(const struct soload_image *image);
+
+/* "0.1.0" */
+const char *soload_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * The library's public functions (include/soload.h), over loader.h. Images are used again: after
+ * the first load nothing is allocated here.
+ */
+#include "include/soload.h"
+
+#include "loaders/loader.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+_Static_assert(sizeof(struct soload_error) == sizeof(struct err), "one is passed as the other");
+
+struct soload_image {
+	struct soload_loader *loader;
+	struct image *image;
+	struct so so;
+	struct soload_image *next; /* in the loader's list of free ones */
+};
+
+struct soload_loader {
+	struct loader *loader;
+	pthread_mutex_t lock; /* of the list */
+	struct soload_image *free;
+};
+
+static struct err *err_of(struct soload_error *error)
+{
+	return (struct err *)(void *)error;
+}
+
+int soload_open(struct soload_loader **ret_loader, const char *spec, struct soload_error *error)
+{
+	struct soload_loader *self = calloc(1, sizeof(*self));
+	int r;
+
+	if (!self)
+		return err_set(err_of(error), ENOMEM, "out of memory");
+	r = loader_open(&self->loader, spec, err_of(error));
+	if (r < 0) {
+		free(self);
+		return r;
+	}
+	pthread_mutex_init(&self->lock, NULL);
+	*ret_loader = self;
+	return 0;
+}
+
+void soload_close(struct soload_loader *self)
+{
+	struct soload_image *image, *next;
+
+	if (!self)
+		return;
+	for (image = self->free; image; image = next) {
+		next = image->next;
+		image_free(image->image);
+		free(image);
+	}
+	loader_close(self->loader);
+	pthread_mutex_destroy(&self->lock);
+	free(self);
+}
+
+static struct soload_image *image_take(struct soload_loader *self)
+{
+	struct soload_image *image;
+
+	pthread_mutex_lock(&self->lock);
+	image = self->free;
+	if (image)
+		self->free = image->next;
+	pthread_mutex_unlock(&self->lock);
+	if (image)
+		return image;
+
+	image = calloc(1, sizeof(*image));
+	if (!image)
+		return NULL;
+	image->loader = self;
+	image->image = image_new(self->loader);
+	if (image->image)
+		return image;
+	free(image);
+	return NULL;
+}
+
+static void image_give(struct soload_image *image)
+{
+	struct soload_loader *self = image->loader;
+
+	pthread_mutex_lock(&self->lock);
+	image->next = self->free;
+	self->free = image;
+	pthread_mutex_unlock(&self->lock);
+}
+
+int soload_load_object(struct soload_loader *self, const struct soload_object *object,
+		       struct soload_image **ret_image, struct soload_error *error)
+{
+	struct soload_image *image;
+	int r;
+
+	if (!object->bytes)
+		return err_set(err_of(error), EINVAL, "an object without bytes");
+	image = image_take(self);
+	if (!image)
+		return err_set(err_of(error), ENOMEM, "out of memory");
+	image->so = (struct so){
+		.bytes = object->bytes,
+		.size = object->size,
+		.path = object->name,
+		.fd = object->fd,
+		.offset = object->offset,
+		.id = object->id,
+		.generation = object->generation,
+	};
+	r = image_load(image->image, &image->so, NULL, err_of(error));
+	if (r < 0) {
+		image_give(image);
+		return r;
+	}
+	*ret_image = image;
+	return 0;
+}
+
+int soload_load(struct soload_loader *self, const void *bytes, size_t size,
+		struct soload_image **ret_image, struct soload_error *error)
+{
+	const struct soload_object object = SOLOAD_OBJECT(bytes, size);
+
+	return soload_load_object(self, &object, ret_image, error);
+}
+
+int soload_symbol(struct soload_image *image, const char *name, void **ret_address,
+		  struct soload_error *error)
+{
+	return image_symbol(image->image, name, ret_address, err_of(error));
+}
+
+void soload_unload(struct soload_image *image)
+{
+	if (!image)
+		return;
+	image_unload(image->image);
+	image_give(image);
+}
+
+const char *soload_note(const struct soload_image *image)
+{
+	return image->image->report.note;
+}
+
+uintptr_t soload_base(const struct soload_image *image)
+{
+	return image->image->report.base;
+}
+
+const char *soload_version(void)
+{
+	return SOLOAD_VERSION;
+}

@@ -1,0 +1,184 @@
+/* The public functions as a host program calls them: errors in words, outputs untouched on failure,
+ * images used again, several threads. */
+#include "base/file.h"
+#include "include/soload.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define THREADS 4
+#define ROUNDS 50
+
+static struct file_bytes object;
+
+static int object_open(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct err err = { "" };
+	char path[PATH_MAX];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fixtures/elf/plain.so", build ? build : "build");
+	if (file_load(path, &object, &err) == 0)
+		return 0;
+	print_error("%s\n", err.text);
+	return -1;
+}
+
+static int object_close(void **state)
+{
+	(void)state;
+	file_unload(&object);
+	return 0;
+}
+
+static struct soload_loader *opened(const char *spec)
+{
+	struct soload_error error = { "" };
+	struct soload_loader *loader = NULL;
+
+	if (soload_open(&loader, spec, &error) < 0)
+		fail_msg("%s", error.text);
+	return loader;
+}
+
+/* 0, or the number of the step that failed; runs in threads, so nothing is asserted here. */
+static long round_run(struct soload_loader *loader)
+{
+	struct soload_error error = { "" };
+	struct soload_image *image;
+	void *probe;
+	long value;
+
+	if (soload_load(loader, object.bytes, object.size, &image, &error) < 0)
+		return 1;
+	if (soload_symbol(image, "probe", &probe, &error) < 0)
+		return 2;
+	value = ((long (*)(void))(uintptr_t)probe)();
+	soload_unload(image);
+	return value == 1001 ? 0 : 3;
+}
+
+static void loads_calls_unloads(void **state)
+{
+	struct soload_loader *loader = opened("auto");
+	struct soload_image *image;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++)
+		assert_int_equal(round_run(loader), 0);
+	assert_int_equal(soload_load(loader, object.bytes, object.size, &image, NULL), 0);
+	assert_true(soload_base(image) != 0);
+	soload_unload(image);
+	soload_unload(NULL);
+	soload_close(loader);
+	soload_close(NULL);
+}
+
+static void failures_are_told(void **state)
+{
+	const struct soload_object nothing = SOLOAD_OBJECT(NULL, 0);
+	struct soload_loader *loader = NULL;
+	struct soload_image *image = NULL;
+	struct soload_error error = { "" };
+	void *address = &loader;
+
+	(void)state;
+	assert_int_equal(soload_open(&loader, "memdf", &error), -EINVAL);
+	assert_non_null(strstr(error.text, "memfd"));
+	assert_int_equal(soload_open(&loader, "memfd:no=1", NULL), -EINVAL);
+	assert_null(loader);
+	loader = opened("auto");
+	assert_int_equal(soload_load(loader, "no object at all", 17, &image, &error), -ENOEXEC);
+	assert_true(error.text[0] && !strchr(error.text, '\n'));
+	assert_int_equal(soload_load_object(loader, &nothing, &image, &error), -EINVAL);
+	assert_null(image);
+	assert_int_equal(soload_load(loader, object.bytes, object.size, &image, &error), 0);
+	assert_int_equal(soload_symbol(image, "nobody", &address, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "nobody"));
+	assert_ptr_equal(address, &loader);
+	soload_unload(image);
+	soload_close(loader);
+}
+
+static void steps_down_are_told(void **state)
+{
+	struct soload_loader *loader = opened("auto:steps=tmpfs\\:dir=/nowhere/at/all+memfd");
+	struct soload_object given = SOLOAD_OBJECT(object.bytes, object.size);
+	struct soload_image *image;
+
+	(void)state;
+	given.name = "plain.so";
+	assert_int_equal(soload_load_object(loader, &given, &image, NULL), 0);
+	assert_non_null(strstr(soload_note(image), "/nowhere/at/all"));
+	soload_unload(image);
+	soload_close(loader);
+}
+
+static void several_images_live_at_once(void **state)
+{
+	struct soload_loader *loader = opened("auto");
+	struct soload_image *images[8];
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(soload_load(loader, object.bytes, object.size, &images[i], NULL),
+				 0);
+	for (int i = 1; i < 8; i++)
+		assert_true(soload_base(images[i]) != soload_base(images[0]));
+	for (int i = 0; i < 8; i++)
+		soload_unload(images[i]);
+	soload_close(loader);
+}
+
+static void *in_thread(void *loader)
+{
+	long failed = 0;
+
+	for (int i = 0; i < ROUNDS && !failed; i++)
+		failed = round_run(loader);
+	return (void *)(intptr_t)failed;
+}
+
+static void threads_share_a_loader(void **state)
+{
+	struct soload_loader *loader = opened("auto");
+	pthread_t threads[THREADS];
+	void *failed;
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, in_thread, loader), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	soload_close(loader);
+}
+
+static void version_is_the_programs(void **state)
+{
+	(void)state;
+	assert_string_equal(soload_version(), SOLOAD_VERSION);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loads_calls_unloads),
+		cmocka_unit_test(failures_are_told),
+		cmocka_unit_test(steps_down_are_told),
+		cmocka_unit_test(several_images_live_at_once),
+		cmocka_unit_test(threads_share_a_loader),
+		cmocka_unit_test(version_is_the_programs),
+	};
+
+	return cmocka_run_group_tests(tests, object_open, object_close);
+}
