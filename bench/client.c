@@ -385,6 +385,8 @@ int client_open(struct client *client, const struct client_options *options, str
 	r = worker_start(client, err);
 	if (r == 0)
 		r = hello_receive(client, err);
+	if (r < 0 && options->program)
+		err_prefix(err, r, "%s as a worker", options->program);
 	if (r == 0)
 		r = open_send(client, err);
 	if (r == 0)

@@ -1,0 +1,297 @@
+/*
+ * Workers and their clients: what a batch brings, what a worker leaves alone, and what either says
+ * when the other makes no sense. Runs the program itself as the worker.
+ */
+#include "base/clock.h"
+#include "base/file.h"
+#include "bench/client.h"
+#include "bench/counters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BATCH 16
+
+static char program[512], object[512];
+static struct client_load loads[BATCH];
+
+static const char *fixture(const char *name)
+{
+	static char path[512];
+	const char *build = getenv("SOLOAD_BUILD");
+
+	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
+	return path;
+}
+
+static struct client_options options_of(const char *loader)
+{
+	return (struct client_options){
+		.program = program,
+		.loader = loader,
+		.path = object,
+		.symbol = "",
+		.cpu = -1,
+		.spinner_cpu = -1,
+		.capacity = BATCH,
+		.timeout_ns = UINT64_C(5000000000),
+	};
+}
+
+static void batches_bring_their_loads(void **state)
+{
+	struct client_options options = options_of("memfd");
+	struct worker_run run = { .count = BATCH, .proofs = 2 };
+	struct client client;
+	struct err err = { "" };
+	uint64_t last = 0;
+
+	(void)state;
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	for (int batch = 0; batch < 3; batch++) {
+		assert_int_equal(client_run(&client, &run, loads, &err), BATCH);
+		for (int i = 0; i < BATCH; i++) {
+			assert_int_equal(loads[i].load.result, 0);
+			assert_true(loads[i].phase_ns[PHASE_LINK] > 0);
+			assert_true(loads[i].load.start_ns > last);
+			last = loads[i].load.start_ns;
+			assert_int_equal(!!(loads[i].load.flags & WORKER_CHECKED), i < 2);
+			if (i < 2)
+				assert_int_equal(loads[i].load.freshness, FRESHNESS_FRESH);
+		}
+	}
+	client_close(&client);
+}
+
+/* No page is touched for the first time in a load that loads nothing, and no call is made. */
+static void the_harness_leaves_no_trace(void **state)
+{
+	struct client_options options = options_of("null");
+	struct worker_run run = { .count = BATCH };
+	struct client client;
+	struct counters counters;
+	struct err err = { "" };
+	int r;
+
+	(void)state;
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	for (int batch = 0; batch < 3; batch++) {
+		assert_int_equal(client_run(&client, &run, loads, &err), BATCH);
+		for (int i = 0; i < BATCH; i++)
+			assert_int_equal(loads[i].load.minflt, 0);
+	}
+	r = counters_take(&client, 4, &counters, &err);
+	if (r == 0) {
+		assert_int_equal(counters.total, 0);
+		assert_int_equal(counters.loads, 4);
+		assert_true(counters.exact);
+	} else {
+		print_message("not counted: %s\n", err.text);
+	}
+	client_close(&client);
+}
+
+static void counted_calls_are_the_loaders(void **state)
+{
+	struct client_options options = options_of("memfd");
+	struct worker_run run = { .count = 3 };
+	struct client client;
+	struct counters counters;
+	struct err err = { "" };
+	struct stat st;
+	uint32_t files = 0;
+
+	(void)state;
+	assert_int_equal(stat(object, &st), 0);
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, loads, &err), 3);
+	if (counters_take(&client, 4, &counters, &err) == 0) {
+		for (uint32_t i = 0; i < COUNTERS_CALLS; i++) {
+			if (counters_name(i) && strcmp(counters_name(i), "memfd_create") == 0)
+				files = counters.calls[i];
+		}
+		assert_int_equal(files, 1);
+		assert_int_equal(counters.written_bytes, st.st_size);
+		/* It is a worker as before: times come again. */
+		assert_int_equal(client_run(&client, &run, loads, &err), 3);
+	} else {
+		print_message("not counted: %s\n", err.text);
+	}
+	client_close(&client);
+}
+
+static void refusals_are_in_words(void **state)
+{
+	struct client_options options = options_of("mefmd");
+	struct client client;
+	struct err err = { "" };
+
+	(void)state;
+	assert_true(client_open(&client, &options, &err) < 0);
+	assert_non_null(strstr(err.text, "did you mean 'memfd'"));
+	options = options_of("memfd");
+	options.path = "/nonexistent";
+	assert_int_equal(client_open(&client, &options, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nonexistent"));
+	options = options_of("memfd");
+	options.capacity = 0;
+	assert_int_equal(client_open(&client, &options, &err), -EINVAL);
+	assert_int_equal(client.pid, 0);
+}
+
+static void crashes_name_the_phase(void **state)
+{
+	struct client_options options = options_of("memfd");
+	struct worker_run run = { .count = 2 };
+	struct client client;
+	struct err err = { "" };
+
+	(void)state;
+	options.path = fixture("orch_constructor_crashes");
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, loads, &err), -EIO);
+	assert_non_null(strstr(err.text, "phase link"));
+	assert_int_equal(client.pid, 0);
+	assert_true(client_run(&client, &run, loads, &err) < 0); /* dead stays dead */
+	client_close(&client);
+}
+
+static void other_programs_are_no_workers(void **state)
+{
+	static const char *const programs[] = { "/bin/true", "/bin/cat", "/nonexistent/soload" };
+	char script[] = "/tmp/soload-noworker-XXXXXX";
+	const char text[] = "#!/bin/sh\necho Hello, I am no worker at all, but I do talk a lot\n";
+	struct client_options options = options_of("memfd");
+	struct client client;
+	struct err err;
+	int fd = mkstemp(script);
+
+	(void)state;
+	options.timeout_ns = UINT64_C(300000000);
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		err.text[0] = '\0';
+		options.program = programs[i];
+		assert_true(client_open(&client, &options, &err) < 0);
+		assert_true(err.text[0] != '\0');
+	}
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	fchmod(fd, 0700);
+	close(fd);
+	options.program = script;
+	assert_int_equal(client_open(&client, &options, &err), -EPROTO);
+	unlink(script);
+}
+
+/* A worker on a socket of the test's own. */
+static pid_t worker_start(int *ret_fd)
+{
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(pair[1], 0);
+		dup2(pair[1], 1);
+		execl(program, "soload", "worker", (char *)NULL);
+		_exit(99);
+	}
+	close(pair[1]);
+	*ret_fd = pair[0];
+	return pid;
+}
+
+static int worker_end(pid_t pid, int fd)
+{
+	int status;
+
+	close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Sends a request after reading the greeting, and returns the type of the answer; 0 = none. */
+static uint32_t answer_of(const void *bytes, size_t size, int *ret_code)
+{
+	struct worker_head head = { 0 };
+	char skipped[4096];
+	int fd;
+	pid_t pid = worker_start(&fd);
+
+	assert_int_equal(fd_read_all(fd, &head, sizeof(head), "head", NULL), sizeof(head));
+	assert_int_equal(head.type, WORKER_HELLO);
+	assert_true(head.bytes < sizeof(skipped));
+	assert_int_equal(fd_read_all(fd, skipped, head.bytes, "hello", NULL), head.bytes);
+	assert_int_equal(fd_write_all(fd, bytes, size, "request", NULL), 0);
+	shutdown(fd, SHUT_WR);
+	head.type = 0;
+	fd_read_all(fd, &head, sizeof(head), "answer", NULL);
+	*ret_code = worker_end(pid, fd);
+	return head.type;
+}
+
+static void nonsense_is_refused(void **state)
+{
+	struct {
+		struct worker_head head;
+		struct worker_open open;
+		char strings[64];
+	} message = { .head = { WORKER_OPEN, sizeof(message.open) + 3 } };
+	struct {
+		struct worker_head head;
+		struct worker_run run;
+	} run = { .head = { WORKER_RUN, sizeof(run.run) }, .run = { .count = 1 } };
+	struct worker_head head;
+	int code;
+
+	(void)state;
+	/* The end at once is no error: the client had nothing to ask. */
+	assert_int_equal(answer_of("", 0, &code), 0);
+	assert_int_equal(code, 0);
+	head = (struct worker_head){ 77, 4 };
+	assert_int_equal(answer_of(&head, sizeof(head), &code), WORKER_FAILED);
+	assert_int_equal(code, 2);
+	head = (struct worker_head){ WORKER_OPEN, 1 };
+	assert_int_equal(answer_of(&head, sizeof(head), &code), WORKER_FAILED);
+	head = (struct worker_head){ WORKER_OPEN, UINT32_MAX };
+	assert_int_equal(answer_of(&head, sizeof(head), &code), WORKER_FAILED);
+	/* A batch before anything is open; one that is not there; three empty strings. */
+	assert_int_equal(answer_of(&run, sizeof(run), &code), WORKER_FAILED);
+	assert_int_equal(answer_of(&message, sizeof(message.head), &code), WORKER_FAILED);
+	message.open.capacity = 1;
+	assert_int_equal(
+		answer_of(&message, sizeof(message.head) + sizeof(message.open) + 3, &code),
+		WORKER_FAILED);
+	assert_int_equal(code, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(batches_bring_their_loads),
+		cmocka_unit_test(the_harness_leaves_no_trace),
+		cmocka_unit_test(counted_calls_are_the_loaders),
+		cmocka_unit_test(refusals_are_in_words),
+		cmocka_unit_test(crashes_name_the_phase),
+		cmocka_unit_test(other_programs_are_no_workers),
+		cmocka_unit_test(nonsense_is_refused),
+	};
+	const char *build = getenv("SOLOAD_BUILD");
+
+	clock_start();
+	snprintf(program, sizeof(program), "%s/soload", build ? build : "build");
+	snprintf(object, sizeof(object), "%s", fixture("answer_1"));
+	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
+}
