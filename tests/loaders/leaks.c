@@ -67,7 +67,7 @@ int leaks_none(const struct leaks *before)
 	return r;
 }
 
-unsigned int leaks_files(const char *folder)
+static unsigned int files_in(const char *folder)
 {
 	DIR *entries = opendir(folder);
 	unsigned int count = 0;
@@ -81,4 +81,9 @@ unsigned int leaks_files(const char *folder)
 	if (entries)
 		closedir(entries);
 	return count;
+}
+
+unsigned int leaks_files(const char *folder)
+{
+	return files_in(folder) + files_in("/dev/shm") + files_in("/tmp");
 }

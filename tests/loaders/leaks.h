@@ -14,7 +14,8 @@ struct leaks leaks_now(void);
 /* 0, or -1 after saying on stderr what is more than before. */
 int leaks_none(const struct leaks *before);
 
-/* Entries of a folder whose name contains this process's id between punctuation. */
+/* Files with this process's id in their names, in `folder`, /dev/shm and /tmp. Compare with a count
+ * taken before: a process of the same id may have been killed here once. */
 unsigned int leaks_files(const char *folder);
 
 #endif
