@@ -50,7 +50,8 @@ struct so_symbol {
  * it. `fd` with `offset` name the same bytes in a file or memory file the caller holds open (-1:
  * none): a loader may map instead of copy. `id` and `generation` are the caller's identity of the
  * content (0: none): equal pairs promise equal bytes, and a changed content has a new pair. Caches
- * key on them and never read the bytes to compare.
+ * key on them and never read the bytes to compare. A loader reads the bytes in load() alone, so
+ * that a cache may keep an image when its bytes are gone.
  */
 struct so {
 	const void *bytes;

@@ -1,5 +1,6 @@
 /* Conformance, what is new and what is old: whose code and whose variables answer, with one image
  * after another, several at once, in threads and in a child. */
+#include "loaders/freshness.h"
 #include "tests/loaders/fixture.h"
 #include "tests/loaders/trial.h"
 
@@ -210,6 +211,32 @@ static int case_thread_local_fresh(struct trial *trial)
 	return 0;
 }
 
+/* The judge agrees with what the loader says of itself, for every load and in both depths. */
+static int case_judged(struct trial *trial)
+{
+	static const char *const names[] = { "answer_1", "tls", "answer_1", "throws", "answer_1" };
+	bool fresh = trial->loader->caps & LOADER_FRESH_EVERY_LOAD;
+	bool first = !fresh && !(trial->loader->caps & LOADER_MANY_IMAGES);
+	struct image *image = image_new(trial->loader);
+	struct err err = { { 0 } };
+
+	for (int i = 0; i < 5; i++) {
+		struct freshness_verdict verdict, quick;
+
+		EXPECT_OK(image_load(image, fixture_so(first ? "answer_1" : names[i]), NULL, &err));
+		freshness_check_quick(image, &quick);
+		freshness_check(image, &verdict);
+		EXPECT(verdict.freshness ==
+		       (image->report.hit ? FRESHNESS_REUSED : FRESHNESS_FRESH));
+		EXPECT(quick.freshness == verdict.freshness);
+		EXPECT(!fresh || !image->report.hit);
+		EXPECT(verdict.compared_bytes > 200);
+		image_unload(image);
+	}
+	image_free(image);
+	return 0;
+}
+
 static int in_child(void *argument)
 {
 	struct trial *trial = argument;
@@ -255,6 +282,7 @@ static const struct trial_case cases[] = {
 	{ "thread_local", LOADER_EXECUTES | LOADER_THREAD_LOCAL, case_thread_local },
 	{ "thread_local_fresh", LOADER_EXECUTES | LOADER_THREAD_LOCAL | LOADER_FRESH_EVERY_LOAD,
 	  case_thread_local_fresh },
+	{ "judged", LOADER_EXECUTES, case_judged },
 	{ "fork", LOADER_EXECUTES | LOADER_MANY_IMAGES, case_fork },
 	{ 0 },
 };
