@@ -23,8 +23,6 @@
 #define POLL_MS 100
 #define POLITE_MS 1000
 
-extern char **environ;
-
 /* One socket pair is both pipes: a worker that is gone is an error to write to, never a SIGPIPE. */
 static int channel_open(struct client *client, int *ret_theirs, int *ret_shared, struct err *err)
 {
@@ -405,7 +403,7 @@ int client_run_send(struct client *client, const struct worker_run *run, struct 
 
 static int load_receive(struct client *client, struct client_load *load, struct err *err)
 {
-	uint64_t ns[sizeof(client->phase_of) / sizeof(client->phase_of[0])];
+	uint64_t ns[sizeof(client->phase_of) / sizeof(client->phase_of[0])] = { 0 };
 	int r = bytes_receive(client, &load->load, sizeof(load->load), err);
 
 	if (r == 0)

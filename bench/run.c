@@ -43,7 +43,7 @@ struct run {
 	size_t path_count;
 	const char *loader_text;
 	char *loader_copy;
-	char *loaders[LOADERS_MAX];
+	const char *loaders[LOADERS_MAX]; /* in loader_copy, or names of types */
 	bool stages[LOADERS_MAX];
 	size_t loader_count;
 	const char *symbol, *out;
@@ -238,11 +238,8 @@ static int loader_add(struct run *run, const char *spec, struct err *err)
 	if (r < 0)
 		return r;
 	run->stages[run->loader_count] = !(loader->caps & LOADER_DISKLESS);
-	run->loaders[run->loader_count] = strdup(spec);
 	loader_close(loader);
-	if (!run->loaders[run->loader_count])
-		return err_set(err, ENOMEM, "out of memory");
-	run->loader_count++;
+	run->loaders[run->loader_count++] = spec;
 	return 0;
 }
 
@@ -460,8 +457,6 @@ int command_run(int argc, char **argv)
 	code = run_all(&run);
 	for (size_t i = 0; i < run.subject_count; i++)
 		subject_close(&run.subjects[i]);
-	for (size_t i = 0; i < run.loader_count; i++)
-		free(run.loaders[i]);
 	free(run.subjects);
 	free(run.loader_copy);
 	return code;

@@ -1,4 +1,6 @@
+#!/bin/sh
 # soload inspect: what is inside, what loaders will meet, and files that are none of it.
+# shellcheck disable=SC1091,SC2154,SC2016 # the sourced file defines what is used here; $NAME is a column
 . tests/cli/expect
 
 run 0 "$soload" inspect "$fixtures/unique_1.so" -l disk,disk:mended,memfd

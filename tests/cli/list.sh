@@ -1,4 +1,6 @@
+#!/bin/sh
 # soload list: everything there is, all kinds or one.
+# shellcheck disable=SC1091,SC2154,SC2016,SC2013 # the sourced file defines what is used here; $NAME is a column
 . tests/cli/expect
 
 run 0 "$soload" list

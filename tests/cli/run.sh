@@ -1,4 +1,6 @@
+#!/bin/sh
 # soload run from outside: rows that add up, arms that die, records that survive kills, exit codes.
+# shellcheck disable=SC1091,SC2154,SC2016,SC2013 # the sourced file defines what is used here; $NAME is a column
 . tests/cli/expect
 
 record=$scratch/record

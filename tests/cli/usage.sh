@@ -1,4 +1,6 @@
+#!/bin/sh
 # The program from outside: help that teaches, versions, unknown words, exit codes.
+# shellcheck disable=SC1091,SC2154,SC2016 # the sourced file defines what is used here; $NAME is a column
 . tests/cli/expect
 
 run 2 "$soload"
