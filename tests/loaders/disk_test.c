@@ -35,30 +35,6 @@ static const char *inside(const char *name)
 	return path[turn];
 }
 
-static int file_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	if (fd >= 0)
-		close(fd);
-	return n < 0 ? -1 : 0;
-}
-
-/* Root of a mount namespace, as root or as a user who may become it there. */
-static int namespace_enter(void)
-{
-	char map[64];
-	unsigned int uid = getuid();
-
-	if (uid == 0)
-		return unshare(CLONE_NEWNS);
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return -1;
-	snprintf(map, sizeof(map), "0 %u 1", uid);
-	return file_write("/proc/self/uid_map", map);
-}
-
 static int tmpfs_mount(const char *name, unsigned long flags, const char *options)
 {
 	if (mkdir(inside(name), 0755) < 0 && errno != EEXIST)
@@ -69,7 +45,8 @@ static int tmpfs_mount(const char *name, unsigned long flags, const char *option
 /* "good", "full", "noexec" and "readonly" in the test's folder. CASE_SKIPPED where it may not. */
 static int folders_mount(void)
 {
-	if (namespace_enter() < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	if (fixture_namespace(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    tmpfs_mount("good", 0, "size=8m") < 0 || tmpfs_mount("full", 0, "size=8k") < 0 ||
 	    tmpfs_mount("noexec", MS_NOEXEC, "size=8m") < 0 ||
 	    tmpfs_mount("readonly", MS_RDONLY, "size=8m") < 0) {

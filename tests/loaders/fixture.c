@@ -3,7 +3,9 @@
 
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,4 +109,31 @@ static int entry_remove(const char *path, const struct stat *st, int type, struc
 void fixture_folder_remove(const char *path)
 {
 	nftw(path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+int fixture_namespace(int flags)
+{
+	unsigned int uid = getuid(), gid = getgid();
+	char users[64], groups[64];
+
+	if (uid == 0)
+		return unshare(flags);
+	if (unshare(CLONE_NEWUSER | flags) < 0)
+		return -1;
+	snprintf(users, sizeof(users), "0 %u 1", uid);
+	snprintf(groups, sizeof(groups), "0 %u 1", gid);
+	if (file_write("/proc/self/uid_map", users) < 0 ||
+	    file_write("/proc/self/setgroups", "deny") < 0)
+		return -1;
+	return file_write("/proc/self/gid_map", groups);
 }

@@ -46,4 +46,7 @@ int fixture_child(int (*body)(void *), void *argument);
 void fixture_folder(char *ret_path, size_t size);
 void fixture_folder_remove(const char *path);
 
+/* Root of namespaces of its own (CLONE_NEW…), as root or as a user who may become it there. */
+int fixture_namespace(int flags);
+
 #endif

@@ -217,7 +217,8 @@ static int no_proc_is_said(void *argument)
 	struct loader *loader;
 
 	(void)argument;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	if (fixture_namespace(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("tmpfs", "/proc", "tmpfs", 0, NULL) < 0) {
 		fprintf(stderr, "skipped: this user may not mount (%s)\n", strerror(errno));
 		return CASE_SKIPPED;
@@ -253,7 +254,7 @@ static int pid_namespace(void *argument)
 	static char self[] = "/proc/self/fd/";
 
 	(void)argument;
-	if (unshare(CLONE_NEWPID) < 0) {
+	if (fixture_namespace(CLONE_NEWPID) < 0) {
 		fprintf(stderr, "skipped: no pid namespace (%s)\n", strerror(errno));
 		return CASE_SKIPPED;
 	}
@@ -278,7 +279,7 @@ static int noexec_body(void *argument)
 
 static int noexec_policy(void *argument)
 {
-	if (unshare(CLONE_NEWPID) < 0) {
+	if (fixture_namespace(CLONE_NEWPID) < 0) {
 		fprintf(stderr, "skipped: no pid namespace (%s)\n", strerror(errno));
 		return CASE_SKIPPED;
 	}
