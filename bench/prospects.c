@@ -181,6 +181,16 @@ static void code_tell(struct outlook *outlook)
 		     (unsigned long long)a->elf.align);
 }
 
+/* It promises only what the last of its steps can, and nearly always takes the first. */
+static bool steps_tell(struct outlook *outlook)
+{
+	if (strcmp(outlook->loader, "auto") != 0)
+		return false;
+	tell(outlook, PROSPECT_FINE,
+	     "what its first step that loads it meets: elf, then memfd, tmpfs, disk:mended");
+	return true;
+}
+
 static void write_tell(struct outlook *outlook)
 {
 	const struct anatomy *a = outlook->anatomy;
@@ -207,10 +217,10 @@ void prospects_visit(const struct anatomy *anatomy, const char *const *specs, pr
 		if (!availability_tell(&outlook))
 			continue;
 		if (!(outlook.caps & LOADER_EXECUTES)) {
-			tell(&outlook, PROSPECT_FINE, "looks at none of it");
+			tell(&outlook, PROSPECT_FINE, "runs none of it");
 			continue;
 		}
-		if (refusal_tell(&outlook))
+		if (refusal_tell(&outlook) || steps_tell(&outlook))
 			continue;
 		unload_tell(&outlook);
 		tls_tell(&outlook);

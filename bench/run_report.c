@@ -49,18 +49,25 @@ static size_t phase_offset(int phase)
 	return offsetof(struct arm_values, phase_ns) + (size_t)phase * sizeof(double);
 }
 
-/* A phase is a column of the table when it took any time with any loader of this object. */
-static bool phase_shown(const struct runner *runner, const struct subject *subject, int phase)
+/* A phase is a column of the table when one load in ten spent time in it, with any loader. */
+static uint64_t phases_shown(const struct runner *runner, const struct subject *subject)
 {
-	if (phase_class((enum phase)phase) != PHASE_CLASS_LOAD)
-		return false;
+	uint64_t shown = 0;
+
 	for (size_t i = 0; i < runner->arm_count; i++) {
 		const struct arm *arm = &runner->arms[i];
+		uint32_t spent[ARM_PHASES] = { 0 };
 
-		if (arm->subject == subject && column_summary(arm, phase_offset(phase)).p90 > 0.0)
-			return true;
+		for (uint32_t j = 0; arm->subject == subject && j < arm->count; j++) {
+			for (int phase = 0; phase < ARM_PHASES; phase++)
+				spent[phase] += arm->values[j].phase_ns[phase] > 0.0;
+		}
+		for (int phase = 0; phase < ARM_PHASES; phase++) {
+			if (spent[phase] > arm->count / 10)
+				shown |= PHASE_BIT(phase);
+		}
 	}
-	return false;
+	return shown;
 }
 
 static void cell_us(struct table *table, double ns)
@@ -71,15 +78,15 @@ static void cell_us(struct table *table, double ns)
 		table_cell(table, "-");
 }
 
-static struct table *table_begin(const struct runner *runner, const struct subject *subject)
+static struct table *table_begin(uint64_t shown)
 {
 	struct table *table = table_new();
 
 	table_column_text(table, "Loader");
-	for (int i = 0; i < PHASE_COUNT; i++) {
+	for (int i = 0; i < ARM_PHASES; i++) {
 		char heading[32];
 
-		if (!phase_shown(runner, subject, i))
+		if (!(shown & PHASE_BIT(i)))
 			continue;
 		snprintf(heading, sizeof(heading), "%s", phase_label((enum phase)i));
 		heading[0] = (char)(heading[0] & ~0x20);
@@ -94,14 +101,13 @@ static struct table *table_begin(const struct runner *runner, const struct subje
 	return table;
 }
 
-static void row_print(struct table *table, const struct runner *runner, const struct arm *arm,
-		      double first_p50)
+static void row_print(struct table *table, uint64_t shown, const struct arm *arm, double first_p50)
 {
 	struct stats_summary total = column_summary(arm, offsetof(struct arm_values, total_ns));
 
 	table_cell(table, "%s", arm->loader);
-	for (int i = 0; i < PHASE_COUNT; i++) {
-		if (phase_shown(runner, arm->subject, i))
+	for (int i = 0; i < ARM_PHASES; i++) {
+		if (shown & PHASE_BIT(i))
 			cell_us(table, column_summary(arm, phase_offset(i)).p50);
 	}
 	cell_us(table, total.p10);
@@ -177,7 +183,8 @@ static const struct arm *arm_first(const struct runner *runner, const struct sub
 
 static void object_print(const struct runner *runner, const struct subject *subject, FILE *out)
 {
-	struct table *table = table_begin(runner, subject);
+	uint64_t shown = phases_shown(runner, subject);
+	struct table *table = table_begin(shown);
 	const struct arm *first = arm_first(runner, subject);
 
 	object_heading(runner, subject, out);
@@ -186,7 +193,7 @@ static void object_print(const struct runner *runner, const struct subject *subj
 
 		if (arm->subject != subject)
 			continue;
-		row_print(table, runner, arm,
+		row_print(table, shown, arm,
 			  first ? column_summary(first, offsetof(struct arm_values, total_ns)).p50
 				: (double)NAN);
 	}
@@ -358,11 +365,9 @@ void run_report_summary(const struct runner *runner)
 		const struct arm *arm = &runner->arms[i];
 
 		summary_rows(runner, arm, "total", offsetof(struct arm_values, total_ns));
-		for (int phase = 0; phase < PHASE_COUNT; phase++) {
-			if (phase_class((enum phase)phase) == PHASE_CLASS_LOAD)
-				summary_rows(runner, arm, phase_label((enum phase)phase),
-					     phase_offset(phase));
-		}
+		for (int phase = 0; phase < ARM_PHASES; phase++)
+			summary_rows(runner, arm, phase_label((enum phase)phase),
+				     phase_offset(phase));
 		counters_rows(runner, arm);
 		count_row(runner, arm, "count", arm->count);
 		count_row(runner, arm, "stale", arm->stale);

@@ -165,7 +165,7 @@ static void value_keep(struct arm *arm, const struct sample *sample)
 	values->majflt = (double)sample->majflt;
 	values->nvcsw = (double)sample->nvcsw;
 	values->nivcsw = (double)sample->nivcsw;
-	for (int i = 0; i < PHASE_COUNT; i++)
+	for (int i = 0; i < ARM_PHASES; i++)
 		values->phase_ns[i] = sample->phase_ns[i] == SAMPLE_NONE
 					      ? (double)NAN
 					      : (double)sample->phase_ns[i];

@@ -37,10 +37,13 @@ struct runner_options {
 	uint32_t counted;	  /* loads whose system calls are counted afterwards, 0 = none */
 };
 
+/* The phases of class LOAD, which come first in phases.def. */
+#define ARM_PHASES (PHASE_OTHER + 1)
+
 /* One value per measured load. */
 struct arm_values {
 	double total_ns, cpu_ns;
-	double phase_ns[PHASE_COUNT]; /* NaN = not observable */
+	double phase_ns[ARM_PHASES]; /* NaN = not observable */
 	double minflt, majflt, nvcsw, nivcsw;
 };
 

@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "bench/record.h"
 #include "bench/rows.h"
+#include "bench/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,6 +109,7 @@ static void every_load_phase_has_a_column(void **state)
 	for (int i = 0; i < PHASE_COUNT; i++) {
 		char column[40];
 
+		assert_int_equal(phase_class((enum phase)i) == PHASE_CLASS_LOAD, i < ARM_PHASES);
 		snprintf(column, sizeof(column), ",%s_ns,", phase_label((enum phase)i));
 		if (phase_class((enum phase)i) == PHASE_CLASS_LOAD)
 			assert_non_null(strstr(rows_samples_header, column));
