@@ -1,0 +1,398 @@
+/*
+ * Host and AICPU together, on objects built for this test: rounds that work through every
+ * transport, each failure of simpler at 78f0869 (which hangs on most of them) with the answer it
+ * gets here, and the device that goes on afterwards. The AICPU is this program, executed again.
+ */
+#include "device/aicpu.h"
+#include "device/host.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define MEMORY_BYTES (2ull << 30)
+#define PAIRS 3
+
+/* Writes the scalar into the first element, three times the first input. */
+static void kernel_store(int64_t *args)
+{
+	const struct abi_tensor *tensor = (const struct abi_tensor *)args[0];
+	int32_t *out = (int32_t *)(uintptr_t)tensor->addr;
+
+	for (uint32_t i = 0; i < tensor->shapes[0]; i++)
+		out[i] += (int32_t)args[1];
+}
+
+static const struct device_kernel kernels[] = {
+	{ 0, "store", DEVICE_CORE_AIV, kernel_store },
+	{ 0, NULL, DEVICE_CORE_AIC, NULL },
+};
+
+static const struct aicpu_program program = { .name = "device_test", .kernels = kernels };
+
+struct rig {
+	struct memory *memory;
+	struct dma *dma;
+	struct device *device;
+	struct device_result *result;
+	struct device_arg args[2 * PAIRS];
+	int32_t outputs[PAIRS][16];
+};
+
+static struct rig rig;
+
+static void object_open(struct device_object *ret_object, const char *name)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct file_bytes bytes;
+	struct err err = { "" };
+	struct so so;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/fixtures/orch_%s.so", build ? build : "build", name);
+	if (file_load(path, &bytes, &err) < 0)
+		fail_msg("%s", err.text);
+	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
+	assert_int_equal(device_object_register(ret_object, &so, &err), 0);
+	file_unload(&bytes);
+}
+
+static int rig_up(void **state)
+{
+	(void)state;
+	rig.result = calloc(1, sizeof(*rig.result));
+	if (!rig.result || memory_open(&rig.memory, MEMORY_BYTES, NULL) < 0)
+		return -1;
+	return dma_open(&rig.dma, rig.memory, &dma_models[0], NULL);
+}
+
+static int rig_down(void **state)
+{
+	(void)state;
+	dma_close(rig.dma);
+	memory_close(rig.memory);
+	free(rig.result);
+	return 0;
+}
+
+static void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
+{
+	struct err err = { "" };
+	const struct device_options options = {
+		.loader = loader,
+		.program = program.name,
+		.transport = transport_find(transport, NULL),
+		.dma = rig.dma,
+		.pools = RUNTIME_POOLS_SMALL,
+		.timeout_ns = timeout_ns,
+	};
+
+	if (device_open(&rig.device, rig.memory, &options, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void device_down(void)
+{
+	device_close(rig.device);
+	rig.device = NULL;
+	assert_int_equal(memory_usage(rig.memory).blocks, 0);
+}
+
+static int run(const char *object_name, struct err *err)
+{
+	struct device_object object;
+	struct device_job job = {
+		.object = &object, .args = rig.args, .arg_count = 2 * PAIRS, .kernels = kernels
+	};
+	int r;
+
+	memset(rig.outputs, 0, sizeof(rig.outputs));
+	for (int i = 0; i < PAIRS; i++) {
+		rig.outputs[i][0] = 1000 * i;
+		rig.args[2 * i] = (struct device_arg){ .kind = DEVICE_ARG_INOUT,
+						       .bytes = rig.outputs[i],
+						       .size = sizeof(rig.outputs[i]) };
+		rig.args[2 * i + 1] =
+			(struct device_arg){ .kind = DEVICE_ARG_SCALAR, .scalar = 7 + (uint64_t)i };
+	}
+	object_open(&object, object_name);
+	r = device_run(rig.device, &job, rig.result, err);
+	device_object_release(&object);
+	return r;
+}
+
+static void outputs_check(void)
+{
+	for (int i = 0; i < PAIRS; i++) {
+		assert_int_equal(rig.outputs[i][0], 1000 * i + 7 + i);
+		assert_int_equal(rig.outputs[i][15], 7 + i);
+	}
+}
+
+static void works(void)
+{
+	struct err err = { "" };
+
+	if (run("works", &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(rig.result->failure, DEVICE_OK);
+	assert_int_equal(rig.result->tasks, PAIRS);
+	outputs_check();
+}
+
+static const char *const loaders[] = { "disk", "tmpfs", "memfd", "cached" };
+
+static void test_rounds(void **state)
+{
+	(void)state;
+	for (size_t l = 0; l < sizeof(loaders) / sizeof(loaders[0]); l++) {
+		for (const struct transport *const *t = transports; *t; t++) {
+			device_up(loaders[l], (*t)->name, 0);
+			for (int round = 0; round < 3; round++) {
+				works();
+				assert_true(rig.result->verdict.reason[0] != '\0');
+				assert_int_not_equal(rig.result->verdict.freshness,
+						     FRESHNESS_STALE);
+				assert_false(rig.result->restarted);
+			}
+			device_down();
+		}
+	}
+}
+
+/* The phases a lane went through, without the harness's looks and without repetitions. */
+static size_t phases_take(const struct device_lane *lane, enum phase *ret_phases)
+{
+	size_t count = 0;
+
+	assert_int_equal(lane->time.spans_dropped, 0);
+	for (uint32_t i = 0; i < lane->time.span_count; i++) {
+		enum phase phase = (enum phase)lane->spans[i].phase;
+
+		if (phase != PHASE_CHECK && (count == 0 || ret_phases[count - 1] != phase))
+			ret_phases[count++] = phase;
+	}
+	return count;
+}
+
+static void lane_check(int lane, const enum phase *expected, size_t count)
+{
+	enum phase phases[DEVICE_SPANS_MAX];
+	size_t seen = phases_take(&rig.result->lanes[lane], phases);
+
+	assert_int_equal(seen, count);
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(phase_label(phases[i]), phase_label(expected[i]));
+}
+
+/* Upstream's order, on both sides. */
+static void test_order(void **state)
+{
+	static const enum phase loads[] = { PHASE_OTHER,  PHASE_HANDSHAKE, PHASE_READ,
+					    PHASE_STAGE,  PHASE_LINK,	   PHASE_RESOLVE,
+					    PHASE_CALL,	  PHASE_CREATE,	   PHASE_ORCHESTRATE,
+					    PHASE_DRAIN,  PHASE_DESTROY,   PHASE_UNLOAD,
+					    PHASE_UNSTAGE };
+	static const enum phase schedules[] = { PHASE_READY, PHASE_SCHEDULE };
+	static const enum phase host[] = { PHASE_KERNELS,   PHASE_ARGS,	  PHASE_SO_COPY, PHASE_HEAP,
+					   PHASE_SHARED,    PHASE_SEND,	  PHASE_LAUNCH,	 PHASE_WAIT,
+					   PHASE_COPY_BACK, PHASE_RELEASE };
+
+	(void)state;
+	device_up("disk", "inline", 0);
+	works();
+	lane_check(DEVICE_THREADS - 1, loads, sizeof(loads) / sizeof(loads[0]));
+	lane_check(DEVICE_LANE_HOST, host, sizeof(host) / sizeof(host[0]));
+	for (int i = 0; i < DEVICE_SCHEDULERS; i++)
+		lane_check(i, schedules, sizeof(schedules) / sizeof(schedules[0]));
+	device_down();
+}
+
+struct failure {
+	const char *object;
+	enum device_failure kind;
+	enum phase phase;
+	const char *words;
+};
+
+static const struct failure failures[] = {
+	{ "no_entry", DEVICE_FAILED, PHASE_RESOLVE, "aicpu_orchestration_entry" },
+	{ "few_args", DEVICE_FAILED, PHASE_CALL, "expects 100 arguments and got 6" },
+	{ "kernel_unknown", DEVICE_FAILED, PHASE_ORCHESTRATE, "9" },
+	{ "constructor_crashes", DEVICE_CRASHED, PHASE_LINK, "SIGSEGV at address 0x10" },
+	{ "constructor_aborts", DEVICE_CRASHED, PHASE_LINK, "SIGABRT" },
+	{ "constructor_exits", DEVICE_CRASHED, PHASE_LINK, "status 7" },
+	{ "constructor_overflows", DEVICE_CRASHED, PHASE_LINK, "SIGSEGV" },
+	{ "config_crashes", DEVICE_CRASHED, PHASE_CALL, "SIGSEGV" },
+	{ "entry_crashes", DEVICE_CRASHED, PHASE_ORCHESTRATE, "SIGSEGV" },
+	{ "destructor_crashes", DEVICE_CRASHED, PHASE_UNLOAD, "SIGSEGV" },
+	{ "constructor_endless", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
+	{ "constructor_deaf", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
+	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "no progress" },
+};
+
+/* One sentence and the phase; and the round after it works. */
+static void failure_check(const struct failure *failure)
+{
+	struct err err = { "" };
+
+	assert_true(run(failure->object, &err) < 0);
+	if (!strstr(err.text, failure->words))
+		fail_msg("%s: '%s' does not say '%s'", failure->object, err.text, failure->words);
+	if (rig.result->failed_phase != failure->phase || rig.result->failure != failure->kind)
+		fail_msg("%s: failure %d in phase %s: %s", failure->object, rig.result->failure,
+			 phase_label(rig.result->failed_phase), err.text);
+	assert_int_equal(memory_usage(rig.memory).blocks, 0);
+	works();
+	assert_int_equal(rig.result->restarted, failure->kind != DEVICE_FAILED);
+}
+
+static void test_failures(void **state)
+{
+	(void)state;
+	device_up("disk", "separate", 700000000);
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+		failure_check(&failures[i]);
+	device_down();
+}
+
+/* Bytes that are no object at all: an error of the load, and the device goes on. */
+static void test_garbage(void **state)
+{
+	static const char garbage[5000] = "#!/bin/sh";
+	const struct so so = { .bytes = garbage, .size = sizeof(garbage), .fd = -1 };
+	struct device_object object;
+	struct device_job job = { .object = &object, .args = rig.args, .kernels = kernels };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(device_object_register(&object, &so, &err), 0);
+	for (size_t l = 0; l < sizeof(loaders) / sizeof(loaders[0]); l++) {
+		device_up(loaders[l], "separate", 0);
+		err.text[0] = '\0';
+		assert_true(device_run(rig.device, &job, rig.result, &err) < 0);
+		assert_int_equal(rig.result->failure, DEVICE_FAILED);
+		assert_true(err.text[0] != '\0');
+		works();
+		device_down();
+	}
+	device_object_release(&object);
+}
+
+static int is_interrupted;
+
+static int interrupted(void)
+{
+	return is_interrupted;
+}
+
+static void test_interrupt(void **state)
+{
+	const struct device_options options = {
+		.loader = "memfd",
+		.program = program.name,
+		.transport = transport_find("rightsize", NULL),
+		.dma = rig.dma,
+		.pools = RUNTIME_POOLS_SMALL,
+		.interrupted = interrupted,
+	};
+	struct err err = { "" };
+
+	(void)state;
+	is_interrupted = 0;
+	assert_int_equal(device_open(&rig.device, rig.memory, &options, &err), 0);
+	is_interrupted = 1;
+	assert_int_equal(run("constructor_endless", &err), -EINTR);
+	assert_int_equal(rig.result->failure, DEVICE_INTERRUPTED);
+	assert_int_equal(device_process(rig.device), 0);
+	is_interrupted = 0;
+	works();
+	device_down();
+}
+
+/* A loader this machine does not have is an error at the start, with the reason. */
+static void test_bad_loader(void **state)
+{
+	struct device_options options = { .program = program.name,
+					  .transport = transport_find("inline", NULL),
+					  .dma = rig.dma };
+	struct device *device = NULL;
+	struct err err = { "" };
+
+	(void)state;
+	options.loader = "disc";
+	assert_int_equal(device_open(&device, rig.memory, &options, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "did you mean 'disk'"));
+	options.loader = "disk:dirs=/nonexistent";
+	assert_true(device_open(&device, rig.memory, &options, &err) < 0);
+	assert_non_null(strstr(err.text, "/nonexistent"));
+	assert_null(device);
+}
+
+/* More arguments than upstream's host takes, and a copy that does not fit device memory. */
+static void test_host_refuses(void **state)
+{
+	static struct device_arg many[ABI_HOST_ARGS_MAX + 1];
+	struct device_object object;
+	struct device_job job = { .object = &object, .args = many, .kernels = kernels };
+	struct err err = { "" };
+
+	(void)state;
+	object_open(&object, "works");
+	device_up("memfd", "separate", 0);
+	job.arg_count = ABI_HOST_ARGS_MAX + 1;
+	assert_int_equal(device_run(rig.device, &job, rig.result, &err), -EINVAL);
+	assert_int_equal(rig.result->failure, DEVICE_REFUSED);
+	assert_int_equal(rig.result->failed_phase, PHASE_ARGS);
+	many[0] = (struct device_arg){ .kind = DEVICE_ARG_OUTPUT, .size = MEMORY_BYTES + 1 };
+	job.arg_count = 1;
+	assert_int_equal(device_run(rig.device, &job, rig.result, &err), -ENOMEM);
+	assert_int_equal(memory_usage(rig.memory).blocks, 0);
+	works();
+	device_down();
+	device_object_release(&object);
+}
+
+static void test_identity(void **state)
+{
+	struct device_object a, b, c;
+	struct so so = { .fd = -1 };
+
+	(void)state;
+	so.bytes = "1234";
+	so.size = 4;
+	assert_int_equal(device_object_register(&a, &so, NULL), 0);
+	assert_int_equal(device_object_register(&b, &so, NULL), 0);
+	so.bytes = "1235";
+	assert_int_equal(device_object_register(&c, &so, NULL), 0);
+	assert_true(a.so.id != 0 && a.so.generation != 0);
+	assert_true(a.so.id == b.so.id && a.so.generation == b.so.generation);
+	assert_true(a.so.id != c.so.id || a.so.generation != c.so.generation);
+	device_object_release(&a);
+	device_object_release(&b);
+	device_object_release(&c);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rounds),	     cmocka_unit_test(test_order),
+		cmocka_unit_test(test_failures),     cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_bad_loader),
+		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
+	};
+
+	clock_start();
+	if (argc == 4 && strcmp(argv[1], "aicpu") == 0)
+		return aicpu_main(atoi(argv[3]), &program);
+	return cmocka_run_group_tests_name("host and AICPU", tests, rig_up, rig_down);
+}
