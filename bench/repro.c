@@ -17,11 +17,11 @@ static void workload_progress_show(void *context, const char *what, uint64_t don
 	progress_step(progress, done, what);
 }
 
-/* The arrays and the golden's output, before anything is timed. */
-static int data_prepare(struct repro *repro, struct err *err)
+static struct workload_request request_of(struct repro *repro)
 {
 	const struct repro_options *options = repro->options;
-	struct workload_request request = {
+
+	return (struct workload_request){
 		.case_name = options->case_name,
 		.context_lens = options->length_count ? options->lengths : NULL,
 		.context_count = options->length_count,
@@ -29,13 +29,28 @@ static int data_prepare(struct repro *repro, struct err *err)
 		.progress = workload_progress_show,
 		.progress_context = &repro->progress,
 	};
+}
+
+static int arrays_prepare(struct repro *repro, struct err *err)
+{
+	const struct workload_request request = request_of(repro);
+	int r;
+
+	progress_begin(&repro->progress, "inputs", 1);
+	r = workload_build(&repro->data, repro->workload, &request, err);
+	progress_end(&repro->progress);
+	return r;
+}
+
+/* The golden's output, before anything is timed. */
+static int golden_prepare(struct repro *repro, struct err *err)
+{
+	const struct workload_request request = request_of(repro);
 	struct workload_verdict unused;
 	int r;
 
-	progress_begin(&repro->progress, "inputs and golden", 1);
-	r = workload_build(&repro->data, repro->workload, &request, err);
-	if (r == 0)
-		r = workload_check(&repro->data, &request, &unused, err);
+	progress_begin(&repro->progress, "golden", 1);
+	r = workload_check(&repro->data, &request, &unused, err);
 	progress_end(&repro->progress);
 	return r;
 }
@@ -84,10 +99,12 @@ static int prepare(struct repro *repro, char **argv, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	r = repro_object_open(repro, err);
 	if (r == 0)
-		r = data_prepare(repro, err);
+		r = arrays_prepare(repro, err);
 	if (r == 0)
-		r = repro_arms_open(repro, err);
-	return r < 0 ? r : record_prepare(repro, argv, err);
+		r = record_prepare(repro, argv, err);
+	if (r == 0)
+		r = golden_prepare(repro, err);
+	return r < 0 ? r : repro_arms_open(repro, err);
 }
 
 static int run(struct repro *repro, char **argv)

@@ -165,6 +165,7 @@ static int object_configure(struct aicpu *aicpu, struct err *err)
 	if (!aicpu->configure)
 		return 0;
 	config = aicpu->configure(aicpu->entry.args, aicpu->entry.arg_count);
+	aicpu->control->answer.expected_args = config.expected_arg_count;
 	if (config.expected_arg_count > 0 && aicpu->entry.arg_count < config.expected_arg_count)
 		return err_set(err, EINVAL, "the object expects %d arguments and got %d",
 			       config.expected_arg_count, aicpu->entry.arg_count);
@@ -262,7 +263,7 @@ static uint32_t phase_failed(const struct timeline *time)
 
 	for (uint32_t i = time->span_count; i > 0; i--) {
 		phase = time->spans[i - 1].phase;
-		if (phase != PHASE_UNLOAD && phase != PHASE_UNSTAGE)
+		if (phase != PHASE_UNLOAD && phase != PHASE_UNSTAGE && phase != PHASE_CHECK)
 			break;
 	}
 	return phase;

@@ -52,6 +52,7 @@ struct control_answer {
 	struct freshness_verdict verdict;
 	char staged_at[STAGED_PATH_BYTES], note[160];
 	struct runtime_counters counters;
+	int32_t expected_args;
 };
 
 /* Left by a signal; `signal` is written last. */

@@ -15,10 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENTRIES_MAX 4096
@@ -33,6 +35,10 @@ static const char *const privates[PRIVATE_MAX] = {
 
 static const char kernels_directory[] = "aicpu_kernels/0/aicpu_kernels_device";
 
+#define NAME_PREFIX "soload-"
+#define NAME_LENGTH 13 /* with six random characters */
+#define ABANDONED_SECONDS 10
+
 /* The folder that directories_enter() moved into: its parent and name, for a signal handler. */
 static int entered_parent = -1;
 static char entered_name[64];
@@ -45,23 +51,66 @@ static bool directory_usable(const char *path)
 	       !(fs.f_flag & (ST_NOEXEC | ST_RDONLY));
 }
 
+static void tree_remove(int parent, const char *name, int depth);
+
+/* Whoever uses a folder holds a shared lock on it: one that can be locked alone, and is not about
+ * to be used, belongs to processes that were both killed. */
+static void abandoned_remove(int parent, const char *name)
+{
+	int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (folder < 0)
+		return;
+	if (fstat(folder, &st) == 0 && st.st_uid == geteuid() &&
+	    time(NULL) - st.st_mtime > ABANDONED_SECONDS && flock(folder, LOCK_EX | LOCK_NB) == 0)
+		tree_remove(parent, name, 0);
+	close(folder);
+}
+
+static void sweep(const char *path)
+{
+	DIR *entries = opendir(path);
+	const struct dirent *entry;
+
+	if (!entries)
+		return;
+	while ((entry = readdir(entries))) {
+		if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0 &&
+		    strlen(entry->d_name) == NAME_LENGTH)
+			abandoned_remove(dirfd(entries), entry->d_name);
+	}
+	closedir(entries);
+}
+
+static int folder_lock(const char *path)
+{
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder >= 0)
+		flock(folder, LOCK_SH);
+	return folder;
+}
+
 int directories_create(char *ret_path, size_t size, struct err *err)
 {
 	const char *candidates[] = { "/var/tmp", "/tmp", getenv("TMPDIR") };
 
 	for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
 		char path[256];
-		int length;
+		int length, folder;
 
 		if (!candidates[i] || candidates[i][0] != '/' || !directory_usable(candidates[i]))
 			continue;
-		length = snprintf(path, sizeof(path), "%s/soload-XXXXXX", candidates[i]);
+		length = snprintf(path, sizeof(path), "%s/" NAME_PREFIX "XXXXXX", candidates[i]);
 		if (length < 0 || (size_t)length >= sizeof(path) || (size_t)length >= size)
 			continue;
-		if (!mkdtemp(path))
+		sweep(candidates[i]);
+		folder = mkdtemp(path) ? folder_lock(path) : -1;
+		if (folder < 0)
 			continue;
 		memcpy(ret_path, path, (size_t)length + 1);
-		return 0;
+		return folder;
 	}
 	return err_set(err, EACCES,
 		       "no folder for staging: /var/tmp, /tmp and $TMPDIR are not writable or "
@@ -209,7 +258,7 @@ static int folder_open(const char *path, struct err *err)
 	memcpy(parent, path, (size_t)(slash - path));
 	parent[slash - path] = '\0';
 	entered_parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own = folder_lock(path);
 	if (entered_parent < 0 || own < 0)
 		return err_sys(err, "open %s", path);
 	memcpy(entered_name, slash + 1, strlen(slash));
@@ -228,9 +277,7 @@ int directories_enter(const char *path, struct err *err)
 	own = folder_open(path, err);
 	if (own < 0)
 		return own;
-	r = privates_mount(own, err);
-	close(own);
-	return r;
+	return privates_mount(own, err); /* `own` stays open: it holds the lock */
 }
 
 struct kernel_dirent {
@@ -239,8 +286,6 @@ struct kernel_dirent {
 	unsigned char type;
 	char name[];
 };
-
-static void tree_remove(int parent, const char *name, int depth);
 
 /* readdir() allocates, which a signal handler must not: the system call does not. */
 static void entries_remove(int folder, int depth)

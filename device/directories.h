@@ -12,7 +12,11 @@
 
 #include <stddef.h>
 
-/* The host's part: an empty folder on a disk where code may be executed. */
+/*
+ * The host's part: an empty folder on a disk where code may be executed. Returns a descriptor that
+ * holds a lock on it and is the caller's to close, or a negative errno. What two processes that
+ * were both killed have left behind is removed on the way.
+ */
 int directories_create(char *ret_path, size_t size, struct err *err);
 
 /*

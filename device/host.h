@@ -105,8 +105,9 @@ struct device_result {
 	struct freshness_verdict verdict;
 	char staged_at[STAGED_PATH_BYTES], note[160];
 	struct runtime_counters counters;
-	uint64_t tasks; /* executed */
-	bool restarted; /* this round had to start a new AICPU */
+	uint64_t tasks;	       /* executed */
+	int32_t expected_args; /* what the object said; 0 = it has no config symbol */
+	bool restarted;	       /* this round had to start a new AICPU */
 };
 
 /*

@@ -216,20 +216,18 @@ static int ready_wait(struct device *device, struct err *err)
 	return 0;
 }
 
-/* The reason why there are none is kept in words. */
-static void folder_create(struct device *device)
+/* Without a folder the AICPU uses the machine's directories; the reason is kept in words. */
+static void folder_create(struct device *device, struct err *ret_why)
 {
-	struct err why;
-
 	device->folder[0] = '\0';
 	if (device->options.shared_directories)
 		return;
-	if (directories_create(device->folder, sizeof(device->folder), &why) < 0)
-		log_warn("%s; the AICPU stages in the machine's own directories", why.text);
+	device->folder_fd = directories_create(device->folder, sizeof(device->folder), ret_why);
 }
 
 int device_start(struct device *device, struct err *err)
 {
+	struct err why = { "" };
 	int r;
 
 	device->control_fd = control_create(&device->control, err);
@@ -237,12 +235,15 @@ int device_start(struct device *device, struct err *err)
 		return device->control_fd;
 	device->answered_seen = 0;
 	device->busy = true;
-	folder_create(device);
+	folder_create(device, &why);
 	r = setup_fill(device, err);
 	if (r == 0)
 		r = spawn(device, err);
 	if (r == 0)
 		r = ready_wait(device, err);
+	if (r == 0 && why.text[0])
+		snprintf(device->directories, sizeof(device->directories),
+			 "the machine's own directories (%.200s)", why.text);
 	if (r == 0 && device->transport_state && device->options.transport->forget)
 		device->options.transport->forget(device->transport_state);
 	if (r < 0)
@@ -286,8 +287,10 @@ void device_stop(struct device *device)
 		return;
 	process_end(device);
 	staged_unlink_list(&device->control->staged);
-	if (device->folder[0])
+	if (device->folder[0]) {
 		directories_remove(device->folder);
+		close(device->folder_fd);
+	}
 	device->folder[0] = '\0';
 	control_unmap(device->control);
 	device->control = NULL;

@@ -155,6 +155,7 @@ static int answer_read(struct host_round *self, struct err *err)
 	answer->err.text[ERR_TEXT_BYTES - 1] = '\0';
 	answer->verdict.reason[sizeof(answer->verdict.reason) - 1] = '\0';
 	result->counters = answer->counters;
+	result->expected_args = answer->expected_args;
 	result->tasks = answer->counters.executed;
 	if (answer->judged) {
 		result->report = answer->report;
@@ -266,8 +267,10 @@ static int struct_prepare(struct host_round *self, struct err *err)
 	size_t bytes = 0;
 	int r = device->options.transport->host_bytes(&self->job->object->so, &bytes, err);
 
-	if (r < 0)
+	if (r < 0) {
+		self->result->failed_phase = PHASE_SO_COPY;
 		return r;
+	}
 	if (bytes > device->runtime_bytes) {
 		free(device->runtime);
 		device->runtime = aligned_alloc(64, (bytes + 63) & ~(size_t)63);

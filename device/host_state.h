@@ -22,6 +22,7 @@ struct device {
 	pid_t process; /* 0: none */
 	int exit_status;
 	bool busy;	       /* it was asked for something and has not answered */
+	int folder_fd;	       /* holds the lock on it */
 	char folder[256];      /* its own staging directories; "" = none */
 	char directories[256]; /* in words */
 	uint32_t answered_seen;

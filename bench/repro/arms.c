@@ -80,14 +80,16 @@ static int transports_choose(struct arm_lists *lists, char *given, struct err *e
 /* What one round needs at once; device memory is sparse, so generous costs nothing. */
 static int memory_prepare(struct repro *repro, struct err *err)
 {
-	struct runtime_config config = { .pools = repro->options->pools,
-					 .schedulers = DEVICE_SCHEDULERS };
+	struct runtime_config *config = &repro->runtime;
 	uint64_t bytes;
-	int r = runtime_config_resolve(&config, err);
+	int r;
 
+	*config = (struct runtime_config){ .pools = repro->options->pools,
+					   .schedulers = DEVICE_SCHEDULERS };
+	r = runtime_config_resolve(config, err);
 	if (r < 0)
 		return r;
-	bytes = repro->data.bytes + runtime_shared_bytes(&config) + runtime_heap_bytes(&config) +
+	bytes = repro->data.bytes + runtime_shared_bytes(config) + runtime_heap_bytes(config) +
 		2 * (uint64_t)repro->object.so.size + sizeof(struct abi_runtime_inline) +
 		MEMORY_SLACK;
 	r = memory_open(&repro->memory, bytes, err);
@@ -114,48 +116,46 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 	return device_open(&arm->device, repro->memory, &options, err);
 }
 
-/* Loaders with an option at fault are wrong usage; those that this machine refuses are left out. */
-static int arm_add(struct repro *repro, const struct arm_lists *lists, int loader, int transport)
+static int arm_add(struct repro *repro, const struct arm_lists *lists, int loader, int transport,
+		   struct err *err)
 {
 	struct repro_arm *arm = &repro->arms[repro->arm_count];
-	size_t rounds = (size_t)repro->options->rounds;
-	struct err err = { "" };
 	int r;
 
 	arm->loader = lists->loaders[loader];
 	arm->transport = lists->transports[transport];
 	arm->caps = loader_find(arm->loader, options_name_length(arm->loader))->caps;
 	snprintf(arm->label, sizeof(arm->label), "%.60s/%s", arm->loader, arm->transport->name);
-	arm->values = calloc(rounds, VALUE_COUNT * sizeof(double));
+	arm->values = calloc((size_t)repro->options->rounds, VALUE_COUNT * sizeof(double));
 	if (!arm->values)
-		return -ENOMEM;
+		return err_set(err, ENOMEM, "out of memory");
 	repro->arm_count++;
-	r = arm_open(repro, arm, &err);
-	if (r == 0) {
+	r = arm_open(repro, arm, err);
+	if (r == 0)
 		repro->arms_open++;
-		return 0;
-	}
-	/* The same reason holds for its other transports. */
-	if (transport == 0 && r != -EINTR)
-		log_error("%s", err.text);
-	repro->arm_missing = repro->arm_missing || !lists->all_loaders;
 	return r;
+}
+
+/* What ends everything, and not just one loader: an option at fault, ^C, no memory. */
+static bool is_final(int code)
+{
+	return code == -EINVAL || code == -ENOMEM || command_interrupted();
 }
 
 /* A loader that does not start with the first transport is not tried with the others. */
 static int arms_add(struct repro *repro, const struct arm_lists *lists, struct err *err)
 {
 	for (int l = 0; l < lists->loader_count; l++) {
-		for (int t = 0; t < lists->transport_count; t++) {
-			int r = arm_add(repro, lists, l, t);
+		int r = 0;
 
-			if (r == -EINTR || command_interrupted())
-				return err_set(err, EINTR, "interrupted");
-			if (r == -ENOMEM)
-				return err_set(err, ENOMEM, "out of memory");
-			if (r < 0)
-				break;
-		}
+		for (int t = 0; r == 0 && t < lists->transport_count; t++)
+			r = arm_add(repro, lists, l, t, err);
+		if (r == 0)
+			continue;
+		if (is_final(r) || (lists->loader_count == 1 && repro->arms_open == 0))
+			return r;
+		log_error("%s", err->text);
+		repro->arm_missing = repro->arm_missing || !lists->all_loaders;
 	}
 	if (repro->arms_open == 0)
 		return err_set(err, ENODEV, "no loader that was asked for works here");

@@ -83,6 +83,9 @@ static void load_lines(const struct repro *repro, const struct lane_view *orch)
 			 repro->object.so.size);
 	if (result->report.base)
 		log_line("dlopen succeeded, base=0x%" PRIxPTR, result->report.base);
+	log_line("Config: expected_args=%d", result->expected_args);
+	log_line("Ring sizes: task_window=%" PRIu64 " heap=%" PRIu64 " dep_pool=%" PRIu64,
+		 repro->runtime.task_window, repro->runtime.heap_bytes, repro->runtime.dep_pool);
 	if (result->verdict.reason[0])
 		log_line("Loaded code: %s: %s", freshness_name(result->verdict.freshness),
 			 result->verdict.reason);

@@ -61,7 +61,7 @@ static const char text[] =
 	"what each phase costs, for every loader and transport."
 	"\v"
 	"Examples:\n"
-	"  soload repro                                       every loader, every transport\n"
+	"  soload repro                       every loader, every transport\n"
 	"  soload repro --loader disk,memfd --transport inline -n 20\n"
 	"  soload repro --case Case1 --loader disk --transport inline -v\n"
 	"  soload repro --orch libmy_orchestration.so --loader disk:mended\n"

@@ -67,7 +67,8 @@ struct repro {
 	const struct workload *workload;
 	struct workload_data data;
 	struct device_object object;
-	const char *object_label; /* the `so` column */
+	const char *object_label;      /* the `so` column */
+	struct runtime_config runtime; /* resolved, as the device's */
 	struct memory *memory;
 	struct dma *dma;
 	struct repro_arm *arms;

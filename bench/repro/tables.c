@@ -70,9 +70,9 @@ void repro_head_print(const struct repro *repro)
 		       device_directories(repro->arms[i].device));
 		break;
 	}
-	printf("DMA as modelled (%s): %g us + bytes / %g GB/s; %s\n", options->dma_model.name,
-	       options->dma_model.latency_us, options->dma_model.gigabytes_per_s,
-	       options->dma_model.source);
+	printf("DMA as modelled (%s): %g us + bytes / %g GB/s per copy; source in run.json\n",
+	       options->dma_model.name, options->dma_model.latency_us,
+	       options->dma_model.gigabytes_per_s);
 	fflush(stdout);
 }
 

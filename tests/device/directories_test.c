@@ -87,7 +87,7 @@ static void test_private(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(directories_create(folder, sizeof(folder), &err), 0);
+	assert_true(directories_create(folder, sizeof(folder), &err) >= 0);
 	child = fork();
 	if (child == 0)
 		inside(folder, has_linker ? "/lib64/ld-linux-x86-64.so.2" : witness);
@@ -121,7 +121,7 @@ static void test_entries_visible(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(mine));
 	snprintf(path, sizeof(path), "%s/file", mine);
-	assert_int_equal(directories_create(folder, sizeof(folder), &err), 0);
+	assert_true(directories_create(folder, sizeof(folder), &err) >= 0);
 	child = fork();
 	if (child == 0) {
 		if (directories_enter(folder, &err) < 0)
@@ -148,7 +148,7 @@ static void test_remove(void **state)
 	struct err err = { "" };
 
 	(void)state;
-	assert_int_equal(directories_create(folder, sizeof(folder), &err), 0);
+	assert_true(directories_create(folder, sizeof(folder), &err) >= 0);
 	for (int i = 0; i < 300; i++) {
 		snprintf(path, sizeof(path), "%s/%d", folder, i);
 		assert_int_equal(i % 3 ? file_create(path) : mkdir(path, 0755), 0);
@@ -159,6 +159,31 @@ static void test_remove(void **state)
 	assert_int_not_equal(access(folder, F_OK), 0);
 	directories_remove(folder);
 	directories_remove("");
+}
+
+/* A folder whose processes were killed goes when the next one is made; one in use stays. */
+static void test_abandoned(void **state)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	char used[256], abandoned[256], next[256];
+	struct err err = { "" };
+	int used_fd, fd;
+
+	(void)state;
+	used_fd = directories_create(used, sizeof(used), &err);
+	fd = directories_create(abandoned, sizeof(abandoned), &err);
+	assert_true(used_fd >= 0 && fd >= 0);
+	assert_int_equal(futimens(used_fd, old), 0);
+	assert_int_equal(futimens(fd, old), 0);
+	close(fd);
+	fd = directories_create(next, sizeof(next), &err);
+	assert_true(fd >= 0);
+	assert_int_equal(access(used, F_OK), 0);
+	assert_int_not_equal(access(abandoned, F_OK), 0);
+	directories_remove(used);
+	directories_remove(next);
+	close(used_fd);
+	close(fd);
 }
 
 static void test_refusals(void **state)
@@ -179,9 +204,8 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_private),
-		cmocka_unit_test(test_entries_visible),
-		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_private),	 cmocka_unit_test(test_entries_visible),
+		cmocka_unit_test(test_remove),	 cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_refusals),
 	};
 

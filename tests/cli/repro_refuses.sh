@@ -1,0 +1,63 @@
+#!/bin/sh
+# What soload repro says to bad input: one line with what and where, exit code 2 where nothing could run, 1 where a round failed.
+set -u
+soload=$SOLOAD_BUILD/soload
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT INT TERM
+failed=0
+
+# expect CODE WORDS ARGUMENTS...
+expect() {
+	code=$1 words=$2
+	shift 2
+	"$soload" repro -n 1 --warmup 0 --pools small --out "$scratch/run" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	got=$?
+	lines=$(wc -l <"$scratch/err")
+	if [ "$got" != "$code" ] || [ "$lines" != 1 ] || ! grep -qF -- "$words" "$scratch/err"; then
+		echo "repro $*: exit code $got (expected $code), and says:" >&2
+		cat "$scratch/err" >&2
+		failed=1
+	fi
+}
+
+printf 'hello' >"$scratch/short.so"
+head -c 5000 /dev/zero >"$scratch/zeros.so"
+: >"$scratch/empty.so"
+head -c 3000 "$SOLOAD_BUILD/objects/pa_unroll.so" >"$scratch/cut.so"
+# e_machine is the half word at 18: 243 is RISC-V.
+cp "$SOLOAD_BUILD/objects/pa_unroll.so" "$scratch/machine.so"
+printf '\363\000' | dd of="$scratch/machine.so" bs=1 seek=18 conv=notrunc 2>/dev/null
+"$soload" gen --size 5M --out "$scratch/large.so" >/dev/null || exit 1
+one="--loader memfd --transport separate"
+
+expect 2 "short.so: 5 bytes are too few for an ELF header" --orch "$scratch/short.so" $one
+expect 2 "zeros.so: not an ELF file" --orch "$scratch/zeros.so" $one
+expect 2 "empty file" --orch "$scratch/empty.so" $one
+expect 2 "cut.so: segment" --orch "$scratch/cut.so" $one
+expect 2 "machine.so is built for riscv" --orch "$scratch/machine.so" $one
+expect 2 "No such file" --orch "$scratch/absent.so" $one
+expect 2 "not a regular file" --orch "$scratch" $one
+expect 2 "use transport rightsize or separate" --orch "$scratch/large.so" --loader memfd --transport inline
+expect 1 "no symbol 'aicpu_orchestration_entry'" --orch "$scratch/large.so" --loader memfd --transport separate
+expect 2 "did you mean 'disk'?" --loader disc
+expect 2 "has no option 'menden'" --loader disk:menden
+expect 2 "did you mean 'inline'?" --transport inlin
+expect 2 "/nonexistent" --loader disk:dirs=/nonexistent
+expect 2 "did you mean 'small'?" --case smal
+expect 2 "unknown workload" no_such_thing
+expect 2 "platform 'a6' is not modelled" -p a6
+expect 2 "runtime 'x' is not modelled" -r x
+expect 2 "rounds '0'" -n 0
+expect 2 "timeout 'soon'" --timeout soon
+expect 2 "pools 'huge'" --pools huge
+expect 2 "DMA model 'a9'" --dma a9
+expect 2 "context length '-1'" --context-lens 1,-1
+expect 2 "results folder" --out /proc/soload-cannot-be
+
+# One transport refuses, the other runs: the round is recorded as failed, the run goes on and ends with 1.
+"$soload" repro -n 1 --warmup 0 --pools small --orch "$scratch/large.so" --loader null --transport inline,separate --out "$scratch/both" >"$scratch/out" 2>"$scratch/err"
+[ $? = 1 ] || { echo "one refusing transport: exit code $?" >&2 && failed=1; }
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	{ n[$at["transport"]] = $at["error"] != "" }
+	END { exit !(n["inline"] == 1 && n["separate"] == 0 && NR == 3) }' "$scratch/both/samples.csv" || { echo "both/samples.csv:" >&2 && cat "$scratch/both/samples.csv" >&2 && failed=1; }
+exit $failed

@@ -1,0 +1,85 @@
+#!/bin/sh
+# soload repro from outside: every loader and transport against the golden, the record added up by hand, upstream's lines at -v.
+set -u
+soload=$SOLOAD_BUILD/soload
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT INT TERM
+failed=0
+fail() {
+	echo "repro_runs: $*" >&2
+	failed=1
+}
+
+# Loaders that are faithful to the seed, all transports: 5 x 3 arms, 1 + 2 rounds each.
+"$soload" repro -n 2 --loader null,disk,tmpfs,memfd,cached --transport all --dma 10+2 --out "$scratch/all" >"$scratch/out" 2>"$scratch/err" ||
+	fail "exit code $? with: $(cat "$scratch/err")"
+tail -n 1 "$scratch/out" | grep -q '^PASS: 45 of 45 rounds' || fail "verdict: $(tail -n 1 "$scratch/out")"
+[ "$(grep -c ' 3/3 ' "$scratch/out")" = 15 ] || fail "not every arm has a row with 3/3: $(cat "$scratch/out")"
+
+# By column names: phases add up to the total, the bytes are the transports', the model is L + bytes/B per copy and never in the measured column.
+awk -F, '
+	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	{
+		rows++
+		sum = 0
+		for (name in at)
+			if (name ~ /^(read|stage|link|map|relocate|protect|init|resolve|call|unload|unstage|other)_ns$/)
+				sum += $at[name]
+		if (sum != $at["total_ns"]) { print "row " NR ": phases add up to " sum ", not " $at["total_ns"]; bad = 1 }
+		so = $at["so_bytes"]
+		bytes = $at["transport"] == "inline" ? 4202048 + so : 7744 + so
+		copies = $at["transport"] == "rightsize" ? 1 : 2
+		if ($at["dma_bytes"] != bytes) { print "row " NR ": " $at["dma_bytes"] " bytes sent, not " bytes; bad = 1 }
+		model = copies * 10000 + bytes / 2
+		if ($at["dma_model_ns"] < model - 4 || $at["dma_model_ns"] > model + 4) {
+			print "row " NR ": modelled " $at["dma_model_ns"] ", not " model; bad = 1
+		}
+		if ($at["dma_ns"] == $at["dma_model_ns"] || $at["dma_ns"] <= 0) { print "row " NR ": dma_ns"; bad = 1 }
+		if ($at["stale"] != 0 || $at["error"] != "") { print "row " NR ": stale or failed"; bad = 1 }
+		warm += $at["warmup"]
+		seen[$at["loader"] "/" $at["transport"]]++
+	}
+	END {
+		if (rows != 45 || warm != 15) { print rows " rows, " warm " of them warm-up"; bad = 1 }
+		for (arm in seen) if (seen[arm] != 3) { print arm ": " seen[arm]; bad = 1 }
+		exit bad
+	}' "$scratch/all/samples.csv" >&2 || fail "samples.csv does not add up"
+
+# Spans of a lane lie end to end.
+awk -F, '
+	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	{
+		lane = $at["seq"] "/" $at["lane"]
+		if (lane in next_start && $at["start_ns"] != next_start[lane]) {
+			gap = $at["start_ns"] - next_start[lane]
+			if (gap > 2 || gap < -2) { print lane ": gap of " gap; bad = 1 }
+		}
+		next_start[lane] = $at["start_ns"] + $at["dur_ns"]
+		lanes[lane]
+	}
+	END { for (l in lanes) n++; if (n != 45 * 5) { print n " lanes"; bad = 1 } exit bad }' "$scratch/all/spans.csv" >&2 || fail "spans.csv has gaps"
+
+# Upstream's lines, on stderr and only at -v.
+[ -s "$scratch/err" ] && fail "stderr is not empty: $(cat "$scratch/err")"
+"$soload" repro -n 1 --warmup 0 --loader disk --transport inline --pools small -v --out "$scratch/v" >"$scratch/out" 2>"$scratch/err" || fail "-v: exit code $?"
+for line in 'TIMING: args_malloc_copy = ' 'TIMING: orch_so_copy = ' 'TIMING: gm_heap_alloc(1GB) = ' 'TIMING: shared_mem_alloc = ' \
+	'TIMING: total_init_runtime_impl = ' 'TIMING: stage = ' 'TIMING: link = ' 'TIMING: unload = ' 'Created SO file at ' 'dlopen succeeded' \
+	'Config: expected_args=' 'Ring sizes: task_window=' 'Thread 3: orch_start=' 'Thread 0: sched_start=' 'Scheduler summary: ' 'PTO2 total submitted tasks = '; do
+	grep -qF "$line" "$scratch/err" || fail "-v does not print '$line'"
+done
+grep -E '^TIMING: ' "$scratch/err" | grep -qvE '^TIMING: [a-zA-Z0-9_()]+ = [0-9]+\.[0-9]{3} us$' && fail "a TIMING line has another shape"
+grep -q 'Round ' "$scratch/out" || fail "no table of rounds"
+
+# The same seed runs the arms in the same order.
+for i in 1 2; do
+	"$soload" repro -n 2 --seed 5 --loader null,memfd --transport separate,rightsize --pools small --out "$scratch/order$i" >/dev/null 2>&1 || fail "seed: exit code $?"
+	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { print $at["arm"] }' "$scratch/order$i/samples.csv" >"$scratch/arms$i"
+done
+cmp -s "$scratch/arms1" "$scratch/arms2" || fail "equal seeds, different orders"
+
+# Given context lengths; and an object whose copy in the process cannot be closed is stale from the second round on.
+"$soload" repro -n 1 --context-lens 5,130 --loader memfd --transport separate --pools small --out "$scratch/lens" >/dev/null 2>"$scratch/err" || fail "lengths: $(cat "$scratch/err")"
+"$soload" repro -n 2 --orch "$SOLOAD_BUILD/objects/pa_unroll_cxx.so" --loader disk --transport separate --pools small --out "$scratch/stale" >"$scratch/out" 2>&1
+[ $? = 1 ] || fail "a stale load is no failure"
+grep -q '2 of 3 loads stale: ' "$scratch/out" || fail "stale loads are not told: $(cat "$scratch/out")"
+exit $failed
