@@ -189,17 +189,34 @@ int elf_tls_add(const struct elf_file *file, uintptr_t base, uint32_t *ret_modul
 	return 0;
 }
 
+static void blocks_free(uint32_t module)
+{
+	for (struct table *table = tables; table; table = table->next) {
+		free(table->memory[module]);
+		table->memory[module] = NULL;
+		table->begins[module] = NULL;
+	}
+}
+
+int elf_tls_reset(uint32_t module)
+{
+	if (!module)
+		return 0;
+	if (modules[module].carrier.handle)
+		return -ENOTSUP;
+	pthread_mutex_lock(&lock);
+	blocks_free(module);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
 void elf_tls_remove(uint32_t module)
 {
 	if (!module)
 		return;
 	elf_carrier_unload(&modules[module].carrier);
 	pthread_mutex_lock(&lock);
-	for (struct table *table = tables; table; table = table->next) {
-		free(table->memory[module]);
-		table->memory[module] = NULL;
-		table->begins[module] = NULL;
-	}
+	blocks_free(module);
 	modules[module].used = false;
 	pthread_mutex_unlock(&lock);
 }

@@ -25,6 +25,11 @@ int elf_tls_settle(uint32_t module, struct err *err);
 /* Frees the module's block in every thread. No thread may use the object any more. 0 is fine. */
 void elf_tls_remove(uint32_t module);
 
+/* Frees the blocks, as remove does, and keeps the module: every thread starts from the initial
+ * image again. -ENOTSUP for one with initial-exec accesses, whose blocks belong to the dynamic
+ * linker. */
+int elf_tls_reset(uint32_t module);
+
 /* The calling thread's copy of a module's variable. */
 void *elf_tls_address(uint32_t module, uint64_t offset);
 

@@ -40,7 +40,7 @@ libc=$(gcc -print-file-name=libc.so.6) linker=$(gcc -print-file-name=ld-linux-x8
 	nm -D --defined-only "$linker"
 	[ ! -e "$(gcc -print-file-name=libdl.so.2)" ] || nm -D --defined-only "$(gcc -print-file-name=libdl.so.2)"
 } | awk '{ print $NF }' | sed -n 's/^\([^@]*\)@*GLIBC_\([0-9.]*\)$/\1 \2/p' | sort -k1,1 -k2,2V | awk '!seen[$1]++' >"$scratch/libc"
-nm "$(gcc -print-libgcc-file-name)" 2>/dev/null | awk '$2 == "T" { print $3, "0" }' >>"$scratch/libc"
+nm "$(gcc -print-libgcc-file-name)" "$(gcc -print-file-name=libc_nonshared.a)" 2>/dev/null | awk '$2 == "T" { print $3, "0" }' >>"$scratch/libc"
 nm -u "$library" | awk '$1 == "U" { print $2 }' | sort -u | grep -vx -f "$scratch/shown" >"$scratch/wanted"
 [ "$(wc -l <"$scratch/wanted")" -gt 20 ] || fault "found no imports to judge"
 while read -r name; do

@@ -51,6 +51,7 @@ static int case_soname_repeats(struct trial *trial)
 	return 0;
 }
 
+/* Also for a loader that keeps images (report.hit): nothing of the last life may show. */
 static int case_state_is_fresh(struct trial *trial)
 {
 	struct image *image = image_new(trial->loader);
@@ -59,7 +60,6 @@ static int case_state_is_fresh(struct trial *trial)
 
 	for (int i = 0; i < 5; i++) {
 		EXPECT_OK(image_load(image, fixture_so("state"), NULL, &err));
-		EXPECT(!image->report.hit);
 		EXPECT(fixture_call(image, "state_next", 0, &result) == 0 && result == 42);
 		EXPECT(fixture_call(image, "state_next", 0, &result) == 0 && result == 43);
 		EXPECT(fixture_call(image, "state_calls", 0, &result) == 0 && result == 2);
