@@ -262,8 +262,7 @@ int aicore_start(const struct aicore_config *config, struct aicore **ret_cores, 
 		r = thread_create(thread);
 		if (r) {
 			aicore_stop(cores, GREET_TIMEOUT_NS, NULL);
-			return err_set(err, r, "AI core thread %u: pthread_create: %s",
-				       thread->index, strerror(r));
+			return err_set(err, r, "cannot start AI core threads: %s", strerror(r));
 		}
 		cores->threads_count++;
 	}

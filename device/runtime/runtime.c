@@ -86,12 +86,12 @@ static int pools_create(struct runtime *rt, struct err *err)
 	if (r < 0)
 		return r;
 	rt->scope_slots_max = queued;
-	rt->scope_slots = pool_new(queued, sizeof(*rt->scope_slots));
+	rt->scope_slots = pool_new(queued, sizeof(struct task_slot *));
 	rt->runs = pool_new(cores, sizeof(*rt->runs));
 	if (!rt->scope_slots || !rt->runs)
 		return err_set(err, ENOMEM, "no memory for scopes of %u tasks", queued);
 	rt->pool_bytes = map_bytes(&sizes) + SHAPE_COUNT * queued * sizeof(struct queue_cell) +
-			 queued * sizeof(*rt->scope_slots) + cores * sizeof(*rt->runs) +
+			 queued * sizeof(struct task_slot *) + cores * sizeof(*rt->runs) +
 			 tasks * sizeof(struct task_slot) +
 			 RUNTIME_RINGS * rt->config.dep_pool * sizeof(struct task_dep);
 	return 0;

@@ -252,13 +252,36 @@ static void test_refusals(void **state)
 	assert_int_equal(aicore_stop(cores, FOREVER_NS, &err), 0);
 }
 
+/* Threads whose stacks no machine has room for. */
+static void test_no_threads(void **state)
+{
+	struct aicore_config config = { .aic = 1, .aiv = 2, .threads = 2 };
+	pthread_attr_t before, huge;
+	struct aicore *cores = NULL;
+	struct err err = { "" };
+	int r;
+
+	(void)state;
+	assert_int_equal(pthread_getattr_default_np(&before), 0);
+	assert_int_equal(pthread_getattr_default_np(&huge), 0);
+	assert_int_equal(pthread_attr_setstacksize(&huge, (size_t)1 << 47), 0);
+	assert_int_equal(pthread_setattr_default_np(&huge), 0);
+	r = aicore_start(&config, &cores, &err);
+	assert_int_equal(pthread_setattr_default_np(&before), 0);
+	assert_int_equal(r, -EAGAIN);
+	assert_non_null(strstr(err.text, "cannot start AI core threads"));
+	assert_null(cores);
+	pthread_attr_destroy(&before);
+	pthread_attr_destroy(&huge);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_greeting), cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_record),	 cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_turns),	 cmocka_unit_test(test_stop_while_running),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_no_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -358,62 +358,6 @@ static void test_no_scheduler(void **state)
 	rig_close(&rig);
 }
 
-static void expect_config(struct runtime_config config, const char *words)
-{
-	struct err err = { "" };
-
-	if (!config.schedulers)
-		config.schedulers = 1;
-	assert_int_equal(runtime_config_resolve(&config, &err), -EINVAL);
-	if (!strstr(err.text, words))
-		fail_msg("'%s' does not say '%s'", err.text, words);
-}
-
-static void test_config(void **state)
-{
-	(void)state;
-	expect_config((struct runtime_config){ .task_window = 2 }, "task window of 2");
-	expect_config((struct runtime_config){ .task_window = 24 }, "task window of 24");
-	expect_config((struct runtime_config){ .task_window = UINT64_MAX }, "task window");
-	expect_config((struct runtime_config){ .heap_bytes = 512 }, "heap of 512");
-	expect_config((struct runtime_config){ .heap_bytes = 1ull << 60 }, "heap of");
-	expect_config((struct runtime_config){ .dep_pool = 3 }, "pool of 3");
-	expect_config((struct runtime_config){ .schedulers = 7 }, "7 scheduler");
-	expect_config((struct runtime_config){ .pools = (enum runtime_pools)5 }, "preset 5");
-}
-
-static void test_resources(void **state)
-{
-	struct aicore_config cores_config = { .aic = 2, .aiv = 3, .threads = 1 };
-	struct runtime_config config = { .schedulers = 1, .task_window = 4, .heap_bytes = 1024 };
-	_Alignas(64) static uint8_t shared[65536], heap[4096];
-	uint64_t functions[ABI_KERNELS_MAX] = { 0 };
-	struct runtime_resources resources = { .shared = shared, .shared_bytes = sizeof(shared) };
-	struct runtime *rt = NULL;
-	struct err err;
-
-	(void)state;
-	resources.shared_bytes = 1000;
-	assert_int_equal(runtime_create(&config, &resources, &rt, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "1000 bytes of shared memory"));
-	resources.shared_bytes = sizeof(shared);
-	assert_int_equal(runtime_create(&config, &resources, &rt, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "heap is missing"));
-	resources.heap = heap;
-	resources.heap_bytes = 1024;
-	assert_int_equal(runtime_create(&config, &resources, &rt, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "1024 bytes of heap"));
-	resources.heap_bytes = sizeof(heap);
-	assert_int_equal(runtime_create(&config, &resources, &rt, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "no AI cores"));
-	resources.functions = functions;
-	assert_int_equal(aicore_start(&cores_config, &resources.cores, &err), 0);
-	assert_int_equal(runtime_create(&config, &resources, &rt, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "2 AIC and 3 AIV"));
-	assert_int_equal(aicore_stop(resources.cores, 1000000000, NULL), 0);
-	assert_null(rt);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,8 +373,6 @@ int main(void)
 		cmocka_unit_test(test_failed_load),
 		cmocka_unit_test(test_failure_from_outside),
 		cmocka_unit_test(test_no_scheduler),
-		cmocka_unit_test(test_config),
-		cmocka_unit_test(test_resources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
