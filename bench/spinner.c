@@ -25,6 +25,7 @@ static void *spin(void *argument)
 			__builtin_ia32_pause();
 #endif
 		}
+		sem_post(&spinner->resting);
 	}
 }
 
@@ -36,6 +37,7 @@ int spinner_open(struct spinner *spinner, int cpu, struct err *err)
 
 	sem_init(&spinner->start, 0, 0);
 	sem_init(&spinner->running, 0, 0);
+	sem_init(&spinner->resting, 0, 0);
 	pthread_attr_init(&attributes);
 	if (cpu >= 0 && cpu < CPU_SETSIZE) {
 		CPU_ZERO(&set);
@@ -60,6 +62,8 @@ void spinner_start(struct spinner *spinner)
 void spinner_stop(struct spinner *spinner)
 {
 	atomic_store(&spinner->spin, false);
+	/* A thread that was not running when it was told to rest would miss a quick new start. */
+	spin_wait(&spinner->resting);
 }
 
 void spinner_close(struct spinner *spinner)
@@ -67,10 +71,10 @@ void spinner_close(struct spinner *spinner)
 	if (!spinner->open)
 		return;
 	atomic_store(&spinner->end, true);
-	atomic_store(&spinner->spin, false);
 	sem_post(&spinner->start);
 	pthread_join(spinner->thread, NULL);
 	sem_destroy(&spinner->start);
 	sem_destroy(&spinner->running);
+	sem_destroy(&spinner->resting);
 	spinner->open = false;
 }

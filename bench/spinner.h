@@ -15,14 +15,14 @@
 struct spinner {
 	pthread_t thread;
 	bool open;
-	sem_t start, running;
+	sem_t start, running, resting;
 	atomic_bool spin, end;
 };
 
 /* `cpu` -1 = wherever the scheduler puts it. */
 int spinner_open(struct spinner *spinner, int cpu, struct err *err);
 void spinner_start(struct spinner *spinner); /* returns once it spins */
-void spinner_stop(struct spinner *spinner);
+void spinner_stop(struct spinner *spinner);  /* returns once it rests */
 void spinner_close(struct spinner *spinner); /* zeroed is fine */
 
 #endif
