@@ -57,8 +57,11 @@ static uint64_t image_fill(const struct elf_file *file, struct elf_span range, u
 
 void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to)
 {
-	uint64_t cursor = image_fill(file, (struct elf_span){ begin, end - begin }, to, true);
+	uint64_t cursor;
 
+	if (begin == end)
+		return;
+	cursor = image_fill(file, (struct elf_span){ begin, end - begin }, to, true);
 	memset(to + (cursor - begin), 0, end - cursor);
 }
 

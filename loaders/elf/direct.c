@@ -75,8 +75,6 @@ static int segment_map(const struct elf_segment *load, const struct elf_layout *
 		return err_sys(err, "map the object's zeroed variables");
 	if (load->flags & PF_W && load->file_bytes && page_end > file_end)
 		memset((void *)file_end, 0, page_end - file_end);
-	if (load->flags & PF_W)
-		elf_memory_announce(begin, end);
 	return 0;
 }
 

@@ -27,7 +27,6 @@ static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 			 0) == MAP_FAILED)
 			return err_sys(err, "map %zu bytes of variables", bytes);
-		elf_memory_announce((uintptr_t)at, (uintptr_t)at + bytes);
 		return 0;
 	}
 	if (run->kind == ELF_RUN_CODE)

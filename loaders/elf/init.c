@@ -101,16 +101,15 @@ static void *handle_remember(struct elf_object *object, void *handle)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	unsigned int count;
+	bool known = false;
 
 	pthread_mutex_lock(&lock);
 	count = atomic_load(&object->dso_count);
-	for (unsigned int i = 0; i < count; i++) {
-		if (object->dso[i] == handle)
-			count = ELF_DSO_MAX + 1; /* known */
-	}
-	if (count == ELF_DSO_MAX - 1 || count == ELF_DSO_MAX)
+	for (unsigned int i = 0; i < count; i++)
+		known |= object->dso[i] == handle;
+	if (!known && count >= ELF_DSO_MAX - 1)
 		handle = object;
-	if (count < ELF_DSO_MAX) {
+	if (!known && count < ELF_DSO_MAX) {
 		object->dso[count] = handle;
 		atomic_store(&object->dso_count, count + 1);
 	}

@@ -183,6 +183,17 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 	window_add(place, layout->border, layout->end, base);
 }
 
+/* The windows that are the variables themselves. */
+static void variables_tell(const struct elf_place *place, void (*tell)(uintptr_t, uintptr_t))
+{
+	for (size_t i = 0; place->announced && i < place->window_count; i++) {
+		const struct elf_window *window = &place->windows[i];
+
+		if (window->write == place->base)
+			tell(place->base + window->begin, place->base + window->end);
+	}
+}
+
 static int own_take(struct elf_arena *arena, const struct elf_file *file,
 		    const struct elf_layout *layout, struct elf_place *place, struct err *err)
 {
@@ -192,6 +203,8 @@ static int own_take(struct elf_arena *arena, const struct elf_file *file,
 						  "a mapping of its own";
 	int r = elf_fresh_take(file, layout, place, err);
 
+	place->announced = r == 0;
+	variables_tell(place, elf_memory_announce);
 	if (!place->note)
 		place->note = note;
 	return r;
@@ -207,6 +220,8 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 	memset(ret_place, 0, sizeof(*ret_place));
 	if (backing.fd >= 0) {
 		r = elf_direct_take(file, layout, backing, ret_place, err);
+		ret_place->announced = r == 0;
+		variables_tell(ret_place, elf_memory_announce);
 		if (r != -ENOTSUP)
 			return r;
 		ret_place->note = "its segments are not aligned to pages of the file: copied";
@@ -276,8 +291,7 @@ void elf_place_release(struct elf_arena *arena, struct elf_place *place)
 	if (place->slot)
 		elf_slot_release(arena, place->slot);
 	if (place->mapping) {
-		elf_memory_withdraw((uintptr_t)place->mapping,
-				    (uintptr_t)place->mapping + place->mapping_bytes);
+		variables_tell(place, elf_memory_withdraw);
 		munmap(place->mapping, place->mapping_bytes);
 	}
 	place->slot = NULL;

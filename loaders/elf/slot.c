@@ -74,16 +74,27 @@ static struct elf_slot *slot_choose(struct elf_arena *arena, const struct elf_la
 	return found;
 }
 
-/* Drops the pages and keeps the addresses reserved. */
-static int slot_empty(struct elf_slot *slot, struct err *err)
+static int addresses_reserve(uintptr_t begin, uintptr_t end, struct err *err)
 {
-	if (!slot->border)
-		return 0;
-	elf_slot_destroy(slot);
-	if (mmap((void *)slot->begin, slot->end - slot->begin, PROT_NONE,
+	if (mmap((void *)begin, end - begin, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return err_sys(err, "reserve a slot's addresses again");
 	return 0;
+}
+
+/* Drops the pages and keeps the addresses reserved. */
+static int slot_empty(struct elf_slot *slot, struct err *err)
+{
+	uintptr_t alias = slot->alias;
+	int r;
+
+	if (!slot->border)
+		return 0;
+	elf_slot_destroy(slot);
+	r = addresses_reserve(slot->begin, slot->end, err);
+	if (r == 0 && alias)
+		r = addresses_reserve(slot->begin + alias, slot->end + alias, err);
+	return r;
 }
 
 static int slot_map(struct elf_slot *slot, uintptr_t border, uintptr_t alias, struct err *err)
