@@ -55,7 +55,7 @@ void elf_slot_destroy(struct elf_slot *slot);
 /* Copies the part of the object's file image in [begin, end) to `to`, zeroes between and behind. */
 void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to);
 
-/* The same into memory that is zero already, which stays untouched where it is not written. */
+/* The same, but what is between and behind stays as it is: for memory that is zero already. */
 void elf_image_fill_zeroed(const struct elf_file *file, uint64_t begin, uint64_t end,
 			   unsigned char *to);
 

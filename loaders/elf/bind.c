@@ -15,31 +15,31 @@ static int version_visit(void *context, const struct elf_version *version)
 {
 	struct bind *bind = context;
 
-	if (version->index < BIND_VERSIONS && !version->base)
-		bind->versions[version->index] = (struct bind_version){
-			.name = version->name,
-			.length = (uint32_t)strlen(version->name),
-			.weak = version->weak,
-		};
-	return 0;
+	if (version->index >= BIND_VERSIONS || version->base)
+		return 0;
+	bind->versions[version->index] = elf_version_keep(version->name);
+	return bind->versions[version->index] ? 0 : -ENOMEM;
 }
 
 int bind_begin(struct bind *bind, struct elf_object *object, struct err *err)
 {
 	bind->object = object;
 	bind->file = &object->file;
+	bind->hint = 0;
 	bind->memo_symbol = UINT32_MAX;
 	bind->memo_indirect = false;
 	bind->memo_address = 0;
 	memset(bind->versions, 0, sizeof(bind->versions));
 	if (!bind->file->dynamic.versions)
 		return 0;
-	return elf_versions(bind->file, version_visit, bind, err);
+	if (elf_versions(bind->file, version_visit, bind, err) == -ENOMEM)
+		return err_set(err, ENOMEM, "no memory for the names of versions");
+	return 0;
 }
 
 struct wanted {
 	uint16_t index;
-	struct bind_version found;
+	const char *found;
 };
 
 static int wanted_visit(void *context, const struct elf_version *version)
@@ -48,21 +48,20 @@ static int wanted_visit(void *context, const struct elf_version *version)
 
 	if (version->index != wanted->index || version->base)
 		return 0;
-	wanted->found.name = version->name;
-	wanted->found.length = (uint32_t)strlen(version->name);
+	wanted->found = elf_version_keep(version->name);
 	return 1;
 }
 
-static struct bind_version version_of(const struct bind *bind, uint32_t symbol)
+static inline const char *version_of(const struct bind *bind, uint32_t symbol)
 {
 	const struct elf_dynamic *dynamic = &bind->file->dynamic;
-	struct wanted wanted = { 0, { NULL, 0, false } };
+	struct wanted wanted = { 0, NULL };
 
 	if (symbol >= dynamic->version_max)
-		return wanted.found;
+		return NULL;
 	wanted.index = dynamic->versions[symbol] & 0x7fff;
 	if (wanted.index < 2) /* local, global */
-		return wanted.found;
+		return NULL;
 	if (wanted.index < BIND_VERSIONS)
 		return bind->versions[wanted.index];
 	elf_versions(bind->file, wanted_visit, &wanted, NULL);
@@ -77,11 +76,10 @@ static bool own_only(const struct bind *bind, const elf_sym *symbol)
 	       (bind->file->dynamic.symbolic && symbol->st_shndx != SHN_UNDEF);
 }
 
-static int symbol_get(const struct bind *bind, uint32_t index, const elf_sym **ret_symbol,
-		      struct elf_name *ret_name, struct err *err)
+static inline int symbol_get(const struct bind *bind, uint32_t index, const elf_sym **ret_symbol,
+			     struct elf_name *ret_name, struct err *err)
 {
 	const elf_sym *symbol;
-	struct bind_version version;
 
 	if (index >= bind->file->dynamic.symbol_max)
 		return err_set(err, ENOEXEC, "a relocation names symbol %u of %zu", index,
@@ -91,10 +89,8 @@ static int symbol_get(const struct bind *bind, uint32_t index, const elf_sym **r
 	if (!ret_name->text)
 		return err_set(err, ENOEXEC, "the name of symbol %u is outside the string table",
 			       index);
-	version = version_of(bind, index);
-	ret_name->length = (uint32_t)strlen(ret_name->text);
-	ret_name->version = version.length ? version.name : NULL;
-	ret_name->version_length = version.length;
+	ret_name->room = bind->file->dynamic.string_bytes - symbol->st_name;
+	ret_name->version = version_of(bind, index);
 	*ret_symbol = symbol;
 	return 0;
 }
@@ -123,10 +119,10 @@ static int name_missing(const struct elf_name *name, struct err *err)
 		       name->version ? "@" : "", name->version ? name->version : "");
 }
 
-static int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_address,
-			bool *ret_indirect, struct err *err)
+static inline int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_address,
+			       bool *ret_indirect, struct err *err)
 {
-	const elf_sym *symbol;
+	const elf_sym *symbol = NULL;
 	struct elf_name name;
 	uintptr_t address = 0;
 	enum elf_found found;
@@ -137,7 +133,7 @@ static int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_addres
 	*ret_indirect = false;
 	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
 		return own_address(bind, symbol, ret_address, ret_indirect, err);
-	found = elf_import_find(bind->object->scope, &name, &address);
+	found = elf_import_find(bind->object->scope, &name, &bind->hint, &address);
 	if (found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF)) {
 		*ret_address = address;
 		return 0;
@@ -150,8 +146,9 @@ static int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_addres
 	return 0;
 }
 
-int bind_address(struct bind *bind, uint32_t symbol, uintptr_t *ret_address, bool *ret_indirect,
-		 struct err *err)
+__attribute__((flatten)) int bind_address(struct bind *bind, uint32_t symbol,
+					  uintptr_t *ret_address, bool *ret_indirect,
+					  struct err *err)
 {
 	int r;
 
@@ -184,7 +181,7 @@ static int own_tls(const struct bind *bind, uint64_t offset, struct bind_tls *re
 
 int bind_tls(struct bind *bind, uint32_t index, struct bind_tls *ret_tls, struct err *err)
 {
-	const elf_sym *symbol;
+	const elf_sym *symbol = NULL;
 	struct elf_name name;
 	enum elf_found found;
 	int r;

@@ -6,17 +6,12 @@
 
 #define BIND_VERSIONS 192 /* version indices looked up by index; more are found by walking */
 
-struct bind_version {
-	const char *name; /* NULL = no version */
-	uint32_t length;
-	bool weak;
-};
-
 /* State of one object's relocation. */
 struct bind {
 	struct elf_object *object;
 	const struct elf_file *file;
-	struct bind_version versions[BIND_VERSIONS];
+	const char *versions[BIND_VERSIONS]; /* kept names, NULL = none */
+	size_t hint;			     /* of elf_import_find() */
 	uint32_t memo_symbol; /* the last one looked up, relocations being sorted by symbol */
 	bool memo_indirect;
 	uintptr_t memo_address;

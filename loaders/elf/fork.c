@@ -1,9 +1,15 @@
 /*
- * Forks. The code pages of a slot are shared memory, so after a fork neither process may write
- * where the other may be running: in the parent the slots in use, in the child all of them get new
- * pages before their next load. What is loaded stays loaded in both.
+ * Forks. No other thread is in the middle of anything here when one happens. The code pages of a
+ * slot are shared memory, so after a fork neither process may write where the other may be running:
+ * in the parent the slots in use, in the child all of them get new pages before their next load.
+ * What is loaded stays loaded in both.
  */
 #include "loaders/elf/arena.h"
+
+#include "loaders/elf/imports.h"
+#include "loaders/elf/registry.h"
+#include "loaders/elf/tls.h"
+#include "loaders/elf/unwind.h"
 
 #include <errno.h>
 
@@ -13,6 +19,12 @@ static bool watching;
 
 static void fork_prepare(void)
 {
+	elf_unwind_lock();
+	elf_scopes_lock();
+	elf_imports_lock();
+	elf_names_lock();
+	elf_tls_lock();
+	elf_registry_lock();
 	pthread_mutex_lock(&arenas_lock);
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_lock(&arena->lock);
@@ -23,6 +35,12 @@ static void fork_resume(void)
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_unlock(&arena->lock);
 	pthread_mutex_unlock(&arenas_lock);
+	elf_registry_unlock();
+	elf_tls_unlock();
+	elf_names_unlock();
+	elf_imports_unlock();
+	elf_scopes_unlock();
+	elf_unwind_unlock();
 }
 
 static void slots_share(bool all)

@@ -18,12 +18,13 @@
 #define TEXT_MAX (16 << 20)
 
 struct entry {
-	uint64_t hash;			 /* 0 = empty */
-	const char *text;		 /* name and version, each with its NUL, in one piece */
-	uint32_t length, version_length; /* of both with NUL; of the version */
+	const char *text;
+	const char *version; /* kept; NULL = none */
+	uintptr_t address;
+	uint32_t hash;
+	uint32_t bytes; /* of the text, with its NUL */
 	uint32_t scope;
 	uint32_t found;
-	uintptr_t address;
 };
 
 /* Names live in blocks that are freed together. */
@@ -33,10 +34,14 @@ struct block {
 	char text[];
 };
 
+/* Entries and their texts lie in the order in which they were first asked for, which is the order
+ * in which the next object will ask: the memory is read forwards. */
 static struct {
 	pthread_rwlock_t lock;
-	struct entry *table;
-	size_t mask, count, text_bytes;
+	struct entry *entries;
+	size_t count, text_bytes;
+	uint32_t *table; /* open-addressed: 1 + index of an entry, 0 = empty */
+	size_t mask;	 /* of the table; entries has room for half of it */
 	struct block *blocks;
 	uint64_t generation; /* of the libraries the entries are true for */
 } cache = { .lock = PTHREAD_RWLOCK_INITIALIZER };
@@ -123,62 +128,77 @@ static uint64_t hash_text(uint64_t hash, const char *text, size_t length)
 	return hash_mix(hash, word + length);
 }
 
-static uint64_t hash_name(const struct elf_scope *scope, const struct elf_name *name)
+static uint32_t hash_name(const struct elf_scope *scope, const struct elf_name *name)
 {
-	uint64_t hash = hash_text(scope->id, name->text, name->length);
+	uint64_t hash = hash_text(scope->id, name->text, strlen(name->text));
 
-	if (name->version) /* the last bytes tell versions apart */
-		hash = hash_mix(hash, (unsigned char)name->version[name->version_length - 1] +
-					      ((uint64_t)name->version_length << 8));
-	return hash | 1;
+	return (uint32_t)hash_mix(hash, (uintptr_t)name->version);
 }
 
-static bool entry_matches(const struct entry *entry, const struct elf_scope *scope,
-			  const struct elf_name *name)
+/* memcmp() for a few words, inline. */
+static inline bool bytes_equal(const char *a, const char *b, size_t bytes)
 {
-	uint32_t version = name->version ? name->version_length : 0;
+	uint64_t x, y;
 
-	return entry->scope == scope->id &&
-	       entry->length == name->length + 1 + version + (version != 0) &&
-	       entry->version_length == version &&
-	       memcmp(entry->text, name->text, name->length) == 0 &&
-	       (!version || memcmp(entry->text + name->length + 1, name->version, version) == 0);
+	if (bytes < 8)
+		return memcmp(a, b, bytes) == 0;
+	for (size_t i = 0; i < bytes - 8; i += 8) {
+		memcpy(&x, a + i, 8);
+		memcpy(&y, b + i, 8);
+		if (x != y)
+			return false;
+	}
+	memcpy(&x, a + bytes - 8, 8);
+	memcpy(&y, b + bytes - 8, 8);
+	return x == y;
 }
 
-static struct entry *entry_find(uint64_t hash, const struct elf_scope *scope,
-				const struct elf_name *name)
+/* The NUL is compared too, so equal bytes are equal names. */
+static inline bool entry_matches(const struct entry *entry, const struct elf_scope *scope,
+				 const struct elf_name *name)
+{
+	return entry->version == name->version && entry->scope == scope->id &&
+	       entry->bytes <= name->room && bytes_equal(entry->text, name->text, entry->bytes);
+}
+
+static const struct entry *entry_find(uint32_t hash, const struct elf_scope *scope,
+				      const struct elf_name *name)
 {
 	if (!cache.table)
 		return NULL;
-	for (size_t at = hash & cache.mask;; at = (at + 1) & cache.mask) {
-		struct entry *entry = &cache.table[at];
+	for (size_t at = hash & cache.mask; cache.table[at]; at = (at + 1) & cache.mask) {
+		const struct entry *entry = &cache.entries[cache.table[at] - 1];
 
-		if (!entry->hash)
-			return NULL;
 		if (entry->hash == hash && entry_matches(entry, scope, name))
 			return entry;
 	}
+	return NULL;
+}
+
+static void table_put(uint32_t index)
+{
+	size_t at = cache.entries[index].hash & cache.mask;
+
+	while (cache.table[at])
+		at = (at + 1) & cache.mask;
+	cache.table[at] = index + 1;
 }
 
 static bool table_grow(void)
 {
 	size_t size = cache.table ? 2 * (cache.mask + 1) : TABLE_FIRST;
-	struct entry *table = calloc(size, sizeof(*table));
+	struct entry *entries = realloc(cache.entries, size / 2 * sizeof(*entries));
+	uint32_t *table = entries ? calloc(size, sizeof(*table)) : NULL;
 
+	if (entries)
+		cache.entries = entries;
 	if (!table)
 		return false;
-	for (size_t i = 0; cache.table && i <= cache.mask; i++) {
-		size_t at = cache.table[i].hash & (size - 1);
-
-		if (!cache.table[i].hash)
-			continue;
-		while (table[at].hash)
-			at = (at + 1) & (size - 1);
-		table[at] = cache.table[i];
-	}
 	free(cache.table);
 	cache.table = table;
 	cache.mask = size - 1;
+	for (uint32_t i = 0; i < cache.count; i++)
+		table_put(i);
 	return true;
 }
 
@@ -203,28 +223,23 @@ static char *text_keep(size_t bytes)
 static void entry_add(struct entry entry, const struct elf_scope *scope,
 		      const struct elf_name *name)
 {
-	uint32_t version = name->version ? name->version_length : 0;
+	size_t bytes = strlen(name->text) + 1;
 	char *text;
-	size_t at;
 
-	if (entry_find(entry.hash, scope, name))
+	if (entry_find(entry.hash, scope, name) || bytes > UINT32_MAX)
 		return;
 	if ((!cache.table || 2 * cache.count > cache.mask) && !table_grow())
 		return;
-	entry.scope = scope->id;
-	entry.version_length = version;
-	entry.length = name->length + 1 + version + (version != 0);
-	text = text_keep(entry.length);
+	text = text_keep(bytes);
 	if (!text)
 		return;
-	memcpy(text, name->text, name->length + 1);
-	if (version)
-		memcpy(text + name->length + 1, name->version, version + 1);
+	memcpy(text, name->text, bytes);
 	entry.text = text;
-	for (at = entry.hash & cache.mask; cache.table[at].hash; at = (at + 1) & cache.mask)
-		;
-	cache.table[at] = entry;
-	cache.count++;
+	entry.bytes = (uint32_t)bytes;
+	entry.version = name->version;
+	entry.scope = scope->id;
+	cache.entries[cache.count] = entry;
+	table_put((uint32_t)cache.count++);
 }
 
 static void *handle_ask(void *handle, const struct elf_name *name)
@@ -237,7 +252,7 @@ static void *handle_ask(void *handle, const struct elf_name *name)
 static enum elf_found linker_ask(const struct elf_scope *scope, const struct elf_name *name,
 				 uintptr_t *ret_address)
 {
-	uintptr_t substitute = elf_substitute_find(name->text, name->length);
+	uintptr_t substitute = elf_substitute_find(name->text, strlen(name->text));
 	enum elf_found found = ELF_ABSENT;
 	void *address = substitute ? (void *)substitute : handle_ask(RTLD_DEFAULT, name);
 
@@ -254,26 +269,40 @@ static enum elf_found linker_ask(const struct elf_scope *scope, const struct elf
 	return found;
 }
 
-enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
-			       uintptr_t *ret_address)
+static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_name *name,
+			       uint32_t hash, uintptr_t *ret_address)
 {
-	uint64_t hash = hash_name(scope, name), generation = cache.generation;
-	const struct entry *known = entry_find(hash, scope, name);
 	struct entry entry = { .hash = hash };
+	uint64_t generation = cache.generation;
+	enum elf_found found;
 
-	if (known) {
-		*ret_address = known->address;
-		return (enum elf_found)known->found;
-	}
-	pthread_rwlock_unlock(&cache.lock);
-	entry.found = linker_ask(scope, name, &entry.address);
+	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
+	found = linker_ask(scope, name, &entry.address);
+	entry.found = found;
 	pthread_rwlock_wrlock(&cache.lock);
 	if (cache.generation == generation)
 		entry_add(entry, scope, name);
 	pthread_rwlock_unlock(&cache.lock);
 	pthread_rwlock_rdlock(&cache.lock);
 	*ret_address = entry.address;
-	return (enum elf_found)entry.found;
+	return found;
+}
+
+enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
+			       size_t *hint, uintptr_t *ret_address)
+{
+	const struct entry *entry = cache.entries + *hint;
+	uint32_t hash;
+
+	if (*hint >= cache.count || !entry_matches(entry, scope, name)) {
+		hash = hash_name(scope, name);
+		entry = entry_find(hash, scope, name);
+		if (!entry)
+			return name_ask(scope, name, hash, ret_address);
+	}
+	*hint = (size_t)(entry - cache.entries) + 1;
+	*ret_address = entry->address;
+	return (enum elf_found)entry->found;
 }
 
 /* Which module a thread-local address of this thread belongs to. */

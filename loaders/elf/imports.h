@@ -32,18 +32,25 @@ int elf_scope_find(const struct elf_scope_request *request, struct elf_scope **r
 
 enum elf_found { ELF_ABSENT, ELF_IN_GLOBAL, ELF_IN_NEEDED };
 
+/* A name to look for: a string in a table of the object, `room` bytes of which may be read. */
 struct elf_name {
 	const char *text;
-	uint32_t length;
-	const char *version; /* NULL = none asked for */
-	uint32_t version_length;
+	size_t room;
+	const char *version; /* of elf_version_keep(); NULL = none asked for */
 };
+
+/* The one copy of a version's name, for the life of the process: equal names are equal pointers.
+ * NULL without memory, or when a hostile object has used all there may be. */
+const char *elf_version_keep(const char *name);
 
 /* Between begin and end the cache stands still, for any number of threads. */
 void elf_imports_begin(void);
 void elf_imports_end(void);
+
+/* `hint` guesses the answer: objects of one kind ask for the same names in the same order. Starts
+ * as 0, and is kept from one question to the next. */
 enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
-			       uintptr_t *ret_address);
+			       size_t *hint, uintptr_t *ret_address);
 
 /* A thread-local variable of another library: its module and where in it. */
 enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,
@@ -54,6 +61,8 @@ uint64_t elf_imports_generation(void);
 
 void elf_imports_lock(void); /* for fork */
 void elf_imports_unlock(void);
+void elf_names_lock(void);
+void elf_names_unlock(void);
 void elf_scopes_lock(void);
 void elf_scopes_unlock(void);
 

@@ -6,12 +6,12 @@
  */
 #include "loaders/elf/init.h"
 
+#include "loaders/elf/arena.h"
 #include "loaders/elf/registry.h"
 #include "loaders/elf/reloc.h"
 #include "loaders/elf/tls.h"
 #include "loaders/elf/unwind.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -99,11 +99,10 @@ void elf_fini_run(struct elf_object *object)
 /* Objects have one handle; what a strange one has beyond the first few shares a handle of ours. */
 static void *handle_remember(struct elf_object *object, void *handle)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	unsigned int count;
 	bool known = false;
 
-	pthread_mutex_lock(&lock);
+	pthread_mutex_lock(&object->arena->lock);
 	count = atomic_load(&object->dso_count);
 	for (unsigned int i = 0; i < count; i++)
 		known |= object->dso[i] == handle;
@@ -113,7 +112,7 @@ static void *handle_remember(struct elf_object *object, void *handle)
 		object->dso[count] = handle;
 		atomic_store(&object->dso_count, count + 1);
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&object->arena->lock);
 	return handle;
 }
 

@@ -171,8 +171,10 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 	if (slot->alias) {
 		unsigned char *alias = (unsigned char *)(base + slot->alias);
 
-		/* Straight to the last address: all of it is written here, relocated in place. */
-		elf_image_fill(file, layout->begin, layout->border, alias + layout->begin);
+		/* Straight to the last address: all of it is written here, relocated in place. What
+		 * lies between segments is left as it was. */
+		elf_image_fill_zeroed(file, layout->begin, layout->relro, alias + layout->begin);
+		elf_image_fill(file, layout->relro, layout->border, alias + layout->relro);
 		window_add(place, layout->relro, layout->border, (uintptr_t)alias);
 	} else {
 		elf_image_fill(file, layout->relro, layout->border, slot->scratch);

@@ -230,3 +230,13 @@ void elf_unwind_remove(void *frames)
 		unwinder.remove(frames);
 	pthread_mutex_unlock(&unwinder.lock);
 }
+
+void elf_unwind_lock(void)
+{
+	pthread_mutex_lock(&unwinder.lock);
+}
+
+void elf_unwind_unlock(void)
+{
+	pthread_mutex_unlock(&unwinder.lock);
+}

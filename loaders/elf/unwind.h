@@ -19,6 +19,9 @@
 void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note);
 void elf_unwind_remove(void *frames);
 
+void elf_unwind_lock(void); /* for fork */
+void elf_unwind_unlock(void);
+
 /* What objects get for these names, so that unwinders linked into them find them. */
 int elf_unwind_find_object(void *address, void *ret_found);
 struct dl_phdr_info;
