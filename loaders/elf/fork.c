@@ -30,7 +30,7 @@ static void fork_prepare(void)
 		pthread_mutex_lock(&arena->lock);
 }
 
-static void fork_resume(void)
+static void fork_resume(bool child)
 {
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_unlock(&arena->lock);
@@ -38,7 +38,7 @@ static void fork_resume(void)
 	elf_registry_unlock();
 	elf_tls_unlock();
 	elf_names_unlock();
-	elf_imports_unlock();
+	elf_imports_unlock(child);
 	elf_scopes_unlock();
 	elf_unwind_unlock();
 }
@@ -54,13 +54,13 @@ static void slots_share(bool all)
 static void fork_parent(void)
 {
 	slots_share(false);
-	fork_resume();
+	fork_resume(false);
 }
 
 static void fork_child(void)
 {
 	slots_share(true);
-	fork_resume();
+	fork_resume(true);
 }
 
 int elf_fork_watch(struct elf_arena *arena, struct err *err)

@@ -103,9 +103,14 @@ void elf_imports_lock(void)
 	pthread_rwlock_wrlock(&cache.lock);
 }
 
-void elf_imports_unlock(void)
+/* A child is another thread than the one that took the lock, and may not let go of it: glibc's
+ * writer is known by its thread id. */
+void elf_imports_unlock(bool child)
 {
-	pthread_rwlock_unlock(&cache.lock);
+	if (child)
+		cache.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+	else
+		pthread_rwlock_unlock(&cache.lock);
 }
 
 static uint64_t hash_mix(uint64_t hash, uint64_t word)

@@ -60,7 +60,7 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 uint64_t elf_imports_generation(void);
 
 void elf_imports_lock(void); /* for fork */
-void elf_imports_unlock(void);
+void elf_imports_unlock(bool child);
 void elf_names_lock(void);
 void elf_names_unlock(void);
 void elf_scopes_lock(void);
