@@ -110,6 +110,7 @@ static void shared_open(struct worker *worker)
 static void signal_end(int number)
 {
 	staged_unlink_all();
+	directories_leave();
 	_exit(EXIT_SIGNAL_BASE + number);
 }
 
@@ -336,5 +337,6 @@ int command_worker(int argc, char **argv)
 	spinner_close(&worker.spinner);
 	cycle_close(&worker.cycle);
 	free(worker.strings);
+	directories_leave();
 	return r;
 }

@@ -155,6 +155,17 @@ gone() {
 		[ ! -e "$path" ] || echo "$path"
 	done >"$scratch/left"
 	equal "staged files that are left" "$(cat "$scratch/left")" ""
+	while read -r path; do
+		[ ! -e "$path" ] || echo "$path"
+	done <"$scratch/folders" >"$scratch/left"
+	equal "folders of private directories that are left" "$(cat "$scratch/left")" ""
+}
+
+# The folders that workers have put in the place of the machine's directories.
+folders() {
+	for pid in $(awk -F, -v p="$(column process)" 'NR > 1 { print $p }' "$record/samples.csv" | sort -u); do
+		{ sed -n 's|.* \(/[^ ]*/soload-[A-Za-z0-9]*\)/[0-9] .*|\1|p' "/proc/$pid/mountinfo"; } 2>/dev/null
+	done | sort -u >"$scratch/folders"
 }
 
 # kill -9: whole rows, a record that says it is not complete.
@@ -162,6 +173,7 @@ rm -rf "$record"
 "$soload" run --so "$object" -l disk:mended,tmpfs,memfd -n 1000000 --out "$record" >"$scratch/out" 2>"$scratch/err" &
 pid=$!
 rows_wait
+folders
 kill -9 $pid
 wait $pid 2>/dev/null
 rows_check
