@@ -377,8 +377,10 @@ int client_open(struct client *client, const struct client_options *options, str
 	*client = (struct client){ .options = *options, .to = -1, .from = -1 };
 	if (!client->options.timeout_ns)
 		client->options.timeout_ns = CLIENT_TIMEOUT_NS;
-	if (options->private_directories &&
-	    directories_create(client->folder, sizeof(client->folder), NULL) < 0)
+	if (options->private_directories)
+		client->folder_lock =
+			directories_create(client->folder, sizeof(client->folder), NULL);
+	if (client->folder_lock < 0)
 		client->folder[0] = '\0';
 	r = worker_start(client, err);
 	if (r == 0)
@@ -471,7 +473,9 @@ void client_close(struct client *client)
 		munmap(client->shared, WORKER_SHARED_BYTES);
 	}
 	client->shared = NULL;
-	if (client->folder[0])
+	if (client->folder[0]) {
 		directories_remove(client->folder);
+		close(client->folder_lock);
+	}
 	client->folder[0] = '\0';
 }

@@ -45,6 +45,7 @@ struct client {
 	int phase_of[64]; /* the worker's phase number → ours, -1 = not known here */
 	struct worker_ready ready;
 	char folder[PATH_MAX]; /* of the private directories, "" = none */
+	int folder_lock;
 };
 
 /*

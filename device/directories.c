@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -83,6 +86,23 @@ static void sweep(const char *path)
 	closedir(entries);
 }
 
+/*
+ * ext4 skips inodes deleted in the last minutes, one by one, whenever it looks for a free one in a
+ * directory's block group. The links made here are such inodes, and after some rounds creating one
+ * file took a millisecond instead of ten microseconds. Below a folder with this flag every
+ * directory goes to a group of its own, chosen by its name; other file systems refuse the flag or
+ * ignore it.
+ */
+static void groups_spread(int folder)
+{
+	int flags = 0;
+
+	if (ioctl(folder, FS_IOC_GETFLAGS, &flags) < 0)
+		return;
+	flags |= FS_TOPDIR_FL;
+	ioctl(folder, FS_IOC_SETFLAGS, &flags);
+}
+
 static int folder_lock(const char *path)
 {
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -109,6 +129,7 @@ int directories_create(char *ret_path, size_t size, struct err *err)
 		folder = mkdtemp(path) ? folder_lock(path) : -1;
 		if (folder < 0)
 			continue;
+		groups_spread(folder);
 		memcpy(ret_path, path, (size_t)length + 1);
 		return folder;
 	}
@@ -197,12 +218,15 @@ static void kernels_directory_make(int folder)
 
 static int private_mount(int own, int index, const char *path, struct err *err)
 {
-	char name[8], source[64], target[64];
+	char name[24], source[64], target[64];
+	uint32_t random;
 	int folder, r, original = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (original < 0) /* not on this machine: the seed's flow passes it over, too */
 		return 0;
-	snprintf(name, sizeof(name), "%d", index);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = (uint32_t)getpid();
+	snprintf(name, sizeof(name), "%d-%08x", index, random);
 	if (mkdirat(own, name, 0755) < 0)
 		return err_sys(err, "create a folder for %s", path);
 	folder = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

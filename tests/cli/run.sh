@@ -164,7 +164,7 @@ gone() {
 # The folders that workers have put in the place of the machine's directories.
 folders() {
 	for pid in $(awk -F, -v p="$(column process)" 'NR > 1 { print $p }' "$record/samples.csv" | sort -u); do
-		{ sed -n 's|.* \(/[^ ]*/soload-[A-Za-z0-9]*\)/[0-9] .*|\1|p' "/proc/$pid/mountinfo"; } 2>/dev/null
+		{ sed -n 's|.* \(/[^ ]*/soload-[A-Za-z0-9]*\)/[0-9][^ ]* .*|\1|p' "/proc/$pid/mountinfo"; } 2>/dev/null
 	done | sort -u >"$scratch/folders"
 }
 
