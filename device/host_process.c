@@ -263,7 +263,7 @@ static bool end_wait(struct device *device, uint64_t timeout_ns)
 	return true;
 }
 
-static void process_end(struct device *device)
+static void aicpu_end(struct device *device)
 {
 	if (device_is_dead(device))
 		return;
@@ -285,7 +285,7 @@ void device_stop(struct device *device)
 {
 	if (!device->control)
 		return;
-	process_end(device);
+	aicpu_end(device);
 	staged_unlink_list(&device->control->staged);
 	if (device->folder[0]) {
 		directories_remove(device->folder);

@@ -130,6 +130,10 @@ static int arm_add(struct repro *repro, const struct arm_lists *lists, int loade
 	if (!arm->values)
 		return err_set(err, ENOMEM, "out of memory");
 	repro->arm_count++;
+	/* What is linked into this program is the workload's own, whatever file was named. */
+	if (repro->options->object_is_foreign && !(arm->caps & LOADER_EXECUTES))
+		return err_set(err, ENOTSUP, "loader %s runs no code of %s: left out", arm->loader,
+			       repro->options->object_path);
 	r = arm_open(repro, arm, err);
 	if (r == 0)
 		repro->arms_open++;

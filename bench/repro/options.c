@@ -169,6 +169,7 @@ static error_t text_option(struct repro_options *options, const struct argp_stat
 		return 0;
 	case KEY_ORCH:
 		options->object_path = argument;
+		options->object_is_foreign = true;
 		return 0;
 	case KEY_LOADER:
 		options->loaders = argument;

@@ -24,6 +24,7 @@
 /* The command line. */
 struct repro_options {
 	const char *workload, *case_name, *platform, *runtime, *object_path, *out;
+	bool object_is_foreign;	    /* named by the user: not what is linked into this program */
 	char *loaders, *transports; /* as given; split in place */
 	uint32_t lengths[REPRO_LENGTHS_MAX];
 	uint32_t length_count;

@@ -13,21 +13,35 @@
 
 #define TABLES_MAX 6 /* more arms than this: only the summary, unless --tables */
 
+/* Two tables share one list of columns: what a load costs, and what is around it. */
+enum { TABLE_LOADS = 1, TABLE_INVOCATIONS = 2 };
+
 static const struct column {
 	const char *heading;
 	int value;
+	int tables;
 	bool always; /* else only where some arm spends time in it */
 } columns[] = {
-	{ "DMA", VALUE_DMA, true },	     { "Modelled", VALUE_DMA_MODEL, true },
-	{ "Read", PHASE_READ, false },	     { "Stage", PHASE_STAGE, false },
-	{ "Link", PHASE_LINK, false },	     { "Map", PHASE_MAP, false },
-	{ "Reloc", PHASE_RELOCATE, false },  { "Protect", PHASE_PROTECT, false },
-	{ "Init", PHASE_INIT, false },	     { "Resolve", PHASE_RESOLVE, false },
-	{ "Call", PHASE_CALL, false },	     { "Unload", PHASE_UNLOAD, false },
-	{ "Unstage", PHASE_UNSTAGE, false }, { "Other", PHASE_OTHER, false },
-	{ "Load", VALUE_LOAD, true },	     { "Create", PHASE_CREATE, true },
-	{ "Orch", PHASE_ORCHESTRATE, true }, { "Sched", VALUE_SCHED, false },
-	{ "Device", VALUE_DEVICE, true },    { "Host", VALUE_HOST, true },
+	{ "DMA", VALUE_DMA, TABLE_INVOCATIONS, true },
+	{ "Modelled", VALUE_DMA_MODEL, TABLE_INVOCATIONS, true },
+	{ "Read", PHASE_READ, TABLE_LOADS, false },
+	{ "Stage", PHASE_STAGE, TABLE_LOADS, false },
+	{ "Link", PHASE_LINK, TABLE_LOADS, false },
+	{ "Map", PHASE_MAP, TABLE_LOADS, false },
+	{ "Reloc", PHASE_RELOCATE, TABLE_LOADS, false },
+	{ "Protect", PHASE_PROTECT, TABLE_LOADS, false },
+	{ "Init", PHASE_INIT, TABLE_LOADS, false },
+	{ "Resolve", PHASE_RESOLVE, TABLE_LOADS, false },
+	{ "Call", PHASE_CALL, TABLE_LOADS, false },
+	{ "Unload", PHASE_UNLOAD, TABLE_LOADS, false },
+	{ "Unstage", PHASE_UNSTAGE, TABLE_LOADS, false },
+	{ "Other", PHASE_OTHER, TABLE_LOADS, false },
+	{ "Load", VALUE_LOAD, TABLE_LOADS | TABLE_INVOCATIONS, true },
+	{ "Create", PHASE_CREATE, TABLE_INVOCATIONS, true },
+	{ "Orch", PHASE_ORCHESTRATE, TABLE_INVOCATIONS, true },
+	{ "Sched", VALUE_SCHED, TABLE_INVOCATIONS, false },
+	{ "Device", VALUE_DEVICE, TABLE_INVOCATIONS, true },
+	{ "Host", VALUE_HOST, TABLE_INVOCATIONS, true },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -111,19 +125,22 @@ static bool column_shown(const struct repro *repro, const struct column *column,
 	return false;
 }
 
-static void arm_row(const struct repro *repro, const struct repro_arm *arm, struct table *table,
-		    const bool *shown, double *buffer)
+/* "-" where a loader has no such phase: nought would say that it was measured. */
+static void value_cell(const struct repro_arm *arm, int value, struct table *table, double *buffer)
+{
+	size_t n = values_take(arm, value, buffer);
+	bool silent = n == 0 || (value < PHASE_COUNT && buffer[n - 1] <= 0);
+
+	table_cell_us(table, silent ? NAN : stats_median(buffer, n));
+}
+
+static void judgement_cells(const struct repro *repro, const struct repro_arm *arm,
+			    struct table *table, double *buffer)
 {
 	double load = value_median(arm, VALUE_LOAD, buffer);
 	double host = value_median(arm, VALUE_HOST, buffer);
 	int64_t rounds = repro->options->rounds + repro->options->warmup;
 
-	table_cell(table, "%s", arm->loader);
-	table_cell(table, "%s", arm->transport->name);
-	for (size_t c = 0; c < COLUMNS; c++) {
-		if (shown[c])
-			table_cell_us(table, value_median(arm, columns[c].value, buffer));
-	}
 	if (host > 0)
 		table_cell(table, "%.2f", 100 * load / host);
 	else
@@ -132,31 +149,50 @@ static void arm_row(const struct repro *repro, const struct repro_arm *arm, stru
 	table_cell(table, "%lld", (long long)arm->stale);
 }
 
-static void summary_print(const struct repro *repro, double *buffer)
+static void arms_print(const struct repro *repro, int which, double *buffer)
 {
 	struct table *table = table_new();
 	bool shown[COLUMNS];
 
-	printf("\nMedians in us of %lld rounds; DMA and its model: Runtime struct and object "
-	       "only\n",
-	       (long long)repro->options->rounds);
 	table_column_text(table, "Loader");
 	table_column_text(table, "Transport");
 	for (size_t c = 0; c < COLUMNS; c++) {
-		shown[c] = column_shown(repro, &columns[c], buffer);
+		shown[c] = (columns[c].tables & which) && column_shown(repro, &columns[c], buffer);
 		if (shown[c])
 			table_column_number(table, columns[c].heading);
 	}
-	table_column_number(table, "Load %");
-	table_column_number(table, "Golden");
-	table_column_number(table, "Stale");
+	if (which == TABLE_INVOCATIONS) {
+		table_column_number(table, "Load %");
+		table_column_number(table, "Golden");
+		table_column_number(table, "Stale");
+	}
 	for (int i = 0; i < repro->arm_count; i++) {
-		if (repro->arms[i].device)
-			arm_row(repro, &repro->arms[i], table, shown, buffer);
+		const struct repro_arm *arm = &repro->arms[i];
+
+		if (!arm->device)
+			continue;
+		table_cell(table, "%s", arm->loader);
+		table_cell(table, "%s", arm->transport->name);
+		for (size_t c = 0; c < COLUMNS; c++) {
+			if (shown[c])
+				value_cell(arm, columns[c].value, table, buffer);
+		}
+		if (which == TABLE_INVOCATIONS)
+			judgement_cells(repro, arm, table, buffer);
 	}
 	table_print(table, stdout);
 	table_free(table);
-	printf("Load = Read to Other; Load %% = its share of the invocation (Host)\n");
+}
+
+static void summary_print(const struct repro *repro, double *buffer)
+{
+	printf("\nOne load on the AICPU, medians in us of %lld rounds\n",
+	       (long long)repro->options->rounds);
+	arms_print(repro, TABLE_LOADS, buffer);
+	printf("\nThe invocation around it, medians in us; DMA of Runtime struct and object, as "
+	       "measured here and as modelled\n");
+	arms_print(repro, TABLE_INVOCATIONS, buffer);
+	printf("Load %% = the load's share of the invocation as the host sees it (Host)\n");
 }
 
 static void notes_print(const struct repro *repro)
