@@ -64,7 +64,7 @@ TESTS := $(sort $(patsubst tests/%_test.c,$(BUILD)/tests/%_test,$(shell find tes
 SCRIPTS := $(sort $(wildcard tests/*/*.sh))
 FIXTURES := # filled by the files below
 
--include $(sort $(wildcard bench/*.mk bench/workloads/*/objects.mk tests/fixtures/*.mk tools/*.mk reports/*.mk))
+-include $(sort $(wildcard bench/*.mk bench/workloads/*/objects.mk probes/*.mk tests/fixtures/*.mk tools/*.mk reports/*.mk))
 
 .PHONY: all
 all: $(SOLOAD) objects ## build soload and the objects under test

@@ -1,0 +1,131 @@
+/*
+ * The LD_AUDIT object: ld.so itself tells it what it searches, maps, has finished and closes. Works
+ * for anybody; cannot tell relocation from constructors, and does not see dlopen return.
+ */
+#include "probes/inside/ring.h"
+
+#include <link.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* clang-format off: the interface of rtld-audit(7) */
+EXPORT unsigned int la_version(unsigned int version);
+EXPORT unsigned int la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie);
+EXPORT char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag);
+EXPORT void la_activity(uintptr_t *cookie, unsigned int flag);
+EXPORT unsigned int la_objclose(uintptr_t *cookie);
+EXPORT void la_preinit(uintptr_t *cookie);
+/* clang-format on */
+
+static struct ring *ring;
+static bool started; /* what the program itself needs has been loaded */
+
+/* ld.so holds its lock while it calls us: one thread at a time. */
+static uint32_t inside_tid;
+static enum state { OUTSIDE, OPENING, CLOSING } state;
+static uint32_t sequence;
+
+static void emit(enum event_kind kind, uint32_t what, uint64_t extra)
+{
+	struct probe_event *event;
+	uint64_t now;
+
+	if (!ring)
+		return;
+	now = ring_now(ring);
+	event = ring_slot(ring);
+	if (!event)
+		return;
+	event->ts = now;
+	event->value = 0;
+	event->extra = extra;
+	event->pid = (uint32_t)getpid();
+	event->tid = inside_tid;
+	event->seq = sequence++;
+	event->what = (unsigned short)what;
+	ring_done(event, kind);
+}
+
+static uint64_t name_keep(const char *name)
+{
+	uint32_t place = __atomic_fetch_add(&ring->name_cursor, 1, __ATOMIC_RELAXED);
+
+	if (place >= RING_NAMES)
+		return RING_OPEN_ENDED;
+	strncpy(ring->names[place], name, EVENT_NAME_BYTES - 1);
+	return RING_OPEN_ENDED | (place + 1);
+}
+
+static void begin(enum state wanted, const char *name)
+{
+	if (state == wanted)
+		return;
+	state = wanted;
+	inside_tid = (uint32_t)syscall(SYS_gettid);
+	emit(EVENT_STEP, wanted == OPENING ? STEP_OPEN : STEP_CLOSE,
+	     name ? name_keep(name) : RING_OPEN_ENDED);
+}
+
+unsigned int la_version(unsigned int version)
+{
+	ring = ring_map();
+	return ring ? version : 0;
+}
+
+char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
+{
+	(void)cookie;
+	if (started && ring) {
+		if (flag == LA_SER_ORIG && state != OPENING)
+			begin(OPENING, name);
+		emit(EVENT_STEP, STEP_FIND, 0);
+	}
+	return (char *)(uintptr_t)name;
+}
+
+unsigned int la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie)
+{
+	(void)map;
+	(void)space;
+	(void)cookie;
+	if (started && state == OPENING)
+		emit(EVENT_STEP, STEP_DEPS, 0);
+	return 0;
+}
+
+void la_activity(uintptr_t *cookie, unsigned int flag)
+{
+	(void)cookie;
+	if (!started)
+		return;
+	if (flag == LA_ACT_ADD) {
+		begin(OPENING, NULL);
+	} else if (flag == LA_ACT_DELETE) {
+		begin(CLOSING, NULL);
+		emit(EVENT_STEP, STEP_UNMAP, 0);
+	} else if (state == OPENING) {
+		emit(EVENT_STEP, STEP_ACTIVATE, 0);
+		state = OUTSIDE;
+	} else if (state == CLOSING) {
+		emit(EVENT_RETURN, STEP_CLOSE, 0);
+		state = OUTSIDE;
+	}
+}
+
+unsigned int la_objclose(uintptr_t *cookie)
+{
+	(void)cookie;
+	if (started) {
+		begin(CLOSING, NULL);
+		emit(EVENT_STEP, STEP_FINI, 0);
+	}
+	return 0;
+}
+
+/* From here on, whatever is loaded was asked for by dlopen. */
+void la_preinit(uintptr_t *cookie)
+{
+	(void)cookie;
+	started = true;
+}

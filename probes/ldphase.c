@@ -1,0 +1,513 @@
+/*
+ * ldphase: the phases inside ld.so, system calls, page faults and time off the CPU, by BPF. This
+ * file loads the programs, puts them in place and hands over what they saw.
+ */
+#include "probes/probe.h"
+
+#include <errno.h>
+
+enum ldphase_level { LEVEL_ALL, LEVEL_FAULTS, LEVEL_SYSCALLS, LEVEL_PHASES, LEVEL_TOTAL };
+
+struct ldphase_options {
+	int level, attach;
+	const char *symbols;
+};
+
+static const char *const level_names[] = { "all", "faults", "syscalls", "phases", "total", NULL };
+static const char *const attach_names[] = { "auto", "multi", "perf", NULL };
+
+static const struct option_def ldphase_options[] = {
+	{ "level", OPTION_CHOICE, offsetof(struct ldphase_options, level), "WORD",
+	  "all (default), faults, syscalls, phases or total: each sees and costs less",
+	  level_names },
+	{ "attach", OPTION_CHOICE, offsetof(struct ldphase_options, attach), "WORD",
+	  "auto (default), multi (kernel 6.6) or perf", attach_names },
+	{ "symbols", OPTION_TEXT, offsetof(struct ldphase_options, symbols), "FOLDER",
+	  "where debug files lie, default /usr/lib/debug", NULL },
+	{ 0 },
+};
+
+#ifdef HAVE_BPF
+#include "probes/attach.h"
+#include "probes/calibrate.h"
+#include "probes/ldphase.h"
+#include "probes/ldphase.skel.h"
+#include "probes/ldphase_core.skel.h"
+#include "probes/resolve.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, linux/proc_ns.h */
+#define CPUS_MAX 4096
+
+struct ldphase {
+	struct ldphase_bpf *base;
+	struct ldphase_core_bpf *core;
+	struct ring_buffer *ring;
+	struct attach attach;
+	struct resolved resolved;
+	struct resolve_site dlopen; /* where no name of ld.so is known */
+	char library[PATH_MAX];	    /* that exports it */
+	struct calibrate_bare bare;
+	uint64_t drops;
+	probe_take take;
+	void *to;
+	bool children, described;
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+/* Whether this process may load such programs at all: the smallest one says so. */
+static int ldphase_available(const struct probe *probe, struct err *err)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd, code;
+
+	(void)probe;
+	libbpf_set_print(quiet);
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, NULL);
+	code = errno;
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (code == EPERM || code == EACCES)
+		return err_set(
+			err, code,
+			"no CAP_BPF and CAP_PERFMON; to get them: run as root, or sudo setcap "
+			"cap_bpf,cap_perfmon+ep soload");
+	return err_set(err, code, "this kernel loads no BPF program: %s", strerror(code));
+}
+
+static void namespace_set(struct ldphase *self)
+{
+	struct stat ns;
+
+	if (stat("/proc/self/ns/pid", &ns) < 0 || ns.st_ino == FIRST_PID_NAMESPACE)
+		return;
+	self->base->rodata->pid_ns_dev = ns.st_dev;
+	self->base->rodata->pid_ns_ino = ns.st_ino;
+}
+
+static int event_take(void *context, void *data, size_t size)
+{
+	struct ldphase *self = context;
+	const struct probe_named_event *named = data;
+
+	if (size >= sizeof(*named))
+		self->take(self->to, &named->event, named->name);
+	else if (size >= sizeof(named->event))
+		self->take(self->to, &named->event, NULL);
+	return 0;
+}
+
+/* The second object shares the maps of the first; without kernel BTF it does not load. */
+static void core_load(struct probe *probe, struct ldphase *self)
+{
+	struct ldphase_core_bpf *core;
+	int r;
+
+	if (self->base->rodata->pid_ns_ino) {
+		probe_note(probe, "ldphase: inside a PID namespace: time off the CPU left out");
+		goto lost;
+	}
+	core = ldphase_core_bpf__open();
+	if (!core)
+		goto lost;
+	r = bpf_map__reuse_fd(core->maps.events, bpf_map__fd(self->base->maps.events));
+	if (r == 0)
+		r = bpf_map__reuse_fd(core->maps.threads, bpf_map__fd(self->base->maps.threads));
+	if (r == 0)
+		r = bpf_map__reuse_fd(core->maps.targets, bpf_map__fd(self->base->maps.targets));
+	if (r == 0)
+		r = bpf_map__reuse_fd(core->maps.drops, bpf_map__fd(self->base->maps.drops));
+	if (r == 0)
+		r = ldphase_core_bpf__load(core);
+	if (r == 0) {
+		self->core = core;
+		return;
+	}
+	ldphase_core_bpf__destroy(core);
+	probe_note(probe, "ldphase: no kernel BTF (/sys/kernel/btf/vmlinux): time off the CPU left "
+			  "out; needs a kernel with CONFIG_DEBUG_INFO_BTF");
+lost:
+	probe->sight &= ~(unsigned int)PROBE_OFFCPU;
+}
+
+static int base_load(struct probe *probe, struct ldphase *self, bool children, struct err *err)
+{
+	const struct ldphase_options *options = probe->options;
+	int r;
+
+	self->base = ldphase_bpf__open();
+	if (!self->base)
+		return err_sys(err, "open the BPF object");
+	self->base->rodata->flags = LDPHASE_NAMES | (children ? LDPHASE_CHILDREN : 0u);
+	namespace_set(self);
+	if (options->attach != ATTACH_PERF) {
+		bpf_program__set_expected_attach_type(self->base->progs.step_enter,
+						      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+		bpf_program__set_expected_attach_type(self->base->progs.step_return,
+						      (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
+	}
+	self->attach.way = (enum attach_way)options->attach;
+	r = ldphase_bpf__load(self->base);
+	if (r < 0)
+		return err_set(err, -r, "load the BPF programs: %s", strerror(-r));
+	self->ring = ring_buffer__new(bpf_map__fd(self->base->maps.events), event_take, self, NULL);
+	if (!self->ring)
+		return err_sys(err, "map the BPF ring buffer");
+	self->children = children;
+	if (options->level == LEVEL_ALL)
+		core_load(probe, self);
+	return 0;
+}
+
+static void all_unload(struct ldphase *self)
+{
+	ring_buffer__free(self->ring);
+	ldphase_core_bpf__destroy(self->core);
+	ldphase_bpf__destroy(self->base);
+	self->ring = NULL;
+	self->core = NULL;
+	self->base = NULL;
+	self->drops = 0;
+}
+
+/* A kernel before 6.6 does not know the attach type: the same programs, the older way. */
+static int all_load(struct probe *probe, struct ldphase *self, bool children, struct err *err)
+{
+	struct ldphase_options *options = probe->options;
+	int r;
+
+	if (self->base && self->children == children)
+		return 0;
+	all_unload(self);
+	r = base_load(probe, self, children, err);
+	if (r == -EINVAL && options->attach == ATTACH_AUTO) {
+		all_unload(self);
+		options->attach = ATTACH_PERF;
+		r = base_load(probe, self, children, err);
+	}
+	return r;
+}
+
+/* libc exports dlopen; a stripped ld.so names nothing. libc lies beside it. */
+static void dlopen_find(struct ldphase *self, const char *linker)
+{
+	char real[PATH_MAX];
+	char *slash;
+
+	self->dlopen = (struct resolve_site){ 0 };
+	if (!realpath(linker, real))
+		return;
+	slash = strrchr(real, '/');
+	snprintf(self->library, sizeof(self->library), "%.*s/libc.so.6", (int)(slash - real), real);
+	if (resolve_export(self->library, "dlopen", &self->dlopen, NULL) < 0 ||
+	    self->dlopen.stepped)
+		self->dlopen.offset = 0;
+}
+
+static void resolved_describe(struct probe *probe, const struct ldphase *self)
+{
+	const struct resolved *resolved = &self->resolved;
+
+	if (!resolved->sites[STEP_OPEN].offset)
+		probe_note(probe,
+			   "ldphase: no symbols for %s (build-id %.8s..): phases from system calls "
+			   "only; install libc6-dbg (or your system's debug symbols of glibc)",
+			   resolved->path, resolved->build_id);
+	for (int step = 0; step < STEP_COUNT; step++) {
+		const struct resolve_site *site = &resolved->sites[step];
+
+		if (site->offset && site->stepped)
+			probe_note(probe,
+				   "ldphase: %s starts with an instruction that would be "
+				   "single-stepped: skipped",
+				   step_function((enum step)step));
+		else if (resolved->sites[STEP_OPEN].offset && !site->offset &&
+			 step_function((enum step)step)[0])
+			probe_note(probe,
+				   "ldphase: %s is not in this ld.so: its time goes to the "
+				   "step before",
+				   step_function((enum step)step));
+	}
+}
+
+static int linker_resolve(struct probe *probe, struct ldphase *self, const char *linker,
+			  struct err *err)
+{
+	const struct ldphase_options *options = probe->options;
+	int r;
+
+	if (strcmp(self->resolved.path, linker) == 0)
+		return 0;
+	r = resolve_steps(linker, options->symbols, &self->resolved, err);
+	if (r < 0)
+		return r;
+	probe->skipped = self->resolved.stepped;
+	if (!self->resolved.sites[STEP_OPEN].offset || self->resolved.sites[STEP_OPEN].stepped) {
+		probe->sight = (probe->sight & ~(unsigned int)PROBE_STEPS) | PROBE_COARSE;
+		dlopen_find(self, linker);
+	}
+	if (!self->described)
+		resolved_describe(probe, self);
+	self->described = true;
+	return 0;
+}
+
+static bool step_wanted(const struct ldphase *self, int step, int level, bool returns)
+{
+	const struct resolve_site *site = &self->resolved.sites[step];
+	bool brackets = step == STEP_OPEN || step == STEP_CLOSE;
+
+	if (!site->offset || site->stepped)
+		return false;
+	return brackets || (!returns && level != LEVEL_TOTAL);
+}
+
+static int steps_attach(struct ldphase *self, const struct ldphase_options *options, pid_t pid,
+			bool returns, struct err *err)
+{
+	uint64_t offsets[STEP_COUNT], cookies[STEP_COUNT];
+	struct attach_sites sites = {
+		.path = self->resolved.path, .pid = pid, .offsets = offsets, .cookies = cookies
+	};
+	const struct bpf_program *program =
+		returns ? self->base->progs.step_return : self->base->progs.step_enter;
+
+	for (int step = 0; step < STEP_COUNT; step++) {
+		if (!step_wanted(self, step, options->level, returns))
+			continue;
+		offsets[sites.count] = self->resolved.sites[step].offset;
+		cookies[sites.count++] = (uint64_t)step;
+	}
+	if (self->dlopen.offset) {
+		sites.path = self->library;
+		sites.count = 1;
+		offsets[0] = self->dlopen.offset;
+		cookies[0] = STEP_OPEN;
+	}
+	return attach_uprobes(&self->attach, bpf_program__fd(program), returns, &sites, err);
+}
+
+/* A tracepoint that this kernel does not have is a loss to be told, not a failure. */
+static void tracepoint_try(struct probe *probe, struct ldphase *self,
+			   const struct bpf_program *program, const char *name)
+{
+	struct err err;
+
+	if (attach_tracepoint(&self->attach, bpf_program__fd(program), name, &err) == 0)
+		return;
+	if (!strstr(probe->note, name))
+		probe_note(probe, "ldphase: %s: left out", err.text);
+	if (strcmp(name, "page_fault_user") == 0)
+		probe->sight &= ~(unsigned int)PROBE_FAULTS;
+}
+
+static int kernel_attach(struct probe *probe, struct ldphase *self, int level, struct err *err)
+{
+	int r = attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_enter),
+				  "sys_enter", err);
+
+	if (r == 0)
+		r = attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
+				      "sys_exit", err);
+	if (r < 0)
+		return r;
+	if (level <= LEVEL_FAULTS) {
+		tracepoint_try(probe, self, self->base->progs.fault_user, "page_fault_user");
+		tracepoint_try(probe, self, self->base->progs.fault_kernel, "page_fault_kernel");
+	}
+	if (!self->core)
+		return 0;
+	tracepoint_try(probe, self, self->core->progs.task_switch, "sched_switch");
+	if (self->children)
+		tracepoint_try(probe, self, self->core->progs.task_fork, "sched_process_fork");
+	return 0;
+}
+
+static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+{
+	const struct ldphase_options *options = probe->options;
+	struct ldphase *self = probe->state;
+	uint32_t pid = (uint32_t)target->pid, one = 1;
+	int r = all_load(probe, self, target->children, err);
+
+	if (r == 0)
+		r = linker_resolve(probe, self, target->linker, err);
+	if (r < 0)
+		return r;
+	calibrate_bare(&self->bare);
+	self->base->bss->only_tgid = target->children ? 0 : pid;
+	if (bpf_map_update_elem(bpf_map__fd(self->base->maps.targets), &pid, &one, BPF_ANY) < 0)
+		return err_sys(err, "the BPF map of watched processes");
+	r = steps_attach(self, options, target->children ? 0 : target->pid, false, err);
+	if (r == 0)
+		r = steps_attach(self, options, target->children ? 0 : target->pid, true, err);
+	if (r == 0 && options->level <= LEVEL_SYSCALLS)
+		r = kernel_attach(probe, self, options->level, err);
+	return r;
+}
+
+struct collected {
+	struct probe_event *events;
+	size_t count, room;
+};
+
+static void own_take(void *to, const struct probe_event *event, const char *name)
+{
+	struct collected *collected = to;
+
+	(void)name;
+	if (event->pid == (unsigned int)getpid() && collected->count < collected->room)
+		collected->events[collected->count++] = *event;
+}
+
+static int own_attach(struct ldphase *self, struct attach *attach, struct err *err)
+{
+	struct calibrate_sites own = { "", 0, 0 };
+	uint64_t offsets[2], cookies[2] = { STEP_OPEN, STEP_VERIFY };
+	struct attach_sites sites = {
+		.pid = getpid(), .count = 2, .offsets = offsets, .cookies = cookies
+	};
+	int r = calibrate_sites(&own, err);
+
+	if (r < 0)
+		return r;
+	sites.path = own.path;
+	offsets[0] = own.gate;
+	offsets[1] = own.step;
+	r = attach_uprobes(attach, bpf_program__fd(self->base->progs.step_enter), false, &sites,
+			   err);
+	sites.count = 1;
+	if (r == 0)
+		r = attach_uprobes(attach, bpf_program__fd(self->base->progs.step_return), true,
+				   &sites, err);
+	return r;
+}
+
+static long ldphase_read(struct probe *probe, probe_take take, void *to);
+
+static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, struct err *err)
+{
+	struct ldphase *self = probe->state;
+	struct attach attach = { .way = self->attach.way };
+	uint32_t target = self->base->bss->only_tgid;
+	struct collected own = { .room = CALIBRATE_ROUNDS * CALIBRATE_EVENTS };
+	int r;
+
+	own.events = calloc(own.room, sizeof(own.events[0]));
+	if (!own.events)
+		return err_set(err, ENOMEM, "out of memory");
+	r = own_attach(self, &attach, err);
+	if (r == 0) {
+		self->base->bss->only_tgid = (uint32_t)getpid();
+		calibrate_rounds();
+		ldphase_read(probe, own_take, &own);
+		r = calibrate_cost(own.events, own.count, ret_cost, &self->bare, err);
+		calibrate_rest(ret_cost, &self->bare);
+		self->base->bss->only_tgid = target;
+		own.count = own.room;
+		ldphase_read(probe, own_take, &own);
+	}
+	attach_close(&attach);
+	free(own.events);
+	return r;
+}
+
+static uint64_t drops_count(const struct ldphase *self)
+{
+	static uint64_t values[CPUS_MAX];
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (cpus < 0 || cpus > CPUS_MAX ||
+	    bpf_map_lookup_elem(bpf_map__fd(self->base->maps.drops), &zero, values) < 0)
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		sum += values[i];
+	return sum;
+}
+
+static long ldphase_read(struct probe *probe, probe_take take, void *to)
+{
+	struct ldphase *self = probe->state;
+	uint64_t drops, before = self->drops;
+
+	if (!self->ring)
+		return 0;
+	self->take = take;
+	self->to = to;
+	ring_buffer__consume(self->ring);
+	drops = drops_count(self);
+	self->drops = drops;
+	return (long)(drops - before);
+}
+
+static void ldphase_detach(struct probe *probe)
+{
+	struct ldphase *self = probe->state;
+
+	attach_close(&self->attach);
+}
+
+static void ldphase_finish(struct probe *probe)
+{
+	all_unload(probe->state);
+}
+
+const struct probe_type probe_ldphase = {
+	.name = "ldphase",
+	.summary = "phases inside ld.so, system calls, page faults, off-CPU time, by BPF",
+	.origin = "ldphase",
+	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
+		 PROBE_CHILDREN,
+	.probe_size = sizeof(struct ldphase),
+	.options_size = sizeof(struct ldphase_options),
+	.options = ldphase_options,
+	.available = ldphase_available,
+	.attach = ldphase_attach,
+	.calibrate = ldphase_calibrate,
+	.read = ldphase_read,
+	.detach = ldphase_detach,
+	.finish = ldphase_finish,
+};
+
+#else
+
+static int ldphase_available(const struct probe *probe, struct err *err)
+{
+	(void)probe;
+	return err_set(err, ENOTSUP,
+		       "built without BPF: install clang, bpftool and libbpf-dev, then build anew");
+}
+
+const struct probe_type probe_ldphase = {
+	.name = "ldphase",
+	.summary = "phases inside ld.so, system calls, page faults, off-CPU time, by BPF",
+	.origin = "ldphase",
+	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
+		 PROBE_CHILDREN,
+	.options_size = sizeof(struct ldphase_options),
+	.options = ldphase_options,
+	.available = ldphase_available,
+};
+
+#endif

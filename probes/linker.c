@@ -1,0 +1,122 @@
+/* Which ld.so a program will have, or a process has. */
+#include "probes/names.h"
+#include "probes/resolve.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCRIPTS_MAX 4 /* as many interpreters as the kernel follows */
+
+/* "#!/usr/bin/env python3": the program behind it, or an empty text. */
+static void script_interpreter(const char *path, char *ret_path, size_t size)
+{
+	char line[PATH_MAX] = "", word[256] = "", first[PATH_MAX] = "";
+	FILE *file = fopen(path, "re");
+	char *found;
+
+	ret_path[0] = '\0';
+	if (!file)
+		return;
+	if (!fgets(line, sizeof(line), file) || line[0] != '#' || line[1] != '!')
+		line[0] = '\0';
+	fclose(file);
+	if (sscanf(line, "#! %4095s %255s", first, word) < 1)
+		return;
+	snprintf(ret_path, size, "%s", first);
+	found = strrchr(first, '/');
+	if (!found || strcmp(found, "/env") != 0 || !word[0])
+		return;
+	for (const char *at = getenv("PATH"); at && *at;) {
+		size_t length = strcspn(at, ":");
+		char candidate[PATH_MAX];
+
+		snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, at, word);
+		if (access(candidate, X_OK) == 0) {
+			snprintf(ret_path, size, "%s", candidate);
+			return;
+		}
+		at += length + (at[length] == ':');
+	}
+}
+
+int resolve_linker_of_program(const char *path, char *ret_path, size_t size, struct err *err)
+{
+	char at[PATH_MAX], next[PATH_MAX];
+
+	snprintf(at, sizeof(at), "%s", path);
+	for (int i = 0; i < SCRIPTS_MAX; i++) {
+		struct names_file file;
+		int r;
+
+		script_interpreter(at, next, sizeof(next));
+		if (next[0]) {
+			memcpy(at, next, sizeof(at));
+			continue;
+		}
+		r = names_open(&file, at, err);
+		if (r < 0)
+			return r;
+		names_interpreter(&file, ret_path, size);
+		names_close(&file);
+		if (!ret_path[0])
+			return err_set(err, ENOEXEC,
+				       "%s is linked statically: it has no ld.so to watch", at);
+		return 0;
+	}
+	return err_set(err, ELOOP, "%s: too many interpreters", path);
+}
+
+static int auxiliary_read(pid_t pid, unsigned long type, unsigned long *ret_value, struct err *err)
+{
+	char path[64];
+	Elf64_auxv_t entry;
+	FILE *file;
+	int r = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return err_sys(err, "%s", path);
+	while (r < 0 && fread(&entry, sizeof(entry), 1, file) == 1) {
+		if (entry.a_type != type)
+			continue;
+		*ret_value = entry.a_un.a_val;
+		r = 0;
+	}
+	fclose(file);
+	return r < 0 ? err_set(err, ENOENT, "process %d has no ld.so", (int)pid) : 0;
+}
+
+int resolve_linker_of_process(pid_t pid, char *ret_path, size_t size, struct err *err)
+{
+	unsigned long base = 0, start, end;
+	char path[64], line[PATH_MAX + 128], name[PATH_MAX];
+	FILE *file;
+	int r = auxiliary_read(pid, AT_BASE, &base, err);
+
+	if (r < 0)
+		return r;
+	if (!base)
+		return err_set(err, ENOEXEC, "process %d is linked statically: no ld.so to watch",
+			       (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return err_sys(err, "%s", path);
+	r = -ENOENT;
+	while (r < 0 && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095s", &start, &end, name) != 3 ||
+		    base < start || base >= end)
+			continue;
+		/* Through its root: a container's ld.so is another file of the same name. */
+		snprintf(ret_path, size, "/proc/%d/root%s", (int)pid, name);
+		r = 0;
+	}
+	fclose(file);
+	return r < 0 ? err_set(err, ENOENT, "the ld.so of process %d is not a file", (int)pid) : 0;
+}

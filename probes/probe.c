@@ -1,0 +1,236 @@
+/* The one place that calls a probe's slots: registry, memory, calling order, the choice of `auto`.
+ */
+#include "probes/probe.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBE(id) extern const struct probe_type probe_##id;
+#include "probes/probes.def"
+#undef PROBE
+
+const struct probe_type *const probe_types[] = {
+#define PROBE(id) &probe_##id,
+#include "probes/probes.def"
+#undef PROBE
+	NULL,
+};
+
+static const char *const type_names[] = {
+#define PROBE(id) #id,
+#include "probes/probes.def"
+#undef PROBE
+	"auto",
+	NULL,
+};
+
+static const struct {
+	const char *label, *function, *text;
+} steps[STEP_COUNT] = {
+#define STEP(id, label_, function_, text_) \
+	[STEP_##id] = { .label = #label_, .function = function_, .text = text_ },
+#include "probes/steps.def"
+#undef STEP
+};
+
+const char *step_label(enum step step)
+{
+	return steps[step].label;
+}
+
+const char *step_function(enum step step)
+{
+	return steps[step].function;
+}
+
+const char *step_text(enum step step)
+{
+	return steps[step].text;
+}
+
+const struct probe_type *probe_find(const char *name, size_t length)
+{
+	for (const struct probe_type *const *type = probe_types; *type; type++) {
+		if (strlen((*type)->name) == length && memcmp((*type)->name, name, length) == 0)
+			return *type;
+	}
+	return NULL;
+}
+
+static int type_unknown(const char *spec, size_t length, struct err *err)
+{
+	const char *nearest = text_nearest(spec, length, type_names);
+
+	if (nearest)
+		return err_set(err, EINVAL, "unknown probe '%.*s' (did you mean '%s'?)",
+			       (int)length, spec, nearest);
+	return err_set(err, EINVAL, "unknown probe '%.*s' (see: soload list probes)", (int)length,
+		       spec);
+}
+
+void probe_note(struct probe *probe, const char *format, ...)
+{
+	size_t used = strlen(probe->note);
+	va_list args;
+
+	if (used && used + 1 < sizeof(probe->note)) {
+		probe->note[used++] = '\n';
+		probe->note[used] = '\0';
+	}
+	va_start(args, format);
+	vsnprintf(probe->note + used, sizeof(probe->note) - used, format, args);
+	va_end(args);
+}
+
+static int probe_build(struct probe *probe, const char *spec, struct err *err)
+{
+	const struct probe_type *type = probe->type;
+	int r;
+
+	probe->sight = type->sight;
+	probe->state = calloc(1, type->probe_size ? type->probe_size : 1);
+	probe->options = calloc(1, type->options_size ? type->options_size : 1);
+	probe->spec = strdup(spec);
+	probe->arguments = strdup(spec + options_name_length(spec));
+	if (!probe->state || !probe->options || !probe->spec || !probe->arguments)
+		return err_set(err, ENOMEM, "out of memory");
+	r = options_parse(type->options, probe->options, probe->arguments, err);
+	if (r < 0)
+		return r;
+	return type->available ? type->available(probe, err) : 0;
+}
+
+int probe_open(struct probe **ret_probe, const char *spec, struct err *err)
+{
+	size_t length = options_name_length(spec);
+	const struct probe_type *type = probe_find(spec, length);
+	struct probe *probe;
+	int r;
+
+	if (!type)
+		return type_unknown(spec, length, err);
+	probe = calloc(1, sizeof(*probe));
+	if (!probe)
+		return err_set(err, ENOMEM, "out of memory");
+	probe->type = type;
+	r = probe_build(probe, spec, err);
+	if (r < 0) {
+		probe_close(probe);
+		return err_prefix(err, r, "probe %s", type->name);
+	}
+	*ret_probe = probe;
+	return 0;
+}
+
+static const char *sight_lost(unsigned int lost)
+{
+	if (lost & PROBE_STEPS)
+		return lost & PROBE_COARSE ? "only totals are seen"
+					   : "not all steps are told apart";
+	return "";
+}
+
+int probe_open_auto(struct probe **ret_probe, unsigned int needed, struct err *err)
+{
+	char missing[PROBE_NOTE_BYTES] = "";
+
+	for (const struct probe_type *const *type = probe_types; *type; type++) {
+		struct err reason = { "" };
+		unsigned int lost;
+
+		if ((*type)->sight & (PROBE_OPT_IN | PROBE_COUNTS) ||
+		    ((*type)->sight & needed) != needed)
+			continue;
+		if (probe_open(ret_probe, (*type)->name, &reason) == 0) {
+			lost = (PROBE_STEPS | PROBE_COARSE) & ~(*type)->sight;
+			if ((*type)->sight & PROBE_COARSE)
+				lost = PROBE_STEPS;
+			if ((*type)->sight & PROBE_STEPS)
+				lost = 0;
+			if (missing[0])
+				probe_note(*ret_probe, "%s; using %s: %s", missing, (*type)->name,
+					   sight_lost(lost));
+			return 0;
+		}
+		if (!missing[0])
+			snprintf(missing, sizeof(missing), "%s", reason.text);
+	}
+	return err_set(err, ENOTSUP, "no probe can do this here: %s",
+		       missing[0] ? missing : "none can attach to a process that runs");
+}
+
+void probe_close(struct probe *probe)
+{
+	if (!probe)
+		return;
+	probe_detach(probe);
+	if (probe->type->finish && probe->state && probe->options)
+		probe->type->finish(probe);
+	free(probe->state);
+	free(probe->options);
+	free(probe->spec);
+	free(probe->arguments);
+	free(probe);
+}
+
+int probe_environment(struct probe *probe, struct probe_environment *environment, struct err *err)
+{
+	int r;
+
+	*environment = (struct probe_environment){ 0 };
+	if (!probe->type->environment)
+		return 0;
+	r = probe->type->environment(probe, environment, err);
+	return r < 0 ? err_prefix(err, r, "probe %s", probe->type->name) : 0;
+}
+
+void probe_environment_free(struct probe_environment *environment)
+{
+	for (int i = 0; environment->variables[i]; i++)
+		free(environment->variables[i]);
+	*environment = (struct probe_environment){ 0 };
+}
+
+int probe_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+{
+	int r = 0;
+
+	if (probe->attached)
+		return err_set(err, EBUSY, "probe %s watches a process already", probe->type->name);
+	if (probe->type->attach)
+		r = probe->type->attach(probe, target, err);
+	probe->attached = true;
+	if (r < 0) {
+		probe_detach(probe);
+		return err_prefix(err, r, "probe %s", probe->type->name);
+	}
+	return 0;
+}
+
+int probe_calibrate(struct probe *probe, struct probe_cost *ret_cost, struct err *err)
+{
+	int r;
+
+	*ret_cost = (struct probe_cost){ 0 };
+	if (!probe->type->calibrate)
+		return 0;
+	r = probe->type->calibrate(probe, ret_cost, err);
+	return r < 0 ? err_prefix(err, r, "probe %s: calibration", probe->type->name) : 0;
+}
+
+long probe_read(struct probe *probe, probe_take take, void *to)
+{
+	return probe->type->read ? probe->type->read(probe, take, to) : 0;
+}
+
+void probe_detach(struct probe *probe)
+{
+	if (probe->attached && probe->type->detach)
+		probe->type->detach(probe);
+	probe->attached = false;
+}
