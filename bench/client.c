@@ -43,6 +43,25 @@ static int channel_open(struct client *client, int *ret_theirs, int *ret_shared,
 	return err_sys(err, "memory shared with the worker");
 }
 
+/* The environment of this process and what is added to it; the caller frees the list alone. */
+static char **environment_make(char *const *added)
+{
+	size_t count = 0, more = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	while (added && added[more])
+		more++;
+	list = calloc(count + more + 1, sizeof(list[0]));
+	if (list) {
+		memcpy(list, environ, count * sizeof(list[0]));
+		for (size_t i = 0; i < more; i++)
+			list[count + i] = added[i];
+	}
+	return list;
+}
+
 static int worker_spawn(struct client *client, int theirs, int shared, struct err *err)
 {
 	const char *program = client->options.program ? client->options.program : "/proc/self/exe";
@@ -50,9 +69,12 @@ static int worker_spawn(struct client *client, int theirs, int shared, struct er
 	char *const argv[] = { name, command, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
+	char **environment = environment_make(client->options.environment);
 	sigset_t defaults;
 	int r;
 
+	if (!environment)
+		return err_set(err, ENOMEM, "out of memory");
 	/* Numbers above those they go to, so that no dup2 overwrites the source of the next. */
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
@@ -63,7 +85,8 @@ static int worker_spawn(struct client *client, int theirs, int shared, struct er
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&client->pid, program, &actions, &attributes, argv, environ);
+	r = posix_spawn(&client->pid, program, &actions, &attributes, argv, environment);
+	free(environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (r == 0)

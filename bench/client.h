@@ -28,6 +28,7 @@ struct client_options {
 	uint32_t check_every;
 	bool private_directories; /* stage in directories of the worker's own, where that can be */
 	uint64_t timeout_ns;	  /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
+	char *const *environment; /* variables to add, "NAME=VALUE", ends with NULL; or NULL */
 };
 
 /* One load, phases in this build's numbering whatever the worker's build was. */

@@ -84,12 +84,14 @@ int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct 
 	cycle->image = image_new(cycle->loader);
 	if (!cycle->image)
 		return err_set(err, ENOMEM, "out of memory");
+	self_open(&cycle->self);
 	stack_touch();
 	return 0;
 }
 
 void cycle_close(struct cycle *cycle)
 {
+	self_close(&cycle->self);
 	image_free(cycle->image);
 	loader_close(cycle->loader);
 	file_unload(&cycle->file);
@@ -187,6 +189,7 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 
 	memset(load, 0, sizeof(*load));
 	getrusage(RUSAGE_THREAD, &before);
+	self_begin(&cycle->self);
 	cpu_ns = thread_cpu_ns();
 	mark(cycle, WORKER_MARK_LOAD);
 	timeline_begin(time, PHASE_OTHER);
@@ -200,12 +203,14 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 		if (check != CYCLE_CHECK_NONE)
 			freshness_take(load, cycle->image, check);
 	}
+	self_loaded(&cycle->self);
 	getrusage(RUSAGE_THREAD, &middle);
 	mark(cycle, WORKER_MARK_RESUME);
 	image_unload(cycle->image);
 	timeline_end(time);
 	mark(cycle, WORKER_MARK_DONE);
 	load->cpu_ns = thread_cpu_ns() - cpu_ns;
+	self_end(&cycle->self);
 	getrusage(RUSAGE_THREAD, &after);
 	usage_add(load, &middle, &after);
 	load->cpu = sched_getcpu();

@@ -12,6 +12,7 @@
 #include "bench/worker.h"
 #include "loaders/freshness.h"
 #include "loaders/loader.h"
+#include "probes/self.h"
 
 #include <stdbool.h>
 
@@ -36,7 +37,8 @@ struct cycle {
 	void *memory; /* holds all three */
 	size_t memory_bytes;
 	bool locked;
-	bool marks; /* bracket what is timed with the marks of worker.h, for a tracer */
+	struct self self; /* what a watcher asked for; nothing, mostly */
+	bool marks;	  /* bracket what is timed with the marks of worker.h, for a tracer */
 };
 
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);

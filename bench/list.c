@@ -5,6 +5,7 @@
 #include "bench/workloads/workload.h"
 #include "device/transport.h"
 #include "loaders/loader.h"
+#include "probes/probe.h"
 
 #include <argp.h>
 #include <stdbool.h>
@@ -55,8 +56,20 @@ static void transports_print(bool details)
 
 static void probes_print(bool details)
 {
-	(void)details;
 	line_print("timing", "phases of every lane by a raw counter; always on");
+	line_print("auto",
+		   "the best of those below that works here and leaves the process as it is");
+	for (const struct probe_type *const *type = probe_types; *type; type++) {
+		struct probe *probe = NULL;
+		struct err err = { "" };
+
+		line_print((*type)->name, (*type)->summary);
+		if (probe_open(&probe, (*type)->name, &err) < 0)
+			printf("  %-22s not here: %s\n", "", err.text);
+		probe_close(probe);
+		if (details)
+			options_help((*type)->options, stdout);
+	}
 }
 
 static void scenarios_print(bool details)
@@ -98,7 +111,7 @@ static void phases_print(bool details)
 static const struct section sections[] = {
 	{ "loaders", "Loaders (--loader NAME[:KEY[=VALUE]]...)", loaders_print },
 	{ "transports", "Transports (--transport NAME)", transports_print },
-	{ "probes", "Probes", probes_print },
+	{ "probes", "Probes (--probe NAME[:KEY[=VALUE]]...)", probes_print },
 	{ "scenarios", "Scenarios", scenarios_print },
 	{ "workloads", "Workloads (soload repro NAME)", workloads_print },
 	{ "phases", "Phases (columns and spans of a record)", phases_print },

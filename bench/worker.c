@@ -274,6 +274,8 @@ static int batch_send(struct worker *worker, const struct worker_run *run, uint3
 
 		timeline_ns(&worker->cycle.timelines[i], &map, ns);
 		load->start_ns = clock_map_ns(&map, worker->cycle.timelines[i].begin);
+		self_timeline(&worker->cycle.self, &worker->cycle.timelines[i], &map,
+			      worker->cycle.self.load - done + i);
 		memcpy(at, load, sizeof(*load));
 		memcpy(at + sizeof(*load), ns, sizeof(ns));
 		at += load_bytes();

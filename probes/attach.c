@@ -92,8 +92,10 @@ static int perf_attach(struct attach *attach, int program, bool returns,
 		       const struct attach_sites *sites)
 {
 	for (unsigned int i = 0; i < sites->count; i++) {
-		LIBBPF_OPTS(bpf_link_create_opts, options,
-			    .perf_event.bpf_cookie = sites->cookies[i]);
+		struct bpf_link_create_opts options = {
+			.sz = sizeof(options),
+			.perf_event.bpf_cookie = sites->cookies[i],
+		};
 		int fd = perf_open(sites, i, returns), link;
 
 		if (fd < 0)

@@ -3,7 +3,7 @@
 #include "probes/watch.h"
 
 static const unsigned char object[] = {
-#include "probes/ldaudit.bytes"
+#include "ldaudit.bytes"
 };
 
 static int ldaudit_environment(struct probe *probe, struct probe_environment *environment,

@@ -27,7 +27,7 @@ static const struct option_def ldhook_options[] = {
 #include "probes/inside/ring.h"
 
 static const unsigned char object[] = {
-#include "probes/ldhook.bytes"
+#include "ldhook.bytes"
 };
 
 static int linker_resolve(const struct probe *probe, struct resolved *ret_resolved, struct err *err)

@@ -31,9 +31,9 @@ static const struct option_def ldphase_options[] = {
 #include "probes/attach.h"
 #include "probes/calibrate.h"
 #include "probes/ldphase.h"
-#include "probes/ldphase.skel.h"
-#include "probes/ldphase_core.skel.h"
-#include "probes/resolve.h"
+#include "ldphase.skel.h"
+#include "ldphase_core.skel.h"
+#include "probes/ldphase_sites.h"
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -51,9 +51,7 @@ struct ldphase {
 	struct ldphase_core_bpf *core;
 	struct ring_buffer *ring;
 	struct attach attach;
-	struct resolved resolved;
-	struct resolve_site dlopen; /* where no name of ld.so is known */
-	char library[PATH_MAX];	    /* that exports it */
+	struct ldphase_sites sites;
 	struct calibrate_bare bare;
 	uint64_t drops;
 	probe_take take;
@@ -207,73 +205,28 @@ static int all_load(struct probe *probe, struct ldphase *self, bool children, st
 	return r;
 }
 
-/* libc exports dlopen; a stripped ld.so names nothing. libc lies beside it. */
-static void dlopen_find(struct ldphase *self, const char *linker)
-{
-	char real[PATH_MAX];
-	char *slash;
-
-	self->dlopen = (struct resolve_site){ 0 };
-	if (!realpath(linker, real))
-		return;
-	slash = strrchr(real, '/');
-	snprintf(self->library, sizeof(self->library), "%.*s/libc.so.6", (int)(slash - real), real);
-	if (resolve_export(self->library, "dlopen", &self->dlopen, NULL) < 0 ||
-	    self->dlopen.stepped)
-		self->dlopen.offset = 0;
-}
-
-static void resolved_describe(struct probe *probe, const struct ldphase *self)
-{
-	const struct resolved *resolved = &self->resolved;
-
-	if (!resolved->sites[STEP_OPEN].offset)
-		probe_note(probe,
-			   "ldphase: no symbols for %s (build-id %.8s..): phases from system calls "
-			   "only; install libc6-dbg (or your system's debug symbols of glibc)",
-			   resolved->path, resolved->build_id);
-	for (int step = 0; step < STEP_COUNT; step++) {
-		const struct resolve_site *site = &resolved->sites[step];
-
-		if (site->offset && site->stepped)
-			probe_note(probe,
-				   "ldphase: %s starts with an instruction that would be "
-				   "single-stepped: skipped",
-				   step_function((enum step)step));
-		else if (resolved->sites[STEP_OPEN].offset && !site->offset &&
-			 step_function((enum step)step)[0])
-			probe_note(probe,
-				   "ldphase: %s is not in this ld.so: its time goes to the "
-				   "step before",
-				   step_function((enum step)step));
-	}
-}
-
 static int linker_resolve(struct probe *probe, struct ldphase *self, const char *linker,
 			  struct err *err)
 {
 	const struct ldphase_options *options = probe->options;
-	int r;
+	int r = 0;
 
-	if (strcmp(self->resolved.path, linker) == 0)
-		return 0;
-	r = resolve_steps(linker, options->symbols, &self->resolved, err);
+	if (strcmp(self->sites.linker.path, linker) != 0)
+		r = ldphase_sites_find(&self->sites, linker, options->symbols, err);
 	if (r < 0)
 		return r;
-	probe->skipped = self->resolved.stepped;
-	if (!self->resolved.sites[STEP_OPEN].offset || self->resolved.sites[STEP_OPEN].stepped) {
+	probe->skipped = self->sites.linker.stepped;
+	if (!self->sites.named)
 		probe->sight = (probe->sight & ~(unsigned int)PROBE_STEPS) | PROBE_COARSE;
-		dlopen_find(self, linker);
-	}
 	if (!self->described)
-		resolved_describe(probe, self);
+		ldphase_sites_describe(&self->sites, probe);
 	self->described = true;
 	return 0;
 }
 
 static bool step_wanted(const struct ldphase *self, int step, int level, bool returns)
 {
-	const struct resolve_site *site = &self->resolved.sites[step];
+	const struct resolve_site *site = &self->sites.linker.sites[step];
 	bool brackets = step == STEP_OPEN || step == STEP_CLOSE;
 
 	if (!site->offset || site->stepped)
@@ -286,7 +239,7 @@ static int steps_attach(struct ldphase *self, const struct ldphase_options *opti
 {
 	uint64_t offsets[STEP_COUNT], cookies[STEP_COUNT];
 	struct attach_sites sites = {
-		.path = self->resolved.path, .pid = pid, .offsets = offsets, .cookies = cookies
+		.path = self->sites.linker.path, .pid = pid, .offsets = offsets, .cookies = cookies
 	};
 	const struct bpf_program *program =
 		returns ? self->base->progs.step_return : self->base->progs.step_enter;
@@ -294,13 +247,13 @@ static int steps_attach(struct ldphase *self, const struct ldphase_options *opti
 	for (int step = 0; step < STEP_COUNT; step++) {
 		if (!step_wanted(self, step, options->level, returns))
 			continue;
-		offsets[sites.count] = self->resolved.sites[step].offset;
+		offsets[sites.count] = self->sites.linker.sites[step].offset;
 		cookies[sites.count++] = (uint64_t)step;
 	}
-	if (self->dlopen.offset) {
-		sites.path = self->library;
+	if (self->sites.dlopen.offset) {
+		sites.path = self->sites.library;
 		sites.count = 1;
-		offsets[0] = self->dlopen.offset;
+		offsets[0] = self->sites.dlopen.offset;
 		cookies[0] = STEP_OPEN;
 	}
 	return attach_uprobes(&self->attach, bpf_program__fd(program), returns, &sites, err);

@@ -7,7 +7,7 @@ HAVE_BPF ?= $(if $(and $(BPF_CLANG),$(BPFTOOL),$(call PROBE_HAS,bpf/libbpf.h)),1
 HAVE_LZMA ?= $(if $(call PROBE_HAS,lzma.h),1,0)
 HAVE_SDT ?= $(if $(call PROBE_HAS,sys/sdt.h),1,0)
 
-BPF_GEN := $(BUILD)/gen/probes
+BPF_GEN := $(BUILD)/gen
 BPF_ARCH := $(if $(filter aarch64,$(ARCH)),arm64,x86)
 BPF_FLAGS := -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)

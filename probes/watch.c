@@ -62,13 +62,24 @@ int watch_environment(const struct watch *watch, const char *variable,
 	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+int watch_own_environment(const struct watch *watch, const char *counting,
+			  struct probe_environment *environment, struct err *err)
+{
+	int r = asprintf(&environment->variables[0], "%s=/proc/%d/fd/%d", RING_OWN_VARIABLE,
+			 (int)getpid(), watch->ring_fd);
+
+	if (r >= 0 && counting)
+		r = asprintf(&environment->variables[1], "%s=%s", RING_COUNT_VARIABLE, counting);
+	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
 static void event_hand(const struct watch *watch, const struct clock_map *map,
 		       const struct probe_event *from, probe_take take, void *to)
 {
 	struct probe_event event = *from;
 	const char *name = NULL;
 
-	if (watch->ring->raw && event.kind != EVENT_TIMING && event.kind != EVENT_VALUE)
+	if (watch->ring->raw && event.kind != EVENT_TIMING)
 		event.ts = clock_map_ns(map, event.ts);
 	if (event.kind == EVENT_STEP && event.what == STEP_OPEN) {
 		uint32_t place = RING_NAME(event.extra);

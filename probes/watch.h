@@ -25,6 +25,11 @@ struct watch {
 int watch_open(struct watch *watch, const void *object, size_t size, struct err *err);
 void watch_close(struct watch *watch);
 
+/* A ring for what the worker itself has to say: its TIMING phases, and counters. `counting` is the
+ * list of probes it shall open, or NULL. */
+int watch_own_environment(const struct watch *watch, const char *counting,
+			  struct probe_environment *environment, struct err *err);
+
 /* Adds SOLOAD_WATCH, and `variable` naming the object if it is not NULL. */
 int watch_environment(const struct watch *watch, const char *variable,
 		      struct probe_environment *environment, struct err *err);

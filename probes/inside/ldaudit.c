@@ -69,7 +69,7 @@ static void begin(enum state wanted, const char *name)
 
 unsigned int la_version(unsigned int version)
 {
-	ring = ring_map();
+	ring = ring_map(RING_VARIABLE);
 	return ring ? version : 0;
 }
 

@@ -314,7 +314,7 @@ __attribute__((constructor)) static void hooks_install(void)
 {
 	unsigned char *linker = (unsigned char *)getauxval(AT_BASE);
 
-	ring = ring_map();
+	ring = ring_map(RING_VARIABLE);
 	if (!ring || !linker || !linker_known(linker) || !code_map(linker) ||
 	    !text_writable(linker, true))
 		return;

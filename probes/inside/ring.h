@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #define RING_VARIABLE "SOLOAD_WATCH"
-#define RING_MAGIC 0x72696e67u /* "ring" */
+#define RING_OWN_VARIABLE "SOLOAD_WATCH_SELF" /* what the worker itself writes */
+#define RING_COUNT_VARIABLE "SOLOAD_COUNT"    /* the counting probes it opens */
+#define RING_MAGIC 0x72696e67u		      /* "ring" */
 #define RING_VERSION 1u
 #define RING_NAMES 4096
 
@@ -32,12 +34,12 @@ struct ring_site {
 
 struct ring {
 	uint32_t magic, version;
-	uint32_t capacity; /* events */
-	uint32_t raw;	   /* the counter may be read raw: times are its ticks, not ns */
-	_Atomic uint32_t cursor, name_cursor; /* may run past the capacity: that many were lost */
-	_Atomic uint32_t attached;	      /* how many have mapped it to write */
-	uint32_t refused;	    /* hooks refused because of their first instructions */
-	unsigned char build_id[32]; /* of the ld.so that `sites` are in */
+	uint32_t capacity;	      /* events */
+	uint32_t raw;		      /* the counter may be read raw: times are its ticks, not ns */
+	uint32_t cursor, name_cursor; /* may run past the capacity: that many were lost */
+	uint32_t attached;	      /* how many have mapped it to write */
+	uint32_t refused;	      /* hooks refused because of their first instructions */
+	unsigned char build_id[32];   /* of the ld.so that `sites` are in */
 	uint32_t build_id_bytes, padding;
 	struct ring_site sites[STEP_COUNT];
 	char names[RING_NAMES][EVENT_NAME_BYTES];
@@ -67,10 +69,10 @@ static inline uint64_t ring_now(const struct ring *ring)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The ring of the environment, mapped and touched; NULL when there is none or it is not ours. */
-static inline struct ring *ring_map(void)
+/* The ring a variable names, mapped and touched; NULL when there is none or it is not ours. */
+static inline struct ring *ring_map(const char *variable)
 {
-	const char *path = getenv(RING_VARIABLE);
+	const char *path = getenv(variable);
 	struct stat file;
 	struct ring *ring;
 	int fd;
@@ -91,7 +93,7 @@ static inline struct ring *ring_map(void)
 		return NULL;
 	if (ring->magic == RING_MAGIC && ring->version == RING_VERSION &&
 	    (size_t)file.st_size >= sizeof(*ring) + ring->capacity * sizeof(ring->events[0])) {
-		ring->attached++;
+		__atomic_fetch_add(&ring->attached, 1, __ATOMIC_RELAXED);
 		return ring;
 	}
 	munmap(ring, (size_t)file.st_size);
