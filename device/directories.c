@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENTRIES_MAX 4096
+#define ENTRIES_MAX 16384
 #define REMOVE_DEPTH_MAX 8
 #define PRIVATE_MAX 5
 

@@ -256,13 +256,27 @@ static void failure_check(const struct failure *failure)
 	assert_int_equal(rig.result->restarted, failure->kind != DEVICE_FAILED);
 }
 
+static void failures_check(enum device_failure kind, uint64_t timeout_ns)
+{
+	device_up("disk", "separate", timeout_ns);
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		if (failures[i].kind == kind)
+			failure_check(&failures[i]);
+	}
+	device_down();
+}
+
 static void test_failures(void **state)
 {
 	(void)state;
-	device_up("disk", "separate", 700000000);
-	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
-		failure_check(&failures[i]);
-	device_down();
+	failures_check(DEVICE_FAILED, 0);
+	failures_check(DEVICE_CRASHED, 0);
+}
+
+static void test_timeouts(void **state)
+{
+	(void)state;
+	failures_check(DEVICE_TIMEOUT, 1500000000);
 }
 
 /* Bytes that are no object at all: an error of the load, and the device goes on. */
@@ -385,10 +399,11 @@ static void test_identity(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rounds),	     cmocka_unit_test(test_order),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_bad_loader),
-		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_rounds),	   cmocka_unit_test(test_order),
+		cmocka_unit_test(test_failures),   cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_bad_loader), cmocka_unit_test(test_host_refuses),
+		cmocka_unit_test(test_identity),
 	};
 
 	clock_start();
