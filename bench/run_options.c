@@ -1,0 +1,208 @@
+/* Parsing the command line of `soload run`, and its help. See run_options.h. */
+#include "bench/run_options.h"
+
+#include "base/options.h"
+#include "bench/command.h"
+
+#include <argp.h>
+#include <sched.h>
+#include <string.h>
+
+#define COUNTED 5 /* loads under the tracer */
+
+enum {
+	KEY_SO = 256,
+	KEY_WARMUP,
+	KEY_SEED,
+	KEY_ORDER,
+	KEY_PIN,
+	KEY_SPINNER,
+	KEY_SYMBOL,
+	KEY_NO_CALL,
+	KEY_OUT,
+	KEY_BATCH,
+	KEY_CHECK,
+	KEY_TIMEOUT,
+	KEY_COUNTERS,
+	KEY_MACHINE_DIRECTORIES,
+};
+
+static const struct argp_option table[] = {
+	{ "so", KEY_SO, "FILE", 0, "a shared object to load; may be given several times", 0 },
+	{ "loader", 'l', "A,B|all", 0, "loaders NAME[:KEY[=VALUE]]..., default all", 0 },
+	{ "loads", 'n', "N", 0, "measured loads per loader and object, default 100", 0 },
+	{ "out", KEY_OUT, "DIR", 0, "the results folder, default results/runs/run-DATE-PID", 0 },
+	{ "symbol", KEY_SYMBOL, "NAME", 0,
+	  "looked up and called as long f(void) in every load; default soload_entry, else the "
+	  "first function, looked up only",
+	  1 },
+	{ "no-call", KEY_NO_CALL, NULL, 0, "look the symbol up, do not call it", 1 },
+	{ "warmup", KEY_WARMUP, "N", 0, "loads before the first measured one, default 5", 2 },
+	{ "batch", KEY_BATCH, "N", 0, "measured loads in a turn, after one discarded, default 10",
+	  2 },
+	{ "order", KEY_ORDER, "random|sequential", 0, "how the turns follow, default random", 2 },
+	{ "seed", KEY_SEED, "S", 0, "of the random order; default a new one, kept in run.json", 2 },
+	{ "pin", KEY_PIN, "CPU|auto|none", 0, "where the loads run, default auto: one CPU for all",
+	  2 },
+	{ "spinner", KEY_SPINNER, NULL, 0, "another thread of the process spins meanwhile", 2 },
+	{ "check", KEY_CHECK, "warmup|every", 0,
+	  "compare what is mapped with the object's bytes in warm-up and discarded loads "
+	  "(default), or in every load, which costs caches",
+	  2 },
+	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "for one load, default 10", 2 },
+	{ "counters", KEY_COUNTERS, NULL, 0,
+	  "afterwards, count the system calls of some loads, untimed, through a tracer", 2 },
+	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
+	  "stage in this machine's own directories (as root the seed's list begins with "
+	  "/usr/lib64), not in private ones mounted over them",
+	  2 },
+	{ 0 },
+};
+
+static const char doc[] =
+	"Loads objects again and again: load, look a symbol up, call it, unload. Every loader runs "
+	"in a process of its own, and their turns are interleaved in random order.\v"
+	"Examples:\n"
+	"  soload run --so liborch.so                          every loader that works here\n"
+	"  soload run --so liborch.so -l disk,memfd -n 1000    two, with more loads\n"
+	"  soload run --so a.so --so b.so -l disk:mended --out results/runs/mine\n"
+	"  soload run --so liborch.so -l elf,disk --spinner    while another thread runs\n"
+	"\n"
+	"Every load is a row of samples.csv (see results/README.md); -n counts the measured ones, "
+	"those with warmup=0.\n\n"
+	"Exit codes: 0 done; 1 a load failed, crashed, hung or was stale; 2 usage, or nothing "
+	"could run; 128+N interrupted by signal N.";
+
+static uint64_t number_parse(struct argp_state *state, const char *option, const char *text,
+			     uint64_t least, uint64_t most)
+{
+	uint64_t value;
+
+	if (options_size(text, &value) < 0 || value < least || value > most)
+		command_usage(state, "%s: '%s' is not a number from %llu to %llu", option, text,
+			      (unsigned long long)least, (unsigned long long)most);
+	return value;
+}
+
+/* The place of `text` in `words`, which end with NULL. */
+static int word_parse(struct argp_state *state, const char *option, const char *text,
+		      const char *const *words)
+{
+	char hint[80];
+
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0)
+			return i;
+	}
+	command_usage(state, "%s: '%s' is none of its words%s", option, text,
+		      command_suggest(text, words, hint, sizeof(hint)));
+}
+
+static void path_add(struct argp_state *state, struct run_options *run, const char *path)
+{
+	if (run->path_count == RUN_OBJECTS_MAX)
+		command_usage(state, "more than %d objects", RUN_OBJECTS_MAX);
+	run->paths[run->path_count++] = path;
+}
+
+static void pin_parse(struct argp_state *state, struct run_options *run, const char *text)
+{
+	if (strcmp(text, "auto") == 0) {
+		run->pin = RUN_PIN_AUTO;
+	} else if (strcmp(text, "none") == 0) {
+		run->pin = RUN_PIN_NONE;
+	} else {
+		run->pin = RUN_PIN_CPU;
+		run->pin_cpu = (int)number_parse(state, "--pin", text, 0, CPU_SETSIZE - 1);
+	}
+}
+
+static error_t method_parse(int key, char *text, struct argp_state *state)
+{
+	static const char *const orders[] = { "random", "sequential", NULL };
+	static const char *const checks[] = { "warmup", "every", NULL };
+	struct run_options *run = state->input;
+
+	switch (key) {
+	case KEY_WARMUP:
+		run->runner.warmup = (uint32_t)number_parse(state, "--warmup", text, 0, 1000000);
+		return 0;
+	case KEY_BATCH:
+		run->runner.batch = (uint32_t)number_parse(state, "--batch", text, 1,
+							   WORKER_BATCH_MAX - RUNNER_LEAD);
+		return 0;
+	case KEY_ORDER:
+		run->runner.order = (enum runner_order)word_parse(state, "--order", text, orders);
+		return 0;
+	case KEY_SEED:
+		run->runner.seed = number_parse(state, "--seed", text, 0, INT64_MAX);
+		run->seeded = true;
+		return 0;
+	case KEY_PIN:
+		pin_parse(state, run, text);
+		return 0;
+	case KEY_SPINNER:
+		run->runner.spinner = true;
+		return 0;
+	case KEY_CHECK:
+		run->runner.check_every = (uint32_t)word_parse(state, "--check", text, checks);
+		return 0;
+	case KEY_COUNTERS:
+		run->runner.counted = COUNTED;
+		return 0;
+	case KEY_MACHINE_DIRECTORIES:
+		run->runner.machine_directories = true;
+		return 0;
+	case KEY_TIMEOUT:
+		run->runner.timeout_ns =
+			number_parse(state, "--timeout", text, 1, 86400) * 1000000000u;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t option_parse(int key, char *text, struct argp_state *state)
+{
+	struct run_options *run = state->input;
+
+	switch (key) {
+	case KEY_SO:
+	case ARGP_KEY_ARG:
+		path_add(state, run, text);
+		return 0;
+	case 'l':
+		run->loaders = text;
+		return 0;
+	case 'n':
+		run->runner.loads = (uint32_t)number_parse(state, "-n", text, 1, 10000000);
+		return 0;
+	case KEY_OUT:
+		run->out = text;
+		return 0;
+	case KEY_SYMBOL:
+		run->symbol = text;
+		return 0;
+	case KEY_NO_CALL:
+		run->call = false;
+		return 0;
+	case ARGP_KEY_END:
+		if (!run->path_count)
+			command_usage(state, "no object given: --so FILE");
+		return 0;
+	default:
+		return method_parse(key, text, state);
+	}
+}
+
+static const struct argp run_argp = { table, option_parse, "[FILE...]", doc, NULL, NULL, NULL };
+
+void run_options_parse(struct run_options *ret_options, int argc, char **argv)
+{
+	*ret_options = (struct run_options){
+		.loaders = "all",
+		.call = true,
+		.runner = { .loads = 100, .warmup = 5, .batch = 10 },
+	};
+	argp_parse(&run_argp, argc, argv, 0, NULL, ret_options);
+}
