@@ -1,17 +1,14 @@
-/* Starting, asking and burying workers. See client.h for the contract. */
+/* Asking workers: the client's side of the protocol. See client.h for the contract. */
 #include "bench/client.h"
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "bench/client_process.h"
 #include "bench/command.h"
 #include "device/directories.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,175 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SHARED_FD 3
 #define POLL_MS 100
 #define POLITE_MS 1000
-
-/* One socket pair is both pipes: a worker that is gone is an error to write to, never a SIGPIPE. */
-static int channel_open(struct client *client, int *ret_theirs, int *ret_shared, struct err *err)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(err, "a socket pair for the worker");
-	client->to = client->from = pair[0];
-	*ret_theirs = pair[1];
-	*ret_shared = memfd_create("soload-worker", MFD_CLOEXEC);
-	if (*ret_shared < 0 || ftruncate(*ret_shared, WORKER_SHARED_BYTES) < 0)
-		return err_sys(err, "memory shared with the worker");
-	client->shared =
-		mmap(NULL, WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_shared, 0);
-	if (client->shared != MAP_FAILED)
-		return 0;
-	client->shared = NULL;
-	return err_sys(err, "memory shared with the worker");
-}
-
-/* The environment of this process and what is added to it; the caller frees the list alone. */
-static char **environment_make(char *const *added)
-{
-	size_t count = 0, more = 0;
-	char **list;
-
-	while (environ[count])
-		count++;
-	while (added && added[more])
-		more++;
-	list = calloc(count + more + 1, sizeof(list[0]));
-	if (list) {
-		memcpy(list, environ, count * sizeof(list[0]));
-		for (size_t i = 0; i < more; i++)
-			list[count + i] = added[i];
-	}
-	return list;
-}
-
-static int worker_spawn(struct client *client, int theirs, int shared, struct err *err)
-{
-	const char *program = client->options.program ? client->options.program : "/proc/self/exe";
-	char name[] = "soload", command[] = "worker";
-	char *const argv[] = { name, command, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	char **environment = environment_make(client->options.environment);
-	sigset_t defaults;
-	int r;
-
-	if (!environment)
-		return err_set(err, ENOMEM, "out of memory");
-	/* Numbers above those they go to, so that no dup2 overwrites the source of the next. */
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, theirs, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, shared, SHARED_FD);
-	posix_spawnattr_init(&attributes);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&client->pid, program, &actions, &attributes, argv, environment);
-	free(environment);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	if (r == 0)
-		return 0;
-	client->pid = 0;
-	return err_set(err, r, "start %s: %s", program, strerror(r));
-}
-
-/* Moves a descriptor above 9, away from those the worker is given. */
-static int descriptor_lift(int *fd, struct err *err)
-{
-	int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
-
-	if (lifted < 0)
-		return err_sys(err, "descriptors for the worker");
-	close(*fd);
-	*fd = lifted;
-	return 0;
-}
-
-static int worker_start(struct client *client, struct err *err)
-{
-	int theirs = -1, shared = -1;
-	int r = channel_open(client, &theirs, &shared, err);
-
-	if (r == 0)
-		r = descriptor_lift(&theirs, err);
-	if (r == 0)
-		r = descriptor_lift(&shared, err);
-	if (r == 0)
-		r = worker_spawn(client, theirs, shared, err);
-	if (theirs >= 0)
-		close(theirs);
-	if (shared >= 0)
-		close(shared);
-	return r;
-}
-
-static const char *phase_now(const struct client *client)
-{
-	uint32_t phase = client->shared->phase;
-
-	if (phase >= client->phase_count || client->phase_of[phase] < 0)
-		return "unknown";
-	return phase_label((enum phase)client->phase_of[phase]);
-}
-
-static void staged_clean(struct client *client)
-{
-	if (client->shared && client->shared->staged_bytes == sizeof(client->shared->staged))
-		staged_unlink_list(&client->shared->staged);
-}
-
-/* Waits up to `ms` for the worker to end: true once it is reaped. */
-static bool worker_reap(struct client *client, int ms, int *ret_status)
-{
-	for (;; ms--) {
-		pid_t r = waitpid(client->pid, ret_status, WNOHANG);
-
-		if (r == client->pid || (r < 0 && errno != EINTR)) {
-			client->pid = 0;
-			return true;
-		}
-		if (ms <= 0)
-			return false;
-		usleep(1000);
-	}
-}
-
-static void worker_kill(struct client *client)
-{
-	int status;
-
-	if (!client->pid)
-		return;
-	kill(client->pid, SIGTERM);
-	if (!worker_reap(client, POLITE_MS, &status)) {
-		kill(client->pid, SIGKILL);
-		while (client->pid && !worker_reap(client, POLITE_MS, &status))
-			;
-	}
-	staged_clean(client);
-}
-
-/* The worker's end of the channel is closed: what became of it. */
-static int worker_lost(struct client *client, struct err *err)
-{
-	const char *phase = phase_now(client);
-	int status = 0;
-
-	if (!worker_reap(client, POLITE_MS, &status)) {
-		worker_kill(client);
-		return err_set(err, EIO, "the worker hung up in phase %s", phase);
-	}
-	staged_clean(client);
-	if (WIFSIGNALED(status))
-		return err_set(err, EIO, "crashed in phase %s (SIG%s)", phase,
-			       sigabbrev_np(WTERMSIG(status)));
-	return err_set(err, EIO, "the process ended in phase %s (exit code %d)", phase,
-		       WEXITSTATUS(status));
-}
 
 /* A child of the object may keep the channel open when the worker is gone: ask the kernel, too. */
 static bool worker_ended(const struct client *client)
@@ -220,12 +50,12 @@ static int answer_wait(struct client *client, struct err *err)
 			since = clock_now_ns();
 		}
 		if (r == 0 && worker_ended(client))
-			return worker_lost(client, err);
+			return client_process_lost(client, err);
 		if (clock_now_ns() - since < limit)
 			continue;
 		r = err_set(err, EIO, "no answer for %.1f s in phase %s", (double)limit / 1e9,
-			    phase_now(client));
-		worker_kill(client);
+			    client_phase(client));
+		client_process_kill(client);
 		return r;
 	}
 }
@@ -244,7 +74,7 @@ static int bytes_receive(struct client *client, void *bytes, size_t size, struct
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return worker_lost(client, err);
+			return client_process_lost(client, err);
 		to += n;
 		size -= (size_t)n;
 	}
@@ -263,7 +93,7 @@ static int bytes_send(struct client *client, const void *bytes, size_t size, str
 		if (n < 0 && errno == EINTR)
 			return err_set(err, EINTR, "interrupted");
 		if (n < 0)
-			return worker_lost(client, err);
+			return client_process_lost(client, err);
 		from += n;
 		size -= (size_t)n;
 	}
@@ -405,7 +235,7 @@ int client_open(struct client *client, const struct client_options *options, str
 			directories_create(client->folder, sizeof(client->folder), NULL);
 	if (client->folder_lock < 0)
 		client->folder[0] = '\0';
-	r = worker_start(client, err);
+	r = client_process_start(client, err);
 	if (r == 0)
 		r = hello_receive(client, err);
 	if (r < 0 && options->program)
@@ -489,10 +319,10 @@ void client_close(struct client *client)
 	if (client->to > 0)
 		close(client->to);
 	client->to = client->from = -1;
-	if (client->pid && !worker_reap(client, POLITE_MS, &status))
-		worker_kill(client);
+	if (client->pid && !client_process_reap(client, POLITE_MS, &status))
+		client_process_kill(client);
 	if (client->shared) {
-		staged_clean(client);
+		client_process_clean(client);
 		munmap(client->shared, WORKER_SHARED_BYTES);
 	}
 	client->shared = NULL;

@@ -1,0 +1,180 @@
+/* Starting and burying the worker of a client. See client_process.h. */
+#include "bench/client_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SHARED_FD 3
+#define POLITE_MS 1000
+
+/* One socket pair is both pipes: a worker that is gone is an error to write to, never a SIGPIPE. */
+static int channel_open(struct client *client, int *ret_theirs, int *ret_shared, struct err *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, "a socket pair for the worker");
+	client->to = client->from = pair[0];
+	*ret_theirs = pair[1];
+	*ret_shared = memfd_create("soload-worker", MFD_CLOEXEC);
+	if (*ret_shared < 0 || ftruncate(*ret_shared, WORKER_SHARED_BYTES) < 0)
+		return err_sys(err, "memory shared with the worker");
+	client->shared =
+		mmap(NULL, WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_shared, 0);
+	if (client->shared != MAP_FAILED)
+		return 0;
+	client->shared = NULL;
+	return err_sys(err, "memory shared with the worker");
+}
+
+/* The environment of this process and what is added to it; the caller frees the list alone. */
+static char **environment_make(char *const *added)
+{
+	size_t count = 0, more = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	while (added && added[more])
+		more++;
+	list = calloc(count + more + 1, sizeof(list[0]));
+	if (list) {
+		memcpy(list, environ, count * sizeof(list[0]));
+		for (size_t i = 0; i < more; i++)
+			list[count + i] = added[i];
+	}
+	return list;
+}
+
+static int worker_spawn(struct client *client, int theirs, int shared, struct err *err)
+{
+	const char *program = client->options.program ? client->options.program : "/proc/self/exe";
+	char name[] = "soload", command[] = "worker";
+	char *const argv[] = { name, command, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	char **environment = environment_make(client->options.environment);
+	sigset_t defaults;
+	int r;
+
+	if (!environment)
+		return err_set(err, ENOMEM, "out of memory");
+	/* Numbers above those they go to, so that no dup2 overwrites the source of the next. */
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, theirs, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, shared, SHARED_FD);
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&defaults);
+	sigaddset(&defaults, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawn(&client->pid, program, &actions, &attributes, argv, environment);
+	free(environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	if (r == 0)
+		return 0;
+	client->pid = 0;
+	return err_set(err, r, "start %s: %s", program, strerror(r));
+}
+
+/* Moves a descriptor above 9, away from those the worker is given. */
+static int descriptor_lift(int *fd, struct err *err)
+{
+	int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+
+	if (lifted < 0)
+		return err_sys(err, "descriptors for the worker");
+	close(*fd);
+	*fd = lifted;
+	return 0;
+}
+
+int client_process_start(struct client *client, struct err *err)
+{
+	int theirs = -1, shared = -1;
+	int r = channel_open(client, &theirs, &shared, err);
+
+	if (r == 0)
+		r = descriptor_lift(&theirs, err);
+	if (r == 0)
+		r = descriptor_lift(&shared, err);
+	if (r == 0)
+		r = worker_spawn(client, theirs, shared, err);
+	if (theirs >= 0)
+		close(theirs);
+	if (shared >= 0)
+		close(shared);
+	return r;
+}
+
+const char *client_phase(const struct client *client)
+{
+	uint32_t phase = client->shared->phase;
+
+	if (phase >= client->phase_count || client->phase_of[phase] < 0)
+		return "unknown";
+	return phase_label((enum phase)client->phase_of[phase]);
+}
+
+void client_process_clean(struct client *client)
+{
+	if (client->shared && client->shared->staged_bytes == sizeof(client->shared->staged))
+		staged_unlink_list(&client->shared->staged);
+}
+
+bool client_process_reap(struct client *client, int ms, int *ret_status)
+{
+	for (;; ms--) {
+		pid_t r = waitpid(client->pid, ret_status, WNOHANG);
+
+		if (r == client->pid || (r < 0 && errno != EINTR)) {
+			client->pid = 0;
+			return true;
+		}
+		if (ms <= 0)
+			return false;
+		usleep(1000);
+	}
+}
+
+void client_process_kill(struct client *client)
+{
+	int status;
+
+	if (!client->pid)
+		return;
+	kill(client->pid, SIGTERM);
+	if (!client_process_reap(client, POLITE_MS, &status)) {
+		kill(client->pid, SIGKILL);
+		while (client->pid && !client_process_reap(client, POLITE_MS, &status))
+			;
+	}
+	client_process_clean(client);
+}
+
+int client_process_lost(struct client *client, struct err *err)
+{
+	const char *phase = client_phase(client);
+	int status = 0;
+
+	if (!client_process_reap(client, POLITE_MS, &status)) {
+		client_process_kill(client);
+		return err_set(err, EIO, "the worker hung up in phase %s", phase);
+	}
+	client_process_clean(client);
+	if (WIFSIGNALED(status))
+		return err_set(err, EIO, "crashed in phase %s (%s)", phase,
+			       strsignal(WTERMSIG(status)));
+	return err_set(err, EIO, "the process ended in phase %s (exit code %d)", phase,
+		       WEXITSTATUS(status));
+}
