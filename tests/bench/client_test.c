@@ -83,15 +83,18 @@ static void the_harness_leaves_no_trace(void **state)
 	struct client client;
 	struct counters counters;
 	struct err err = { "" };
-	int r;
+	int r, faults = 0;
 
 	(void)state;
 	assert_int_equal(client_open(&client, &options, &err), 0);
-	for (int batch = 0; batch < 3; batch++) {
+	for (int batch = 0; batch < 4; batch++) {
 		assert_int_equal(client_run(&client, &run, loads, &err), BATCH);
 		for (int i = 0; i < BATCH; i++)
-			assert_int_equal(loads[i].load.minflt, 0);
+			faults += loads[i].load.minflt;
 	}
+	/* The kernel may move a page behind our back, seldom; new memory would be a fault in every
+	 * fourth load at least. */
+	assert_in_range(faults, 0, 4 * BATCH / 20);
 	r = counters_take(&client, 4, &counters, &err);
 	if (r == 0) {
 		assert_int_equal(counters.total, 0);
@@ -238,6 +241,9 @@ static uint32_t answer_of(const void *bytes, size_t size, int *ret_code)
 	shutdown(fd, SHUT_WR);
 	head.type = 0;
 	fd_read_all(fd, &head, sizeof(head), "answer", NULL);
+	/* To its end: a worker that still writes when nobody reads dies of SIGPIPE. */
+	while (fd_read_all(fd, skipped, sizeof(skipped), "answer", NULL) > 0)
+		;
 	*ret_code = worker_end(pid, fd);
 	return head.type;
 }
