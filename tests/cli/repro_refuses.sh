@@ -55,7 +55,8 @@ expect 2 "context length '-1'" --context-lens 1,-1
 expect 2 "results folder" --out /proc/soload-cannot-be
 
 # One transport refuses, the other runs: the round is recorded as failed, the run goes on and ends with 1.
-"$soload" repro -n 1 --warmup 0 --pools small --orch "$scratch/large.so" --loader memfd --transport inline,separate --out "$scratch/both" >"$scratch/out" 2>"$scratch/err"
+cp "$SOLOAD_BUILD/objects/pa_unroll.so" "$scratch/padded.so" && truncate -s 5M "$scratch/padded.so" || exit 1
+"$soload" repro -n 1 --warmup 0 --pools small --orch "$scratch/padded.so" --loader memfd --transport inline,separate --out "$scratch/both" >"$scratch/out" 2>"$scratch/err"
 [ $? = 1 ] || { echo "one refusing transport: exit code $?" >&2 && failed=1; }
 awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
 	{ n[$at["transport"]] = $at["error"] != "" }
