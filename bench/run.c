@@ -2,6 +2,7 @@
 #include "bench/command.h"
 #include "bench/machine.h"
 #include "bench/run_options.h"
+#include "bench/run_probe.h"
 #include "bench/run_report.h"
 #include "bench/runner.h"
 
@@ -165,7 +166,7 @@ static int arms_run(struct run *run, struct record *record)
 	double steal0 = 0.0, total0 = 0.0, steal1 = 0.0, total1 = 0.0;
 	struct runner runner;
 	struct err err = { "" };
-	int r;
+	int r, probed = 0;
 
 	if (!arms || runner_open(&runner, &run->options.runner, record, arms,
 				 run->subject_count * run->loader_count) < 0) {
@@ -184,7 +185,11 @@ static int arms_run(struct run *run, struct record *record)
 	if (r == 0)
 		run_report_warn(&runner,
 				total1 > total0 ? (steal1 - steal0) / (total1 - total0) : -1.0);
+	if (r == 0 && run->options.probes)
+		probed = run_probe(&runner, run->options.probes, stdout);
 	r = r < 0 && r != -EINTR ? EXIT_USAGE : verdict(run, &runner);
+	if (r == EXIT_DONE && probed < 0)
+		r = EXIT_MEASURED_FAILURE;
 	runner_close(&runner);
 	return r;
 }
@@ -228,6 +233,10 @@ static int run_all(struct run *run)
 	struct err err;
 
 	if (loaders_choose(run, &err) < 0 || cpus_choose(run, &err) < 0) {
+		log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	if (run->options.probes && run_probe_check(run->options.probes, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_USAGE;
 	}

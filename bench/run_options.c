@@ -25,6 +25,7 @@ enum {
 	KEY_TIMEOUT,
 	KEY_COUNTERS,
 	KEY_MACHINE_DIRECTORIES,
+	KEY_PROBE,
 };
 
 static const struct argp_option table[] = {
@@ -52,6 +53,10 @@ static const struct argp_option table[] = {
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "for one load, default 10", 2 },
 	{ "counters", KEY_COUNTERS, NULL, 0,
 	  "afterwards, count the system calls of some loads, untimed, through a tracer", 2 },
+	{ "probe", KEY_PROBE, "LIST", 0,
+	  "afterwards, watch some loads with these probes (soload list probes), or auto; the times "
+	  "above are never taken from those",
+	  2 },
 	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
 	  "stage in this machine's own directories (as root the seed's list begins with "
 	  "/usr/lib64), not in private ones mounted over them",
@@ -176,6 +181,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case 'n':
 		run->runner.loads = (uint32_t)number_parse(state, "-n", text, 1, 10000000);
+		return 0;
+	case KEY_PROBE:
+		run->probes = text;
 		return 0;
 	case KEY_OUT:
 		run->out = text;

@@ -18,6 +18,7 @@ struct run_options {
 	const char *loaders; /* "A,B" or "all" */
 	const char *symbol;  /* NULL = choose */
 	const char *out;     /* NULL = choose */
+	const char *probes;  /* to watch some loads with afterwards, or NULL */
 	bool call, seeded;
 	enum run_pin pin;
 	int pin_cpu;

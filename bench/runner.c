@@ -74,7 +74,7 @@ static void arm_fail(struct runner *runner, struct arm *arm, const char *text)
 	client_close(&arm->client);
 }
 
-static struct client_options arm_options(const struct runner *runner, const struct arm *arm)
+struct client_options runner_arm_options(const struct runner *runner, const struct arm *arm)
 {
 	return (struct client_options){
 		.loader = arm->loader,
@@ -93,7 +93,7 @@ static struct client_options arm_options(const struct runner *runner, const stru
 
 static void arm_open(struct runner *runner, struct arm *arm)
 {
-	struct client_options options = arm_options(runner, arm);
+	struct client_options options = runner_arm_options(runner, arm);
 	struct err err = { "" };
 	int r = client_open(&arm->client, &options, &err);
 
@@ -316,7 +316,7 @@ int runner_run(struct runner *runner, struct err *err)
 /* Untraced loads first: what a loader does once is not what it does every time. */
 static int arm_count(struct runner *runner, struct arm *arm, struct err *err)
 {
-	struct client_options options = arm_options(runner, arm);
+	struct client_options options = runner_arm_options(runner, arm);
 	struct worker_run run = { .count = RUNNER_LEAD };
 	struct client client;
 	int r;

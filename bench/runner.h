@@ -92,6 +92,9 @@ int runner_run(struct runner *runner, struct err *err);
  */
 int runner_count(struct runner *runner);
 
+/* How the worker of an arm is started: for who starts another one like it. */
+struct client_options runner_arm_options(const struct runner *runner, const struct arm *arm);
+
 void runner_close(struct runner *runner);
 
 #endif
