@@ -161,7 +161,8 @@ static int hello_receive(struct client *client, struct err *err)
 	if (size < sizeof(hello) || hello.magic != WORKER_MAGIC)
 		return err_set(err, EPROTO, "this program is no soload, or one without a worker");
 	hello.program[sizeof(hello.program) - 1] = '\0';
-	if (hello.version != WORKER_VERSION || hello.load_bytes != sizeof(struct worker_load) ||
+	if (hello.version < WORKER_VERSION_OLDEST || hello.version > WORKER_VERSION ||
+	    hello.load_bytes != sizeof(struct worker_load) ||
 	    hello.phase_count > sizeof(client->phase_of) / sizeof(client->phase_of[0]) ||
 	    size != sizeof(hello) + hello.phase_count * WORKER_LABEL_BYTES)
 		return err_set(err, EPROTO,
@@ -177,6 +178,9 @@ static int hello_receive(struct client *client, struct err *err)
 		client->phase_of[i] = phase_find(label);
 	}
 	client->phase_count = hello.phase_count;
+	client->version = hello.version;
+	if (client->version < 2 && client->options.inject)
+		return err_set(err, EPROTO, "%s cannot inject anything", hello.program);
 	return 0;
 }
 
@@ -192,7 +196,7 @@ static int open_send(struct client *client, struct err *err)
 		.check_every = options->check_every,
 	};
 	const char *const texts[] = { options->loader, options->path, options->symbol,
-				      client->folder };
+				      client->folder, options->inject ? options->inject : "" };
 	const int count = sizeof(texts) / sizeof(texts[0]);
 	size_t size = sizeof(open);
 	char *message, *at;
@@ -253,6 +257,8 @@ int client_run_send(struct client *client, const struct worker_run *run, struct 
 {
 	if (!client->pid)
 		return err_set(err, EIO, "the worker is dead");
+	if (client->version < 2 && run->group > 1)
+		return err_set(err, EPROTO, "this build of soload cannot stamp loads in groups");
 	return message_send(client, WORKER_RUN, run, sizeof(*run), err);
 }
 

@@ -26,6 +26,7 @@ struct client_options {
 	int spinner_cpu; /* -1 = any */
 	uint32_t capacity;
 	uint32_t check_every;
+	const char *inject;	  /* bench/inject.h, NULL = nothing */
 	bool private_directories; /* stage in directories of the worker's own, where that can be */
 	uint64_t timeout_ns;	  /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
 	char *const *environment; /* variables to add, "NAME=VALUE", ends with NULL; or NULL */
@@ -42,6 +43,7 @@ struct client {
 	pid_t pid; /* 0 = none */
 	int to, from;
 	struct worker_shared *shared;
+	uint32_t version; /* of the worker's protocol */
 	uint32_t phase_count;
 	int phase_of[64]; /* the worker's phase number → ours, -1 = not known here */
 	struct worker_ready ready;

@@ -81,6 +81,11 @@ int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct 
 	r = loader_open(&cycle->loader, options->loader, err);
 	if (r < 0)
 		return r;
+	r = inject_parse(&cycle->inject, options->inject ? options->inject : "", err);
+	if (r == 0)
+		r = inject_open(&cycle->inject, clock_ticks(), err);
+	if (r < 0)
+		return r;
 	cycle->image = image_new(cycle->loader);
 	if (!cycle->image)
 		return err_set(err, ENOMEM, "out of memory");
@@ -95,6 +100,7 @@ void cycle_close(struct cycle *cycle)
 	image_free(cycle->image);
 	loader_close(cycle->loader);
 	file_unload(&cycle->file);
+	inject_close(&cycle->inject);
 	if (cycle->memory)
 		munmap(cycle->memory, cycle->memory_bytes);
 	*cycle = (struct cycle){ 0 };
@@ -207,6 +213,7 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 	getrusage(RUSAGE_THREAD, &middle);
 	mark(cycle, WORKER_MARK_RESUME);
 	image_unload(cycle->image);
+	inject_load(&cycle->inject, time);
 	timeline_end(time);
 	mark(cycle, WORKER_MARK_DONE);
 	load->cpu_ns = thread_cpu_ns() - cpu_ns;
@@ -218,5 +225,35 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 		load->phase = phase_last(time);
 		snprintf(load->text, sizeof(load->text), "%s", err.text);
 	}
+	return load->result;
+}
+
+int cycle_run_group(struct cycle *cycle, uint32_t i, uint32_t group)
+{
+	struct worker_load *load = &cycle->loads[i];
+	struct timeline *time = &cycle->timelines[i];
+	struct rusage before, after;
+	struct err err;
+	uint64_t cpu_ns;
+
+	memset(load, 0, sizeof(*load));
+	getrusage(RUSAGE_THREAD, &before);
+	cpu_ns = thread_cpu_ns();
+	mark(cycle, WORKER_MARK_LOAD);
+	timeline_begin(time, PHASE_OTHER);
+	for (uint32_t k = 0; load->result == 0 && k < group; k++) {
+		load->result = cycle_load(cycle, NULL, load, &err);
+		image_unload(cycle->image);
+	}
+	inject_load(&cycle->inject, time);
+	timeline_end(time);
+	mark(cycle, WORKER_MARK_DONE);
+	load->cpu_ns = thread_cpu_ns() - cpu_ns;
+	getrusage(RUSAGE_THREAD, &after);
+	usage_add(load, &before, &after);
+	load->cpu = sched_getcpu();
+	load->group = group;
+	if (load->result < 0)
+		snprintf(load->text, sizeof(load->text), "%s", err.text);
 	return load->result;
 }

@@ -9,6 +9,7 @@
 #define SOLOAD_BENCH_CYCLE_H
 
 #include "base/file.h"
+#include "bench/inject.h"
 #include "bench/worker.h"
 #include "loaders/freshness.h"
 #include "loaders/loader.h"
@@ -20,6 +21,7 @@
 
 struct cycle_options {
 	const char *loader, *path, *symbol; /* a symbol of "" is not looked up */
+	const char *inject;		    /* bench/inject.h, "" = nothing */
 	bool call;
 	uint32_t capacity;	  /* cycles per batch */
 	volatile uint32_t *watch; /* or NULL: holds the current phase */
@@ -36,6 +38,7 @@ struct cycle {
 	struct worker_load *loads;
 	void *memory; /* holds all three */
 	size_t memory_bytes;
+	struct inject inject;
 	bool locked;
 	struct self self; /* what a watcher asked for; nothing, mostly */
 	bool marks;	  /* bracket what is timed with the marks of worker.h, for a tracer */
@@ -50,5 +53,9 @@ enum cycle_check { CYCLE_CHECK_NONE, CYCLE_CHECK_QUICK, CYCLE_CHECK_FULL };
 
 /* Runs cycle `i` of a batch into loads[i] and timelines[i]; returns loads[i].result. */
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check);
+
+/* For loads so short that stamping each would be what is measured: `group` cycles as one, in
+ * PHASE_OTHER alone and unchecked. */
+int cycle_run_group(struct cycle *cycle, uint32_t i, uint32_t group);
 
 #endif

@@ -162,6 +162,7 @@ static int open_receive(struct worker *worker, size_t size, struct cycle_options
 	if (worker->open.capacity == 0 || worker->open.capacity > WORKER_BATCH_MAX)
 		return err_set(err, EINVAL, "a batch is 1 to %d loads", WORKER_BATCH_MAX);
 	options->capacity = worker->open.capacity;
+	options->inject = string_next(&at, end);
 	options->call = worker->open.flags & WORKER_CALL;
 	options->watch = worker->shared ? &worker->shared->phase : NULL;
 	return 0;
@@ -250,7 +251,8 @@ static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 
 		if (worker->shared)
 			worker->shared->loads++;
-		r = cycle_run(&worker->cycle, done++, check);
+		r = run->group > 1 ? cycle_run_group(&worker->cycle, done++, run->group)
+				   : cycle_run(&worker->cycle, done++, check);
 		if (r < 0)
 			break;
 	}

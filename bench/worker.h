@@ -1,7 +1,7 @@
 /*
  * The protocol of `soload worker`: a fresh process that loads one object with one loader, on
- *command, and answers with raw nanoseconds. Every command that measures loads is a client of it
- *(client.h), also over another build of this program; hence the version, and the phases by name.
+ * command, and answers with raw nanoseconds. Every command that measures loads is a client of it
+ * (client.h), also over another build of this program; hence the version, and the phases by name.
  *
  * Descriptor 0 brings requests and 1 takes answers: a head, then as many bytes as it says, in the
  * machine's own byte order. Descriptor 3, when open, is shared memory of WORKER_SHARED_BYTES. What
@@ -21,7 +21,9 @@
 
 #include <stdint.h>
 
-#define WORKER_VERSION 1
+#define WORKER_VERSION 2
+#define WORKER_VERSION_OLDEST \
+	1 /* that a client understands: it has no groups and injects nothing */
 #define WORKER_MAGIC 0x6b726f77u /* "work" */
 #define WORKER_BATCH_MAX 4096
 #define WORKER_LABEL_BYTES 16
@@ -55,8 +57,9 @@ enum worker_flag {
 	WORKER_SPINNER = 2, /* another thread of the process spins while a batch runs */
 };
 
-/* Followed by four strings, each with its NUL: loader, path of the object, symbol, and an empty
- * folder for private staging directories (device/directories.h), or "". */
+/* Followed by five strings, each with its NUL: loader, path of the object, symbol, an empty folder
+ * for private staging directories (device/directories.h) or "", and what to inject (bench/inject.h)
+ * or "". */
 struct worker_open {
 	uint32_t flags;	       /* enum worker_flag */
 	uint32_t capacity;     /* the longest batch that will be asked for */
@@ -84,7 +87,8 @@ struct worker_run {
 	uint32_t count;
 	uint32_t marks;	 /* bracket every load with marker system calls, for a tracer */
 	uint32_t proofs; /* of the first so many loads, judge the freshness over all their bytes */
-	uint32_t reserved;
+	uint32_t group;	 /* so many loads back to back are stamped as one, its phases unknown; 0 = 1
+			  */
 };
 
 /* The markers: prctl(WORKER_MARK, enum worker_mark), an option no kernel knows. Between PAUSE and
@@ -115,7 +119,7 @@ struct worker_load {
 	uint32_t flags;	    /* enum worker_load_flag */
 	uint32_t freshness; /* enum freshness */
 	uint32_t phase;	    /* the one it failed in */
-	uint32_t padding;
+	uint32_t group;	    /* so many loads, if more than 1: times and faults are their sums */
 	char staged_at[WORKER_PATH_BYTES];
 	char text[WORKER_TEXT_BYTES]; /* why it failed or is stale, or the loader's note */
 };
