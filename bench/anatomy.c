@@ -83,32 +83,47 @@ static int by_count(const void *a, const void *b)
 	return x->type < y->type ? -1 : 1;
 }
 
-static void symbol_read(struct anatomy *anatomy, const elf_sym *symbol)
+enum anatomy_symbol anatomy_symbol(const struct anatomy *anatomy, uint64_t i, const char **ret_name)
 {
-	unsigned int type = ELF64_ST_TYPE(symbol->st_info);
-	unsigned int binding = ELF64_ST_BIND(symbol->st_info);
+	const elf_sym *symbol = &anatomy->elf.dynamic.symbols[i];
 	unsigned int visibility = ELF64_ST_VISIBILITY(symbol->st_other);
 	const char *name = elf_string(&anatomy->elf, symbol->st_name);
 
-	if (symbol->st_shndx == SHN_UNDEF) {
-		if (!name || !*name)
-			return;
+	*ret_name = name ? name : "";
+	if (symbol->st_shndx == SHN_UNDEF)
+		return **ret_name ? ANATOMY_SYMBOL_IMPORT : ANATOMY_SYMBOL_NONE;
+	if (ELF64_ST_BIND(symbol->st_info) == STB_LOCAL || visibility == STV_HIDDEN ||
+	    visibility == STV_INTERNAL)
+		return ANATOMY_SYMBOL_NONE;
+	return ANATOMY_SYMBOL_EXPORT;
+}
+
+static void symbol_count(struct anatomy *anatomy, uint64_t i)
+{
+	const elf_sym *symbol = &anatomy->elf.dynamic.symbols[i];
+	unsigned int type = ELF64_ST_TYPE(symbol->st_info);
+	const char *name;
+
+	switch (anatomy_symbol(anatomy, i, &name)) {
+	case ANATOMY_SYMBOL_IMPORT:
 		anatomy->imports++;
 		if (strcmp(name, "__cxa_thread_atexit_impl") == 0 ||
 		    strcmp(name, "__cxa_thread_atexit") == 0)
 			anatomy->thread_exit = true;
 		return;
+	case ANATOMY_SYMBOL_EXPORT:
+		anatomy->exports++;
+		anatomy->functions += type == STT_FUNC || type == STT_GNU_IFUNC;
+		anatomy->ifuncs += type == STT_GNU_IFUNC;
+		if (ELF64_ST_BIND(symbol->st_info) != STB_GNU_UNIQUE)
+			return;
+		if (anatomy->unique < ANATOMY_NAMES_MAX)
+			anatomy->unique_names[anatomy->unique] = name;
+		anatomy->unique++;
+		return;
+	default:
+		return;
 	}
-	if (binding == STB_LOCAL || visibility == STV_HIDDEN || visibility == STV_INTERNAL)
-		return;
-	anatomy->exports++;
-	anatomy->functions += type == STT_FUNC || type == STT_GNU_IFUNC;
-	anatomy->ifuncs += type == STT_GNU_IFUNC;
-	if (binding != STB_GNU_UNIQUE)
-		return;
-	if (anatomy->unique < ANATOMY_NAMES_MAX)
-		anatomy->unique_names[anatomy->unique] = name ? name : "";
-	anatomy->unique++;
 }
 
 static int version_read(void *context, const struct elf_version *version)
@@ -146,7 +161,7 @@ int anatomy_read(struct anatomy *ret_anatomy, const void *bytes, size_t size, st
 	qsort(anatomy->relocs, anatomy->reloc_kinds, sizeof(anatomy->relocs[0]), by_count);
 	symbols = elf_symbol_count(&anatomy->elf);
 	for (size_t i = 0; i < symbols; i++)
-		symbol_read(anatomy, &dynamic->symbols[i]);
+		symbol_count(anatomy, i);
 	anatomy->symbols = symbols;
 	anatomy->constructors = dynamic->init_array.bytes / 8 + (dynamic->init != 0);
 	anatomy->destructors = dynamic->fini_array.bytes / 8 + (dynamic->fini != 0);

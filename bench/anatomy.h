@@ -49,6 +49,13 @@ struct anatomy {
 /* 0, or the checker's refusal. `bytes` must outlive `ret_anatomy`. */
 int anatomy_read(struct anatomy *ret_anatomy, const void *bytes, size_t size, struct err *err);
 
+/* What a dynamic symbol is to others; NONE: hidden, local or without a name. */
+enum anatomy_symbol { ANATOMY_SYMBOL_NONE, ANATOMY_SYMBOL_IMPORT, ANATOMY_SYMBOL_EXPORT };
+
+/* The i-th of anatomy->symbols; its name in the object's bytes. */
+enum anatomy_symbol anatomy_symbol(const struct anatomy *anatomy, uint64_t i,
+				   const char **ret_name);
+
 /* `text` as it may be shown: what is not printable ASCII as \xNN, cut to fit. Returns `buffer`. */
 const char *anatomy_printable(const char *text, char *buffer, size_t size);
 

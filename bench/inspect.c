@@ -13,16 +13,17 @@
 
 #define LOADERS_MAX 64
 
-enum { KEY_JSON = 256 };
+enum { KEY_JSON = 256, KEY_SYMBOLS };
 
 struct inspect {
 	const char *path;
 	char *loaders; /* NULL = every one */
-	bool json;
+	bool json, symbols;
 };
 
 static const struct argp_option options[] = {
 	{ "json", KEY_JSON, NULL, 0, "one JSON object instead of text", 0 },
+	{ "symbols", KEY_SYMBOLS, NULL, 0, "every import and export by name", 0 },
 	{ "loader", 'l', "A,B", 0, "what these loaders, with their options, will meet", 0 },
 	{ 0 },
 };
@@ -47,6 +48,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	switch (key) {
 	case KEY_JSON:
 		inspect->json = true;
+		return 0;
+	case KEY_SYMBOLS:
+		inspect->symbols = true;
 		return 0;
 	case 'l':
 		inspect->loaders = text;
@@ -99,7 +103,7 @@ static int inspect_bytes(const struct inspect *inspect, const struct file_bytes 
 {
 	const char *specs[LOADERS_MAX + 1] = { NULL };
 	struct anatomy anatomy;
-	struct inspect_view view = { inspect->path, &anatomy, specs };
+	struct inspect_view view = { inspect->path, &anatomy, specs, inspect->symbols };
 	int r = specs_choose(inspect, specs, err);
 
 	if (r < 0)

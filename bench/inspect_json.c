@@ -81,6 +81,19 @@ static json_t *symbols_json(const struct anatomy *a)
 	return object;
 }
 
+static json_t *names_json(const struct anatomy *a, enum anatomy_symbol kind)
+{
+	json_t *array = json_array();
+
+	for (uint64_t i = 0; i < a->symbols; i++) {
+		const char *name;
+
+		if (anatomy_symbol(a, i, &name) == kind)
+			json_array_append_new(array, name_json(name));
+	}
+	return array;
+}
+
 static json_t *tls_json(const struct anatomy *a)
 {
 	json_t *object = json_object(), *models = json_array();
@@ -152,6 +165,10 @@ int inspect_print_json(const struct inspect_view *view, FILE *out)
 	json_object_set_new(object, "text_relocations",
 			    json_boolean(a->elf.dynamic.text_relocations));
 	json_object_set_new(object, "symbols", symbols_json(a));
+	if (view->symbols) {
+		json_object_set_new(object, "imports", names_json(a, ANATOMY_SYMBOL_IMPORT));
+		json_object_set_new(object, "exports", names_json(a, ANATOMY_SYMBOL_EXPORT));
+	}
 	json_object_set_new(object, "tls", tls_json(a));
 	set(object, "constructors", a->constructors);
 	set(object, "destructors", a->destructors);

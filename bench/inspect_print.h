@@ -4,12 +4,14 @@
 
 #include "bench/anatomy.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct inspect_view {
 	const char *path;
 	const struct anatomy *anatomy;
 	const char *const *specs; /* loaders, NULL-terminated */
+	bool symbols;		  /* every import and export by name */
 };
 
 void inspect_print_text(const struct inspect_view *view, FILE *out);

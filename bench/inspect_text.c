@@ -101,6 +101,21 @@ static void symbols_print(const struct anatomy *a, FILE *out)
 		a->destructors);
 }
 
+static void names_print(const struct anatomy *a, enum anatomy_symbol kind, const char *title,
+			FILE *out)
+{
+	for (uint64_t i = 0; i < a->symbols; i++) {
+		const char *name;
+
+		if (anatomy_symbol(a, i, &name) != kind)
+			continue;
+		label(out, title);
+		name_print(out, "", name);
+		fputc('\n', out);
+		title = "";
+	}
+}
+
 static void tls_print(const struct anatomy *a, FILE *out)
 {
 	static const struct {
@@ -182,6 +197,10 @@ void inspect_print_text(const struct inspect_view *view, FILE *out)
 	segments_print(&a->elf, out);
 	relocs_print(a, out);
 	symbols_print(a, out);
+	if (view->symbols) {
+		names_print(a, ANATOMY_SYMBOL_IMPORT, "imports", out);
+		names_print(a, ANATOMY_SYMBOL_EXPORT, "exports", out);
+	}
 	tls_print(a, out);
 	needs_print(a, out);
 	fputs("\nWhat loaders will meet here:\n\n", out);

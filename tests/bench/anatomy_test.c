@@ -220,7 +220,7 @@ static void hostile_bytes_are_survived(void **state)
 		assert_int_equal(mprotect(memory + room, page, PROT_NONE), 0);
 		for (int mutant = 0; mutant < MUTANTS / (int)SOURCES; mutant++) {
 			struct anatomy anatomy;
-			struct inspect_view view = { "mutant", &anatomy, specs };
+			struct inspect_view view = { "mutant", &anatomy, specs, true };
 			struct err err = { "" };
 			unsigned char *bytes;
 			size_t size;

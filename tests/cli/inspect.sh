@@ -38,6 +38,10 @@ if command -v readelf >/dev/null; then
 			done >"$scratch/missing"
 		# readelf cuts long names
 		equal "relocations that inspect does not have" "$(sed 's/_ .*//' "$scratch/missing")" ""
+		run 0 "$soload" inspect "$file" --symbols
+		for name in $(nm -D --defined-only "$file" | sed 's/.* //; s/@.*//' | head -5); do
+			has "$out" " $name"
+		done
 		loads=$(readelf -Wl "$file" | grep -c '^  LOAD')
 		equal "segments" "$(grep -c ' r[w-][x-]$' "$out")" "$loads"
 	done
