@@ -13,11 +13,12 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* Levenshtein distance with one row of memory; words longer than WORD_MAX are compared by their
- * beginning. */
+/* Levenshtein distance in which two letters swapped are one edit, the commonest slip of a typing
+ * hand; words longer than WORD_MAX are compared by their beginning. */
 static size_t edit_distance(const char *a, size_t a_length, const char *b)
 {
-	size_t row[WORD_MAX + 1];
+	size_t rows[3][WORD_MAX + 1];
+	size_t *above = rows[0], *row = rows[1], *two_above = rows[2];
 	size_t b_length = strnlen(b, WORD_MAX);
 
 	if (a_length > WORD_MAX)
@@ -25,15 +26,18 @@ static size_t edit_distance(const char *a, size_t a_length, const char *b)
 	for (size_t j = 0; j <= b_length; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= a_length; i++) {
-		size_t diagonal = row[0];
+		size_t *oldest = two_above;
 
+		two_above = above;
+		above = row;
+		row = oldest;
 		row[0] = i;
 		for (size_t j = 1; j <= b_length; j++) {
-			size_t above = row[j];
-
-			row[j] =
-				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
+			row[j] = least(above[j] + 1, row[j - 1] + 1,
+				       above[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    two_above[j - 2] + 1 < row[j])
+				row[j] = two_above[j - 2] + 1;
 		}
 	}
 	return row[b_length];

@@ -22,6 +22,7 @@ static void near_names_are_found(void **state)
 	(void)state;
 	assert_string_equal(nearest("disc"), "disk");
 	assert_string_equal(nearest("mefmd"), "memfd");
+	assert_string_equal(nearest("efl"), "elf"); /* two letters swapped are one slip */
 	assert_string_equal(nearest("prelink"), "prelinked");
 	assert_string_equal(nearest("cache"), "cached");
 	assert_string_equal(nearest("elf"), "elf");

@@ -16,13 +16,13 @@ equal "the version" "$(cat "$out")" "soload $(cat VERSION)"
 run 0 "$soload" run --version
 equal "a command's version" "$(cat "$out")" "soload $(cat VERSION)"
 
-run 2 "$soload" rum
+run 2 "$soload" rnu
 one_line "$err"
 has "$err" "did you mean 'run'?"
 run 2 "$soload" xyzzyxyzzy
 one_line "$err"
 has_not "$err" "did you mean"
-run 2 "$soload" help rum
+run 2 "$soload" help rnu
 has "$err" "did you mean 'run'?"
 
 # Every command explains itself, with examples, through both spellings.
