@@ -1,0 +1,213 @@
+/*
+ * Steady state: once an arena has seen objects of a kind, a load of new bytes takes no page fault,
+ * and one system call (strict) or none (dual map): look-up, first call and unload included. A
+ * tracer counts the system calls between two marks; a load before the arena is warm must be
+ * counted, too, or the counter is broken.
+ */
+#include "base/file.h"
+#include "loaders/loader.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+#define LOADS 64
+#define MARK 0x50adL /* argument of a getpgid() that means: count from here, or up to here */
+
+#define OBJECTS 3
+static const char *const names[OBJECTS] = { "fixtures/elf/plain.so", "objects/gen_390k.so",
+					    "fixtures/elf/cxx_nounique.so" };
+static struct file_bytes files[OBJECTS];
+
+/* What the child found; shared memory. */
+static struct {
+	long faults;
+	int r;
+	struct err err;
+} * report;
+
+static int files_load(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	char path[PATH_MAX];
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < OBJECTS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", build ? build : "build", names[i]);
+		if (file_load(path, &files[i], &err) < 0)
+			return -1;
+	}
+	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	return report == MAP_FAILED ? -1 : 0;
+}
+
+static int cycle(struct image *image, size_t i)
+{
+	static const char *const entries[OBJECTS] = { "probe", "soload_entry", "probe" };
+	const struct so so = { .bytes = files[i].bytes, .size = files[i].size, .fd = -1 };
+	void *function;
+	int r = image_load(image, &so, NULL, &report->err);
+
+	if (r < 0)
+		return r;
+	r = image_symbol(image, entries[i], &function, &report->err);
+	if (r == 0)
+		((long (*)(void))(uintptr_t)function)();
+	image_unload(image);
+	return r;
+}
+
+static long faults_now(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
+static void mark(void)
+{
+	syscall(SYS_getpgid, MARK);
+}
+
+static int child_loads(const char *spec, size_t object, unsigned int warm)
+{
+	struct loader *loader;
+	struct image *image;
+	long before;
+	int r = loader_open(&loader, spec, &report->err);
+
+	if (r < 0)
+		return r;
+	image = image_new(loader);
+	for (unsigned int i = 0; i < warm && r == 0; i++)
+		r = cycle(image, object);
+	before = faults_now();
+	mark();
+	for (unsigned int i = 0; i < LOADS && r == 0; i++)
+		r = cycle(image, object);
+	mark();
+	report->faults = faults_now() - before;
+	image_free(image);
+	loader_close(loader);
+	return r;
+}
+
+/* Runs the child from call to call: the calls it made between its marks, or -1 when it died. */
+static long calls_count(pid_t child)
+{
+	struct __ptrace_syscall_info call;
+	bool counting = false;
+	long calls = 0;
+	int status;
+
+	waitpid(child, &status, 0);
+	ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	while (ptrace(PTRACE_SYSCALL, child, 0, 0) == 0 && waitpid(child, &status, 0) == child) {
+		if (WIFEXITED(status))
+			return WEXITSTATUS(status) == 0 ? calls : -1;
+		if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80))
+			continue;
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(call), &call) < 0 ||
+		    call.op != PTRACE_SYSCALL_INFO_ENTRY)
+			continue;
+		if (call.entry.nr == SYS_getpgid && call.entry.args[0] == MARK)
+			counting = !counting;
+		else
+			calls += counting;
+	}
+	return -1;
+}
+
+static long calls_of(const char *spec, size_t object, unsigned int warm)
+{
+	pid_t child;
+	long calls;
+
+	memset(report, 0, sizeof(*report));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, 0, 0) < 0)
+			_exit(1);
+		raise(SIGSTOP);
+		report->r = child_loads(spec, object, warm);
+		_exit(0);
+	}
+	calls = calls_count(child);
+	if (report->r < 0)
+		fail_msg("%s, %s: %s", spec, names[object], report->err.text);
+	return calls;
+}
+
+static void steady(const char *spec, long calls_per_load)
+{
+	for (size_t i = 0; i < OBJECTS; i++) {
+		long calls = calls_of(spec, i, 3);
+
+		print_message("%s, %s: %ld system calls and %ld faults in %d loads\n", spec,
+			      names[i], calls, report->faults, LOADS);
+		assert_int_equal(calls, calls_per_load * LOADS);
+		if (!SANITIZED)
+			assert_int_equal(report->faults, 0);
+	}
+}
+
+static void strict(void **state)
+{
+	(void)state;
+	steady("elf", 1);
+}
+
+static void dualmap(void **state)
+{
+	(void)state;
+	steady("elf:dualmap", 0);
+}
+
+/* The counter counts: memfd's dlopen makes more than ten calls a load, a cold arena more than none.
+ */
+static void counter_counts(void **state)
+{
+	(void)state;
+	assert_true(calls_of("memfd", 0, 3) > 10 * LOADS);
+	assert_true(calls_of("elf:dualmap", 0, 0) > 0);
+	assert_true(report->faults > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(strict),
+		cmocka_unit_test(dualmap),
+		cmocka_unit_test(counter_counts),
+	};
+
+#if !defined(__x86_64__)
+	/* Other machines have instruction caches to publish code to, and fault on what they like.
+	 */
+	printf("steady state is promised on x86_64 only\n");
+	return 77;
+#endif
+	return cmocka_run_group_tests_name("elf/steady", tests, files_load, NULL);
+}
