@@ -5,9 +5,8 @@
  */
 #include "loaders/elf/imports.h"
 
-#include "loaders/elf/init.h"
+#include "loaders/elf/linker.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,21 +75,28 @@ static void cache_empty(uint64_t generation)
 	cache.generation = generation;
 }
 
+static bool cache_stale(uint64_t generation)
+{
+	return cache.generation != generation || cache.count >= ENTRIES_MAX ||
+	       cache.text_bytes >= TEXT_MAX;
+}
+
 void elf_imports_begin(void)
 {
-	uint64_t generation = elf_imports_generation();
+	/* Asking under the lock means that no fork happens meanwhile: a child would wait for ever
+	 * for the linker's list. That list is never locked while code of others runs. */
+	pthread_rwlock_rdlock(&cache.lock);
+	while (cache_stale(elf_imports_generation())) {
+		uint64_t generation;
 
-	pthread_rwlock_rdlock(&cache.lock);
-	if (cache.generation == generation && cache.count < ENTRIES_MAX &&
-	    cache.text_bytes < TEXT_MAX)
-		return;
-	pthread_rwlock_unlock(&cache.lock);
-	pthread_rwlock_wrlock(&cache.lock);
-	if (cache.generation != generation || cache.count >= ENTRIES_MAX ||
-	    cache.text_bytes >= TEXT_MAX)
-		cache_empty(generation);
-	pthread_rwlock_unlock(&cache.lock);
-	pthread_rwlock_rdlock(&cache.lock);
+		pthread_rwlock_unlock(&cache.lock);
+		pthread_rwlock_wrlock(&cache.lock);
+		generation = elf_imports_generation();
+		if (cache_stale(generation))
+			cache_empty(generation);
+		pthread_rwlock_unlock(&cache.lock);
+		pthread_rwlock_rdlock(&cache.lock);
+	}
 }
 
 void elf_imports_end(void)
@@ -247,33 +253,6 @@ static void entry_add(struct entry entry, const struct elf_scope *scope,
 	table_put((uint32_t)cache.count++);
 }
 
-static void *handle_ask(void *handle, const struct elf_name *name)
-{
-	if (name->version)
-		return dlvsym(handle, name->text, name->version);
-	return dlsym(handle, name->text);
-}
-
-static enum elf_found linker_ask(const struct elf_scope *scope, const struct elf_name *name,
-				 uintptr_t *ret_address)
-{
-	uintptr_t substitute = elf_substitute_find(name->text, strlen(name->text));
-	enum elf_found found = ELF_ABSENT;
-	void *address = substitute ? (void *)substitute : handle_ask(RTLD_DEFAULT, name);
-
-	if (address)
-		found = ELF_IN_GLOBAL;
-	for (size_t i = 0; i < scope->count && !address; i++) {
-		address = handle_ask(scope->handles[i], name);
-		if (address)
-			found = ELF_IN_NEEDED;
-	}
-	if (!address)
-		(void)dlerror(); /* nobody's error but ours */
-	*ret_address = (uintptr_t)address;
-	return found;
-}
-
 static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_name *name,
 			       uint32_t hash, uintptr_t *ret_address)
 {
@@ -282,7 +261,7 @@ static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_n
 	enum elf_found found;
 
 	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
-	found = linker_ask(scope, name, &entry.address);
+	found = elf_linker_ask(scope, name, &entry.address);
 	entry.found = found;
 	pthread_rwlock_wrlock(&cache.lock);
 	if (cache.generation == generation)
@@ -340,7 +319,7 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 	enum elf_found found;
 
 	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
-	found = linker_ask(scope, name, &search.address);
+	found = elf_linker_ask(scope, name, &search.address);
 	if (found != ELF_ABSENT && !dl_iterate_phdr(tls_visit, &search))
 		found = ELF_ABSENT;
 	pthread_rwlock_rdlock(&cache.lock);

@@ -197,8 +197,8 @@ void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **r
 
 	if (!file->eh_frame_hdr.bytes)
 		return NULL;
-	generation = elf_imports_generation();
 	pthread_mutex_lock(&unwinder.lock);
+	generation = elf_imports_generation();
 	if (!unwinder.known || unwinder.generation != generation) {
 		unwinder_look(generation);
 		function = first_function(file, base);

@@ -1,0 +1,115 @@
+/*
+ * dlvsym() is not what the linker does for a reference with a version: the linker also takes a
+ * definition without any version, when one comes first in the scope. That is how a preloaded
+ * allocator or a sanitizer replaces malloc@GLIBC_2.2.5. So both are asked for, with and without the
+ * version, and where they differ the definition itself says whether it has one.
+ */
+#include "loaders/elf/linker.h"
+
+#include "loaders/elf/init.h"
+#include "loaders/elf/symbols.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <string.h>
+
+/* An address of a library's dynamic section; the linker has relocated them on most machines. */
+static const void *table_at(const struct link_map *map, uint64_t address)
+{
+	return (const void *)(address < map->l_addr ? address + map->l_addr : address);
+}
+
+/* The tables a look-up needs, of a library the linker has mapped and is believed about. */
+static void tables_view(const struct link_map *map, struct elf_dynamic *ret_dynamic)
+{
+	const elf_word *words;
+
+	memset(ret_dynamic, 0, sizeof(*ret_dynamic));
+	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+		const void *table = table_at(map, entry->d_un.d_ptr);
+
+		switch (entry->d_tag) {
+		case DT_SYMTAB:
+			ret_dynamic->symbols = table;
+			break;
+		case DT_STRTAB:
+			ret_dynamic->strings = table;
+			break;
+		case DT_VERSYM:
+			ret_dynamic->versions = table;
+			break;
+		case DT_HASH:
+			words = table;
+			ret_dynamic->hash = (struct elf_hash_sysv){ words[0], words[1], words + 2,
+								    words + 2 + words[0] };
+			break;
+		case DT_GNU_HASH:
+			words = table;
+			ret_dynamic->gnu_hash = (struct elf_hash_gnu){
+				.bucket_count = words[0],
+				.first_symbol = words[1],
+				.bloom_mask = words[2] - 1,
+				.bloom_shift = words[3],
+				.chain_max = UINT32_MAX,
+				.bloom = (const elf_xword *)(words + 4),
+				.buckets = words + 4 + (size_t)words[2] * 2,
+				.chains = words + 4 + (size_t)words[2] * 2 + words[0],
+			};
+			break;
+		default:
+			break;
+		}
+	}
+	ret_dynamic->symbol_max = ret_dynamic->string_bytes = SIZE_MAX;
+	ret_dynamic->version_max = ret_dynamic->versions ? SIZE_MAX : 0;
+}
+
+/* Whether the library an address is in defines the name without a version. */
+static bool definition_plain(void *address, const char *name)
+{
+	struct elf_file file = { 0 };
+	struct link_map *map = NULL;
+	const elf_sym *symbol;
+	Dl_info where;
+
+	if (!dladdr1(address, &where, (void **)&map, RTLD_DL_LINKMAP) || !map || !map->l_ld)
+		return false;
+	tables_view(map, &file.dynamic);
+	if (!file.dynamic.symbols || !file.dynamic.strings)
+		return false;
+	symbol = elf_symbol_find(&file, name);
+	return symbol && (!file.dynamic.versions ||
+			  (file.dynamic.versions[symbol - file.dynamic.symbols] & 0x7fff) < 2);
+}
+
+static void *handle_ask(void *handle, const struct elf_name *name)
+{
+	void *exact, *any;
+
+	if (!name->version)
+		return dlsym(handle, name->text);
+	exact = dlvsym(handle, name->text, name->version);
+	any = dlsym(handle, name->text);
+	return any && any != exact && definition_plain(any, name->text) ? any : exact;
+}
+
+enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,
+			      uintptr_t *ret_address)
+{
+	void *address = (void *)elf_substitute_find(name->text, strlen(name->text));
+	enum elf_found found = ELF_ABSENT;
+
+	if (!address)
+		address = handle_ask(RTLD_DEFAULT, name);
+	if (address)
+		found = ELF_IN_GLOBAL;
+	for (size_t i = 0; i < scope->count && !address; i++) {
+		address = handle_ask(scope->handles[i], name);
+		if (address)
+			found = ELF_IN_NEEDED;
+	}
+	if (!address)
+		(void)dlerror(); /* nobody's error but ours */
+	*ret_address = (uintptr_t)address;
+	return found;
+}

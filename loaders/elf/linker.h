@@ -1,0 +1,12 @@
+/* Questions to the dynamic linker, answered as it would bind the same name itself. */
+#ifndef SOLOAD_LOADERS_ELF_LINKER_H
+#define SOLOAD_LOADERS_ELF_LINKER_H
+
+#include "loaders/elf/imports.h"
+
+/* Looks in the global scope, then in the libraries of `scope`, after what this library substitutes.
+ */
+enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,
+			      uintptr_t *ret_address);
+
+#endif
