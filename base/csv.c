@@ -137,6 +137,10 @@ int csv_flush(struct csv *csv, struct err *err)
 	if (csv->used == 0)
 		return 0;
 	r = fd_write_all(csv->fd, csv->bytes, csv->used, csv->path, err);
+	if (r == 0)
+		csv->written += csv->used;
+	else if (ftruncate(csv->fd, (off_t)csv->written) < 0)
+		err_prefix(err, r, "a row may be cut");
 	csv->used = 0;
 	return r;
 }

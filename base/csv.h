@@ -19,6 +19,7 @@ struct csv {
 	char *path;
 	char *bytes;
 	size_t used, capacity;
+	uint64_t written; /* of the file, whole rows all */
 	bool in_row;
 	int failed; /* a negative errno, until csv_flush() has told it */
 };
@@ -35,7 +36,8 @@ void csv_double(struct csv *csv, double value);
 void csv_empty(struct csv *csv);
 void csv_row_end(struct csv *csv);
 
-/* Writes what has gathered. 0, or the first error since the last call. */
+/* Writes what has gathered. 0, or the first error since the last call; rows that did not fit are
+ * not left in part. */
 int csv_flush(struct csv *csv, struct err *err);
 
 /* Flushes and closes; safe on a csv that is all zero or was closed before. */

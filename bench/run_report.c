@@ -213,6 +213,9 @@ static void object_print(const struct runner *runner, const struct subject *subj
 		counters_print(arm, out);
 		if (arm->note[0])
 			fprintf(out, "  %s: %s\n", arm->loader, arm->note);
+		if (!arm->error.text[0] && arm->count < runner->options.loads)
+			fprintf(out, "  %s: %u of %u loads\n", arm->loader, arm->count,
+				runner->options.loads);
 		if (arm->error.text[0])
 			fprintf(out, "  %s: ended after %u loads: %s\n", arm->loader, arm->count,
 				arm->error.text);

@@ -126,6 +126,20 @@ run 2 "$soload" run --so "$object" -l memfd --out "$record"
 one_line "$err"
 rm -rf "$record"
 
+# A disk that fills up ends the run in words; what was written are whole rows.
+mkdir "$scratch/small"
+if unshare -rm mount -t tmpfs -o size=64k none "$scratch/small" 2>/dev/null; then
+	run 2 unshare -rm sh -c "mount -t tmpfs -o size=64k none '$scratch/small' &&
+		{ '$soload' run --so '$object' -l memfd -n 20000 --out '$scratch/small/r'; code=\$?; cp -r '$scratch/small/r' '$record'; exit \$code; }"
+	has "$err" "No space left on device"
+	rows_check
+	checks=$((checks + 1))
+	[ "$(rows '$warmup == 0')" -gt 50 ] || fail "hardly any row reached the disk before it was full"
+	rm -rf "$record"
+else
+	echo "no private mounts here: a full disk was not tried"
+fi
+
 # One object of two is bad: the other runs, exit 1.
 run 1 "$soload" run --so "$scratch/garbage.so" --so "$object" -l memfd -n 4 --out "$record"
 has "$err" "garbage.so"
