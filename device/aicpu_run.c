@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CORES_TIMEOUT_NS UINT64_C(5000000000)
-
 static struct timeline *lane(struct aicpu *aicpu)
 {
 	return aicpu_lane(aicpu, AICPU_ORCHESTRATOR);
@@ -285,11 +283,13 @@ static void failure_note(struct aicpu *aicpu, int code, const struct err *err)
 static void clean(struct aicpu *aicpu)
 {
 	struct control_answer *answer = &aicpu->control->answer;
+	/* Half of the host's patience: a kernel that hangs is named before the host gives up. */
+	uint64_t timeout_ns = aicpu->control->setup.timeout_ns / 2;
 	struct err err = { "" };
 	int r;
 
 	timeline_enter(lane(aicpu), PHASE_DESTROY);
-	r = aicpu->greeted ? aicore_release(aicpu->cores, CORES_TIMEOUT_NS, &err) : 0;
+	r = aicpu->greeted ? aicore_release(aicpu->cores, timeout_ns, &err) : 0;
 	aicpu->greeted = false;
 	if (r < 0) {
 		failure_note(aicpu, r, &err);

@@ -285,7 +285,7 @@ static int folder_open(const char *path, struct err *err)
 	own = folder_lock(path);
 	if (entered_parent < 0 || own < 0)
 		return err_sys(err, "open %s", path);
-	memcpy(entered_name, slash + 1, strlen(slash));
+	snprintf(entered_name, sizeof(entered_name), "%s", slash + 1);
 	return own;
 }
 

@@ -22,8 +22,6 @@
 #define START_TIMEOUT_NS UINT64_C(30000000000)
 #define END_TIMEOUT_NS UINT64_C(500000000) /* from SIGTERM to SIGKILL */
 
-extern char **environ;
-
 static void text_copy(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from ? from : "");

@@ -39,7 +39,8 @@ struct outcome {
 	bool ran; /* the device's lanes are there */
 	bool warmup;
 	int order;
-	const char *error; /* or NULL */
+	bool failed;
+	struct err why; /* it failed */
 };
 
 static void lanes_convert(const struct repro *repro, struct outcome *outcome)
@@ -79,7 +80,7 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 	sample.order = outcome->order;
 	sample.start_ns = (int64_t)outcome->start_ns;
 	sample.warmup = outcome->warmup;
-	sample.error = outcome->error;
+	sample.error = outcome->failed ? outcome->why.text : NULL;
 	if (outcome->ran)
 		sample_phases(&sample, outcome->lanes[DEVICE_THREADS - 1],
 			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
@@ -216,14 +217,13 @@ static int round_run(struct repro *repro, struct repro_arm *arm, struct outcome 
 static int round_once(struct repro *repro, struct repro_arm *arm, struct outcome *outcome,
 		      struct err *err)
 {
-	struct err why = { "" };
-	int r = round_run(repro, arm, outcome, &why);
+	int r = round_run(repro, arm, outcome, &outcome->why);
 
 	if (repro->result->failure == DEVICE_INTERRUPTED || command_interrupted())
 		return err_set(err, EINTR, "interrupted");
-	outcome->error = r < 0 ? why.text : NULL;
+	outcome->failed = r < 0;
 	if (r < 0)
-		failure_tell(repro, arm, why.text);
+		failure_tell(repro, arm, outcome->why.text);
 	freshness_count(repro, arm);
 	sample_record(repro, arm, outcome);
 	spans_record(repro, outcome);

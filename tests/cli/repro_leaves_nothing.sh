@@ -1,5 +1,6 @@
 #!/bin/sh
 # kill -9 of the host, ^C, and an AICPU that hears no signal: no process, file or folder stays behind.
+# shellcheck disable=SC2016,SC2317,SC2013 # conditions are strings that until_true evaluates
 set -u
 soload=$SOLOAD_BUILD/soload
 scratch=$(mktemp -d) || exit 1

@@ -28,15 +28,18 @@ head -c 3000 "$SOLOAD_BUILD/objects/pa_unroll.so" >"$scratch/cut.so"
 cp "$SOLOAD_BUILD/objects/pa_unroll.so" "$scratch/machine.so"
 printf '\363\000' | dd of="$scratch/machine.so" bs=1 seek=18 conv=notrunc 2>/dev/null
 "$soload" gen --size 5M --out "$scratch/large.so" >/dev/null || exit 1
-one="--loader memfd --transport separate"
+# An object on the arm that takes everything.
+expect_object() {
+	expect "$1" "$2" --orch "$3" --loader memfd --transport separate
+}
 
-expect 2 "short.so: 5 bytes are too few for an ELF header" --orch "$scratch/short.so" $one
-expect 2 "zeros.so: not an ELF file" --orch "$scratch/zeros.so" $one
-expect 2 "empty file" --orch "$scratch/empty.so" $one
-expect 2 "cut.so: segment" --orch "$scratch/cut.so" $one
-expect 2 "machine.so is built for riscv" --orch "$scratch/machine.so" $one
-expect 2 "No such file" --orch "$scratch/absent.so" $one
-expect 2 "not a regular file" --orch "$scratch" $one
+expect_object 2 "short.so: 5 bytes are too few for an ELF header" "$scratch/short.so"
+expect_object 2 "zeros.so: not an ELF file" "$scratch/zeros.so"
+expect_object 2 "empty file" "$scratch/empty.so"
+expect_object 2 "cut.so: segment" "$scratch/cut.so"
+expect_object 2 "machine.so is built for riscv" "$scratch/machine.so"
+expect_object 2 "No such file" "$scratch/absent.so"
+expect_object 2 "not a regular file" "$scratch"
 expect 2 "use transport rightsize or separate" --orch "$scratch/large.so" --loader memfd --transport inline
 expect 1 "no symbol 'aicpu_orchestration_entry'" --orch "$scratch/large.so" --loader memfd --transport separate
 expect 2 "did you mean 'disk'?" --loader disc

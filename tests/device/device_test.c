@@ -22,7 +22,7 @@
 #define MEMORY_BYTES (2ull << 30)
 #define PAIRS 3
 
-/* Writes the scalar into the first element, three times the first input. */
+/* Adds the scalar to every element. */
 static void kernel_store(int64_t *args)
 {
 	const struct abi_tensor *tensor = (const struct abi_tensor *)args[0];
@@ -32,8 +32,25 @@ static void kernel_store(int64_t *args)
 		out[i] += (int32_t)args[1];
 }
 
+static void kernel_crash(int64_t *args)
+{
+	int *volatile nowhere = (int *)16;
+
+	(void)args;
+	*nowhere = 1;
+}
+
+static void kernel_hang(int64_t *args)
+{
+	(void)args;
+	for (;;)
+		pause();
+}
+
 static const struct device_kernel kernels[] = {
 	{ 0, "store", DEVICE_CORE_AIV, kernel_store },
+	{ 1, "crash", DEVICE_CORE_AIV, kernel_crash },
+	{ 2, "hang", DEVICE_CORE_AIV, kernel_hang },
 	{ 0, NULL, DEVICE_CORE_AIC, NULL },
 };
 
@@ -237,6 +254,8 @@ static const struct failure failures[] = {
 	{ "destructor_crashes", DEVICE_CRASHED, PHASE_UNLOAD, "SIGSEGV" },
 	{ "constructor_endless", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
 	{ "constructor_deaf", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
+	{ "kernel_crashes", DEVICE_CRASHED, PHASE_DRAIN, "SIGSEGV at address 0x10, in a kernel" },
+	{ "kernel_endless", DEVICE_TIMEOUT, PHASE_DRAIN, "" },
 	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "no progress" },
 };
 
