@@ -108,7 +108,8 @@ test: tests ## build and run every test
 
 .PHONY: bench
 bench: all ## the speed table of all loaders against what it must be (some minutes, on a quiet machine)
-	$(Q)$(SOLOAD) bench --objects $(BUILD)/objects --out results/runs/bench $(ARGS)
+	$(Q)r=0; $(SOLOAD) cost || r=$$?; \
+	$(SOLOAD) bench --objects $(BUILD)/objects --out results/runs/bench $(ARGS) || r=$$?; exit $$r
 
 .PHONY: deps
 deps: ## install the packages that are missing (root or sudo); repro, test, lint … do so by themselves

@@ -29,6 +29,7 @@ static const struct command {
 static const char examples[] =
 	"\n"
 	"Examples:\n"
+	"  soload repro                                   the whole flow, on every loader\n"
 	"  soload list                                    what works on this machine\n"
 	"  soload inspect libz.so.1                       what loading it will involve\n"
 	"  soload run --so libz.so.1 --loader all -n 200  time loads, phase by phase\n"
