@@ -138,6 +138,8 @@ static void json_begin(struct record *record, const struct record_spec *spec)
 	record->json = json_object();
 	record->objects_json = json_array();
 	json_object_set_new(record->json, "schema_version", json_integer(RECORD_SCHEMA_VERSION));
+	json_object_set_new(record->json, "start_monotonic_ns",
+			    json_integer((json_int_t)record->run.start_ns));
 	json_object_set_new(record->json, "run", json_string(record->id));
 	json_object_set_new(record->json, "command", json_string(spec->command));
 	json_object_set_new(record->json, "version", json_string(SOLOAD_VERSION));

@@ -66,7 +66,7 @@ static int arm_probe(struct runner *runner, struct arm *arm, const char *probes,
 		return r;
 	}
 	known = choice.probe ? strlen(choice.probe->note) : 0;
-	plan.client.capacity = plan.block_loads > WARMUP ? plan.block_loads : WARMUP;
+	plan.client.capacity = (plan.block_loads > WARMUP ? plan.block_loads : WARMUP) + 1;
 	plan.client.check_every = 0;
 	r = probed_run(&probed, &choice, &plan, &err);
 	if (choice.probe)

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The first load of every block pays for the caches that the other block has filled. */
+#define LEAD 1
+
 static int counting_add(struct probed_choice *choice, const char *item, struct err *err)
 {
 	struct probe *probe;
@@ -199,7 +202,8 @@ static int block_split(struct probed *probed, struct watched *watched,
 	struct split split;
 	int r;
 
-	values_take(probed, &watched->events, plan->warmup + (uint32_t)first, first);
+	values_take(probed, &watched->events,
+		    plan->warmup + (uint32_t)first + probed->lead_count + LEAD, first);
 	r = split_make(&split, &watched->events, &watched->cost,
 		       probe && probe->sight & PROBE_COARSE, err);
 	if (r < 0)
@@ -217,6 +221,7 @@ static int block_split(struct probed *probed, struct watched *watched,
 	split_free(&split);
 	split_events_clear(&watched->events);
 	probed->load_count += (size_t)count;
+	probed->lead_count += LEAD;
 	return 0;
 }
 
@@ -232,12 +237,12 @@ static int loads_failed(const struct client_load *loads, int count, uint32_t wan
 static int block_base(struct probed *probed, struct client *client, const struct probed_plan *plan,
 		      struct client_load *loads, struct err *err)
 {
-	struct worker_run run = { .count = plan->block_loads, .marks = 1 };
+	struct worker_run run = { .count = plan->block_loads + LEAD, .marks = 1 };
 	int r = client_run(client, &run, loads, err);
 
 	if (r >= 0)
 		r = loads_failed(loads, r, run.count, err);
-	for (uint32_t i = 0; r == 0 && i < run.count; i++) {
+	for (uint32_t i = LEAD; r == 0 && i < run.count; i++) {
 		probed->base_ns[probed->base_count++] = total_of(&loads[i]);
 		row_record(plan, &loads[i], probed->choice, false);
 	}
@@ -247,24 +252,22 @@ static int block_base(struct probed *probed, struct client *client, const struct
 static int block_probed(struct probed *probed, struct watched *watched,
 			const struct probed_plan *plan, struct client_load *loads, struct err *err)
 {
-	int r = watched_run(watched, plan->block_loads, loads, err);
+	int r = watched_run(watched, plan->block_loads + LEAD, loads, err);
 
 	if (r >= 0)
-		r = loads_failed(loads, r, plan->block_loads, err);
+		r = loads_failed(loads, r, plan->block_loads + LEAD, err);
 	for (uint32_t i = 0; r == 0 && i < plan->block_loads; i++) {
-		probed->loads[probed->load_count + i].total_ns = total_of(&loads[i]);
-		row_record(plan, &loads[i], probed->choice, true);
+		probed->loads[probed->load_count + i].total_ns = total_of(&loads[LEAD + i]);
+		row_record(plan, &loads[LEAD + i], probed->choice, true);
 	}
-	return r < 0 ? r : block_split(probed, watched, plan, loads, err);
+	return r < 0 ? r : block_split(probed, watched, plan, loads + LEAD, err);
 }
 
 static int blocks_run(struct probed *probed, struct client *base, struct watched *watched,
 		      const struct probed_plan *plan, struct err *err)
 {
 	struct worker_run warm = { .count = plan->warmup, .marks = 1 };
-	struct client_load *loads =
-		calloc(plan->block_loads > plan->warmup ? plan->block_loads : plan->warmup,
-		       sizeof(loads[0]));
+	struct client_load *loads = calloc(plan->client.capacity, sizeof(loads[0]));
 	int r;
 
 	if (!loads)

@@ -46,6 +46,7 @@ struct probed {
 	size_t base_count;
 	struct probed_load *loads;
 	size_t load_count;
+	uint32_t lead_count; /* loads before those of a block, run and discarded */
 	uint64_t events, drops, gaps, unmatched;
 	struct probe_cost cost;
 	unsigned int foreign; /* probes on this machine that are not ours */
@@ -61,7 +62,7 @@ struct probed_record {
 
 struct probed_plan {
 	uint32_t blocks, block_loads, warmup;
-	struct client_options client;
+	struct client_options client; /* its capacity: blocks and warm-up, and one more */
 	struct probed_record to;
 };
 
