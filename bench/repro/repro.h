@@ -58,9 +58,8 @@ struct repro_arm {
 	struct device *device; /* NULL: not available */
 	double *values;	       /* [round][VALUE_COUNT] of the rounds that passed */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed;
-	int64_t stale, reused;
+	int64_t stale;
 	char stale_reason[160], error[ERR_TEXT_BYTES];
-	uint64_t dma_bytes; /* of the last round that passed: struct and object */
 };
 
 struct repro {

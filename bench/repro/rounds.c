@@ -127,7 +127,6 @@ static void values_keep(struct repro *repro, struct repro_arm *arm, const struct
 	values[VALUE_SCHED] = sched;
 	values[VALUE_DMA] = (double)ticks_ns(outcome, result->dma_object.ticks);
 	values[VALUE_DMA_MODEL] = (double)result->dma_object.model_ns;
-	arm->dma_bytes = result->dma_object.bytes;
 	arm->rounds_passed++;
 }
 
@@ -160,8 +159,6 @@ static void freshness_count(const struct repro *repro, struct repro_arm *arm)
 {
 	const struct freshness_verdict *verdict = &repro->result->verdict;
 
-	if (verdict->freshness == FRESHNESS_REUSED && verdict->reason[0])
-		arm->reused++;
 	if (verdict->freshness != FRESHNESS_STALE || !verdict->reason[0])
 		return;
 	arm->stale++;
