@@ -82,4 +82,18 @@ cmp -s "$scratch/arms1" "$scratch/arms2" || fail "equal seeds, different orders"
 "$soload" repro -n 2 --orch "$SOLOAD_BUILD/objects/pa_unroll_cxx.so" --loader disk --transport separate --pools small --out "$scratch/stale" >"$scratch/out" 2>&1
 [ $? = 1 ] || fail "a stale load is no failure"
 grep -q '2 of 3 loads stale: ' "$scratch/out" || fail "stale loads are not told: $(cat "$scratch/out")"
+
+# Where no mount namespace may be made the AICPU says so in one line and goes on. (tmpfs: nothing is staged in the machine's folders.)
+limits='echo 0 >/proc/sys/user/max_mnt_namespaces && echo 0 >/proc/sys/user/max_user_namespaces || exit 77'
+# shellcheck disable=SC2016 # for the inner shell
+unshare -Ur sh -c "$limits"'; exec "$0" repro -n 1 --loader tmpfs --transport separate --pools small --out "$1"' "$soload" "$scratch/open" >"$scratch/out" 2>&1
+code=$?
+if [ $code = 0 ]; then
+	grep -q "staging in the machine's own directories (no private mount namespace: " "$scratch/out" || fail "shared directories are not told: $(cat "$scratch/out")"
+	grep -q '^PASS' "$scratch/out" || fail "shared directories: $(cat "$scratch/out")"
+elif ! unshare -Ur sh -c "$limits" 2>/dev/null; then
+	echo "repro_runs: not judged here: a machine without mount namespaces (no user namespace to set the limit in)"
+else
+	fail "shared directories: exit code $code: $(cat "$scratch/out")"
+fi
 exit $failed

@@ -116,17 +116,19 @@ static void nothing(int signal)
 	(void)signal;
 }
 
+struct interrupt {
+	pthread_t whom;
+	uint32_t noticed;
+};
+
+/* Until it was noticed: a signal that comes before the sleep interrupts nothing. */
 static void *interrupt_later(void *argument)
 {
-	pthread_t *whom = argument;
+	struct interrupt *interrupt = argument;
 
-	/* Until it has noticed: a signal that comes before the sleep interrupts nothing. */
-	for (int i = 0; i < 200; i++) {
+	while (!__atomic_load_n(&interrupt->noticed, __ATOMIC_ACQUIRE)) {
 		usleep(5000);
-		if (pthread_kill(*whom, SIGUSR1) != 0)
-			break;
-		if (i >= 20)
-			break;
+		pthread_kill(interrupt->whom, SIGUSR1);
 	}
 	return NULL;
 }
@@ -134,13 +136,15 @@ static void *interrupt_later(void *argument)
 static void test_signal(void **state)
 {
 	struct sigaction action = { .sa_handler = nothing };
+	struct interrupt interrupt = { .whom = pthread_self() };
 	struct bell bell = { 0 };
-	pthread_t self = pthread_self(), thread;
+	pthread_t thread;
 
 	(void)state;
 	sigaction(SIGUSR1, &action, NULL);
-	assert_int_equal(pthread_create(&thread, NULL, interrupt_later, &self), 0);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt_later, &interrupt), 0);
 	assert_int_equal(bell_wait(&bell, 0, UINT64_MAX), -EINTR);
+	__atomic_store_n(&interrupt.noticed, 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	assert_int_equal(bell.sleepers, 0);
 }
