@@ -10,12 +10,15 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -298,6 +301,41 @@ static void test_timeouts(void **state)
 	failures_check(DEVICE_TIMEOUT, 1500000000);
 }
 
+static void *killer(void *argument)
+{
+	const pid_t *process = argument;
+
+	usleep(200000);
+	kill(*process, SIGKILL);
+	return NULL;
+}
+
+/* Somebody kills the AICPU: between rounds the next one starts another, within one it is told. */
+static void test_killed(void **state)
+{
+	struct err err = { "" };
+	siginfo_t end;
+	pid_t process;
+	pthread_t thread;
+
+	(void)state;
+	device_up("tmpfs", "rightsize", 0);
+	works();
+	kill(device_process(rig.device), SIGKILL);
+	/* WNOWAIT: its end is the host's to collect. */
+	assert_int_equal(waitid(P_PID, (id_t)device_process(rig.device), &end, WEXITED | WNOWAIT),
+			 0);
+	works();
+	process = device_process(rig.device);
+	assert_int_equal(pthread_create(&thread, NULL, killer, &process), 0);
+	assert_int_equal(run("constructor_endless", &err), -EPIPE);
+	pthread_join(thread, NULL);
+	assert_int_equal(rig.result->failure, DEVICE_CRASHED);
+	assert_non_null(strstr(err.text, "SIGKILL"));
+	works();
+	device_down();
+}
+
 /* Bytes that are no object at all: an error of the load, and the device goes on. */
 static void test_garbage(void **state)
 {
@@ -418,11 +456,11 @@ static void test_identity(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rounds),	   cmocka_unit_test(test_order),
-		cmocka_unit_test(test_failures),   cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_interrupt),
-		cmocka_unit_test(test_bad_loader), cmocka_unit_test(test_host_refuses),
-		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_rounds),	     cmocka_unit_test(test_order),
+		cmocka_unit_test(test_failures),     cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_killed),	     cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_bad_loader),
+		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
 	};
 
 	clock_start();
