@@ -1,0 +1,27 @@
+# Real libraries through the ELF loader. The survey links nothing but libc: what it has linked, it would judge on itself.
+
+LIBRARIES := $(BUILD)/libraries
+SURVEY_OBJ := $(call obj,tests/libraries/survey.c tests/libraries/judge.c)
+
+$(BUILD)/tests/libraries/survey: $(SURVEY_OBJ) $(LIB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lxxhash -ldl
+
+$(BUILD)/tests/libraries/sample_test: $(call obj,tests/libraries/sample_test.c tests/libraries/judge.c) $(LIB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lxxhash -ldl
+
+.PHONY: test-libraries
+test-libraries: $(BUILD)/tests/libraries/survey ## every library of some 250 Debian packages through elf, against dlopen
+	$(Q)tools/libraries fetch $(LIBRARIES)
+	$(Q)tools/libraries list $(LIBRARIES) | LD_LIBRARY_PATH="$$(tools/libraries path $(LIBRARIES))" \
+		$(BUILD)/tests/libraries/survey $(or $(LOADER),elf) $(LIBRARIES)/root >$(LIBRARIES)/table; r=$$?; \
+	tail -n 2 $(LIBRARIES)/table; echo "the table: $(LIBRARIES)/table (results/baseline/libraries.txt is the committed one)"; exit $$r
+
+objects: $(BUILD)/objects/words.so
+$(BUILD)/objects/words.so: tests/fixtures/words.cpp tools/libraries.mk
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -shared -fPIC -O2 -std=c++17 -fvisibility=hidden $(WARN) -o $@ $<
