@@ -1,0 +1,33 @@
+/* The command line of `soload gate`. */
+#ifndef SOLOAD_BENCH_GATE_OPTIONS_H
+#define SOLOAD_BENCH_GATE_OPTIONS_H
+
+#include "bench/gate_row.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GATE_OBJECTS_MAX 16
+
+/* Texts point into argv. */
+struct gate_options {
+	const char *base, *head; /* NULL with replay, or to prove */
+	const char *paths[GATE_OBJECTS_MAX];
+	size_t path_count;
+	const char *loaders; /* NULL = choose */
+	const char *symbol;
+	const char *out;
+	const char *inject; /* into head, or NULL */
+	const char *replay; /* an epochs.csv, or NULL */
+	bool github, quick;
+	int pin; /* GATE_PIN_AUTO, GATE_PIN_NONE, or a CPU */
+	struct gate_rules rules;
+};
+
+#define GATE_PIN_AUTO (-2)
+#define GATE_PIN_NONE (-1)
+
+/* Wrong usage ends the program, in words, with EXIT_USAGE. */
+void gate_options_parse(struct gate_options *ret_options, int argc, char **argv);
+
+#endif

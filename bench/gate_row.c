@@ -1,0 +1,96 @@
+/* One row after another look until it is decided. See gate_row.h. */
+#include "bench/gate_row.h"
+
+#include "base/clock.h"
+#include "bench/command.h"
+
+#include <errno.h>
+
+enum judge_verdict gate_row_verdict(const struct gate_row *row)
+{
+	return row->state == GATE_BROKEN ? JUDGE_FAIL : row->verdict.verdict;
+}
+
+/* The arm that failed decides: a base that cannot is no regression of head. */
+static int row_fail(struct gate_row *row, const struct lockstep *lockstep, int r,
+		    const struct err *err)
+{
+	if (r == -EINTR || r == -ENOMEM)
+		return r;
+	row->error = *err;
+	row->state = lockstep->failed == LOCKSTEP_BASE ? GATE_SKIPPED : GATE_BROKEN;
+	return 0;
+}
+
+static int epoch_take(struct gate_row *row, struct lockstep *lockstep, struct csv *csv,
+		      struct err *err)
+{
+	struct epoch epoch;
+	int r = lockstep_epoch(lockstep, &epoch, err);
+
+	if (r < 0)
+		return r;
+	if (epoch_row_add(&row->epochs, &epoch) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	if (csv)
+		epochs_write(csv, &row->epochs);
+	return 0;
+}
+
+/* Epochs until a look decides or the time is up. A failed load is in `ret_failed`. */
+static int epochs_run(struct gate_row *row, struct lockstep *lockstep,
+		      const struct gate_rules *rules, struct csv *csv, struct progress *progress)
+{
+	uint64_t begin = clock_now_ns(), spent = 0;
+	size_t look = judge_next_look(0);
+
+	while (spent < rules->budget_ns) {
+		int r = command_interrupted() ? -EINTR
+					      : epoch_take(row, lockstep, csv, &row->error);
+
+		if (r < 0)
+			return r;
+		spent = clock_now_ns() - begin;
+		row->seconds = (double)spent / 1e9;
+		if (progress)
+			progress_step(progress, row->place, row->epochs.loader);
+		if (row->epochs.count < look && spent < rules->budget_ns)
+			continue;
+		look = judge_next_look(row->epochs.count);
+		if (verdict_look(&row->verdict, &row->epochs, &rules->verdict, row->epochs.count) <
+		    0)
+			return err_set(&row->error, ENOMEM, "out of memory");
+		if (row->verdict.verdict != JUDGE_INCONCLUSIVE)
+			break;
+	}
+	return 0;
+}
+
+int gate_row_run(struct gate_row *row, const struct gate_rules *rules, struct csv *csv,
+		 struct progress *progress, struct err *err)
+{
+	struct lockstep lockstep;
+	struct err why = { "" };
+	int r = lockstep_open(&lockstep, row->arms, rules->seed, &why);
+
+	row->group = lockstep.group;
+	row->state = GATE_JUDGED;
+	if (r == 0) {
+		r = epochs_run(row, &lockstep, rules, csv, progress);
+		why = row->error;
+	}
+	if (r < 0)
+		r = row_fail(row, &lockstep, r, &why);
+	if (r < 0)
+		*err = why;
+	lockstep_close(&lockstep);
+	if (r == 0 && csv)
+		r = csv_flush(csv, err);
+	return r;
+}
+
+void gate_row_close(struct gate_row *row)
+{
+	epoch_row_close(&row->epochs);
+	verdict_close(&row->verdict);
+}

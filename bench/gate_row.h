@@ -1,0 +1,53 @@
+/*
+ * The rows of a gate, live: each is one loader with one object, base against head in lockstep until
+ * there is a verdict or the budget is spent.
+ */
+#ifndef SOLOAD_BENCH_GATE_ROW_H
+#define SOLOAD_BENCH_GATE_ROW_H
+
+#include "base/csv.h"
+#include "base/err.h"
+#include "bench/client.h"
+#include "bench/epochs.h"
+#include "bench/lockstep.h"
+#include "bench/progress.h"
+#include "bench/verdict.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum gate_state {
+	GATE_JUDGED,  /* `verdict` holds it */
+	GATE_BROKEN,  /* head's loads fail where base's do not */
+	GATE_SKIPPED, /* base cannot do it: nothing to compare with */
+};
+
+struct gate_row {
+	struct client_options arms[LOCKSTEP_ARMS];
+	struct epoch_row epochs;
+	struct verdict verdict;
+	enum gate_state state;
+	struct err error; /* why it is broken or was skipped */
+	double seconds;
+	uint64_t place; /* among the rows, for the progress line */
+	uint32_t group; /* loads stamped as one, 1 = each */
+};
+
+struct gate_rules {
+	struct verdict_rule verdict;
+	uint64_t budget_ns; /* for a row */
+	uint64_t seed;
+};
+
+/*
+ * Runs a row to its end. Every epoch is appended to `csv`, if not NULL, at once. 0 with the state
+ * set; -EINTR when command_interrupted(), -ENOMEM, or an error of the file, in words.
+ */
+int gate_row_run(struct gate_row *row, const struct gate_rules *rules, struct csv *csv,
+		 struct progress *progress, struct err *err);
+
+enum judge_verdict gate_row_verdict(const struct gate_row *row); /* of a row not skipped */
+
+void gate_row_close(struct gate_row *row);
+
+#endif

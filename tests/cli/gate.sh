@@ -1,0 +1,100 @@
+#!/bin/sh
+# soload gate from outside: a planted regression is red, the same thing twice never is, a verdict can be computed
+# again, and every word that makes no sense is refused. How long it takes, and whether a busy machine lets it decide, is not asserted.
+# shellcheck disable=SC1091,SC2154
+. tests/cli/expect
+
+record=$scratch/record
+object=$build/objects/gen_16k.so
+[ -f "$object" ] || object=$fixtures/answer_1.so
+
+# gate CODES ARGUMENTS...: the exit code is one of CODES ("0 3"), and the last line says the same.
+gate() {
+	codes=$1
+	shift
+	checks=$((checks + 1))
+	"$soload" gate "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+	status=$?
+	out=$scratch/out err=$scratch/err
+	case " $codes " in
+	*" $status "*) ;;
+	*)
+		fail "exit code $status, none of $codes: gate $*"
+		cat "$err" "$out" >&2
+		;;
+	esac
+	case $status in
+	0) word=pass ;;
+	1) word=fail ;;
+	3) word=inconclusive ;;
+	*) word=skipped ;;
+	esac
+	equal "the word on the last line" "$(tail -1 "$out" | sed 's/^verdict=\([a-z]*\).*/\1/')" $word
+}
+
+# The planted regression: red, and by name. Twice as slow is found on any machine that runs this at all.
+gate 1 memfd memfd --so "$object" --inject 100% --budget 120 --seed 5 --out "$record"
+has "$out" "FAIL"
+has "$out" "reason=memfd: total p"
+has "$record/run.json" '"exit_code": 1'
+has "$record/gate.md" "**fail**"
+equal "the header" "$(head -1 "$record/epochs.csv")" "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
+equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
+last=$(tail -1 "$out")
+gate 1 --replay "$record/epochs.csv"
+equal "the verdict, computed again" "$(tail -1 "$out")" "$last"
+gate "0 3" --replay "$record/epochs.csv" --delta 500%
+
+# A regression of some loads only, and of one phase only.
+gate 1 memfd memfd --so "$object" --inject 300%:40% --budget 120 --out "$record"
+gate 1 memfd memfd --so "$object" --inject 300%:stage --delta stage=20% --budget 120 --out "$record"
+
+# The same thing twice is never a regression; a busy machine may leave it open.
+gate "0 3" memfd memfd --so "$object" --budget 6 --out "$record" --github
+has_not "$out" "::error"
+cp "$soload" "$scratch/base"
+gate "0 3" "$scratch/base" "$soload" --so "$object" -l elf,cached --budget 4 --out "$record"
+has "$out" "elf"
+has "$out" "cached"
+cp "$object" "$scratch/head.so"
+gate "0 3" "$object" "$scratch/head.so" -l elf --budget 4 --out "$record"
+
+# Annotations, and GitHub's summary.
+GITHUB_STEP_SUMMARY=$scratch/summary.md
+export GITHUB_STEP_SUMMARY
+gate 1 elf elf --so "$object" --inject 200% --budget 120 --out "$record" --github
+has "$out" "::error title=soload gate elf::FAIL: total p"
+has "$scratch/summary.md" "| elf |"
+unset GITHUB_STEP_SUMMARY
+
+# Head's loads fail, base's do not: a regression. Base cannot: nothing to compare.
+gate 1 "$object" "$fixtures/orch_constructor_crashes.so" -l memfd --budget 2 --out "$record"
+has "$out" "loads of head fail"
+gate 77 "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --budget 2 --out "$record"
+has "$out" "base cannot"
+printf '#!/bin/sh\nexit 0\n' >"$scratch/stranger" && chmod +x "$scratch/stranger"
+gate 77 "$scratch/stranger" "$soload" --so "$object" -l memfd --out "$record"
+
+# What makes no sense is one line and exit 2, before anything was run.
+rm -rf "$record"
+for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $object" "memfd $object --so $object" \
+	"$object $object --so $object" "memfd memfd -l elf --so $object" "/nonexistent/a /nonexistent/b" "$0 $object" \
+	"memfd memfd --so $object --delta x" "memfd memfd --so $object --delta bogus=5%" "memfd memfd --so $object --delta 0" \
+	"memfd memfd --so $object --alpha 2" "memfd memfd --so $object --budget 0" "memfd memfd --so $object --metrics p90" \
+	"memfd memfd --so $object --metrics p10,x" "memfd memfd --so $object --inject bogus" "memfd memfd --so $object --pin 9999" \
+	"--replay /nonexistent" "--replay $0" "--replay x memfd elf"; do
+	# shellcheck disable=SC2086 # words on purpose
+	run 2 "$soload" gate $arguments --out "$record"
+	one_line "$err"
+	checks=$((checks + 1))
+	[ ! -e "$record" ] || fail "a results folder was made for: $arguments"
+done
+run 2 "$soload" gate memfd memfd --so "$object" --out /dev/null/x
+one_line "$err"
+
+# Interrupted: the epochs so far are whole.
+run 130 timeout --preserve-status -s INT 2 "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record"
+equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
+has "$record/run.json" '"exit_code": 130'
+
+expect_end
