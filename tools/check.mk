@@ -9,7 +9,7 @@ TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint
 lint: lint-layout lint-format lint-shell lint-cppcheck $(TIDY_STAMPS) ## layout, form, clang-tidy, cppcheck and shellcheck
-	@echo "lint: $(words $(FORMATTED)) files formatted, $(words $(TIDY_STAMPS)) tidy, layout as HOUSE.md wants it"
+	@echo "lint: $(words $(FORMATTED)) files formatted, $(words $(TIDY_STAMPS)) tidy, layout as docs/architecture.md says"
 
 .PHONY: lint-layout lint-format lint-shell lint-cppcheck
 lint-layout:

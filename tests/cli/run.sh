@@ -198,14 +198,14 @@ gone
 
 # Interrupted: 130, and everything that is known is there.
 rm -rf "$record"
-run 130 timeout --preserve-status -s INT 1 "$soload" run --so "$object" -l disk:mended,tmpfs,memfd -n 1000000 --out "$record"
+run 130 timeout --foreground --preserve-status -s INT 1 "$soload" run --so "$object" -l disk:mended,tmpfs,memfd -n 1000000 --out "$record"
 rows_check
 has "$record/run.json" '"state": "interrupted"'
 has "$record/run.json" '"exit_code": 130'
 has "$out" "p50"
 has "$record/summary.csv" ",total,p50,ns,"
 gone
-run 143 timeout --preserve-status -s TERM 1 "$soload" run --so "$object" -l memfd -n 1000000 --out "$record"
+run 143 timeout --foreground --preserve-status -s TERM 1 "$soload" run --so "$object" -l memfd -n 1000000 --out "$record"
 
 # System calls of a load, counted exactly, without disturbing the times.
 run 0 "$soload" run --so "$object" -l null,memfd -n 4 --counters --out "$record"
