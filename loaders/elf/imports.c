@@ -275,10 +275,10 @@ static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_n
 enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
 			       size_t *hint, uintptr_t *ret_address)
 {
-	const struct entry *entry = cache.entries + *hint;
+	const struct entry *entry = *hint < cache.count ? &cache.entries[*hint] : NULL;
 	uint32_t hash;
 
-	if (*hint >= cache.count || !entry_matches(entry, scope, name)) {
+	if (!entry || !entry_matches(entry, scope, name)) {
 		hash = hash_name(scope, name);
 		entry = entry_find(hash, scope, name);
 		if (!entry)

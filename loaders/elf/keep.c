@@ -24,6 +24,54 @@ static size_t used_bytes(const unsigned char *begin, size_t bytes)
 	return count * sizeof(*words);
 }
 
+static uint64_t higher(uint64_t high, uint64_t end, uint64_t limit)
+{
+	return end > high && end <= limit ? end : high;
+}
+
+static uint64_t table_high(const elf_rela *table, size_t count, uint64_t high, uint64_t limit)
+{
+	for (size_t i = 0; i < count; i++)
+		high = higher(high, table[i].r_offset + 2 * sizeof(uint64_t), limit);
+	return high;
+}
+
+static uint64_t packed_high(const struct elf_dynamic *dynamic, uint64_t high, uint64_t limit)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < dynamic->relr_count; i++) {
+		uint64_t entry = dynamic->relr[i];
+
+		at = entry & 1 ? at + 63 * sizeof(uint64_t) : entry + sizeof(uint64_t);
+		high = higher(high, at < limit ? at : limit, limit);
+	}
+	return high;
+}
+
+/*
+ * Behind it all is zero: the end of the file's bytes, or of the last word a relocation wrote.
+ * Looking at the memory itself would bring in every page of a large .bss; only an object whose own
+ * resolvers have run may have written anywhere.
+ */
+static uint64_t run_high(const struct elf_object *object, const struct elf_run *run)
+{
+	const struct elf_file *file = &object->file;
+	uint64_t high = run->begin;
+
+	if (object->indirect)
+		return run->end;
+	for (size_t i = 0; i < file->load_count; i++) {
+		const struct elf_segment *load = &file->loads[i];
+		uint64_t end = load->address + load->file_bytes;
+
+		high = higher(high, (end + 7) & ~UINT64_C(7), run->end);
+	}
+	high = table_high(file->dynamic.rela, file->dynamic.rela_count, high, run->end);
+	high = table_high(file->dynamic.plt_rela, file->dynamic.plt_rela_count, high, run->end);
+	return packed_high(&file->dynamic, high, run->end);
+}
+
 static void runs_find(const struct elf_object *object, struct elf_keep *keep)
 {
 	const struct elf_layout *layout = &object->layout;
@@ -32,14 +80,13 @@ static void runs_find(const struct elf_object *object, struct elf_keep *keep)
 	for (size_t i = 0; i < layout->run_count; i++) {
 		const struct elf_run *run = &layout->runs[i];
 		struct elf_kept_run *kept = &keep->runs[keep->run_count];
-		size_t size = run->end - run->begin;
 
 		if (run->kind != ELF_RUN_WRITE)
 			continue;
 		kept->to = (unsigned char *)(object->base + run->begin);
 		kept->at = total;
-		kept->bytes = used_bytes(kept->to, size);
-		kept->zero_bytes = size - kept->bytes;
+		kept->bytes = used_bytes(kept->to, run_high(object, run) - run->begin);
+		kept->zero_bytes = run->end - run->begin - kept->bytes;
 		total += kept->bytes;
 		keep->run_count++;
 	}

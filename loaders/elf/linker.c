@@ -88,7 +88,9 @@ static void *handle_ask(void *handle, const struct elf_name *name)
 
 	if (!name->version)
 		return dlsym(handle, name->text);
-	exact = dlvsym(handle, name->text, name->version);
+	/* glibc takes a version whose hash is 0, as no real one's is, for the nameless entries of
+	 * its tables, and compares their names all the same. */
+	exact = elf_hash_sysv(name->version) ? dlvsym(handle, name->text, name->version) : NULL;
 	any = dlsym(handle, name->text);
 	return any && any != exact && definition_plain(any, name->text) ? any : exact;
 }

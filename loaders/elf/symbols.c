@@ -15,7 +15,7 @@ static uint32_t hash_gnu(const char *name)
 	return hash;
 }
 
-static uint32_t hash_sysv(const char *name)
+uint32_t elf_hash_sysv(const char *name)
 {
 	uint32_t hash = 0;
 
@@ -69,7 +69,7 @@ static const elf_sym *find_gnu(const struct elf_file *file, const char *name)
 static const elf_sym *find_sysv(const struct elf_file *file, const char *name)
 {
 	const struct elf_hash_sysv *table = &file->dynamic.hash;
-	uint32_t index = table->buckets[hash_sysv(name) % table->bucket_count];
+	uint32_t index = table->buckets[elf_hash_sysv(name) % table->bucket_count];
 
 	for (uint32_t step = 0; step < table->chain_count; step++) {
 		if (index == STN_UNDEF || index >= table->chain_count)

@@ -7,6 +7,9 @@
 /* The defined symbol of that name, in its default version; NULL when there is none. */
 const elf_sym *elf_symbol_find(const struct elf_file *file, const char *name);
 
+/* The hash of the System V ABI, by which versions are told apart, too. */
+uint32_t elf_hash_sysv(const char *name);
+
 /* Whether a symbol is a definition others may bind to. */
 static inline bool elf_symbol_defined(const elf_sym *symbol)
 {

@@ -96,6 +96,29 @@ static void tag_unknown(unsigned char *bytes, size_t size)
 	dynamic_set(bytes, size, DT_GNU_HASH, 0x29);
 }
 
+/* An import in a version whose hash is 0, as that of nameless entries in the dynamic linker's
+ * tables is. Found by `make fuzz`: dlvsym() then compares the names, and theirs is NULL. */
+static void version_unhashed(unsigned char *bytes, size_t size)
+{
+	const struct elf_file *file = checked(bytes, size);
+	const struct elf_dynamic *dynamic = &file->dynamic;
+	const unsigned char *need = dynamic->version_needs;
+	Elf64_Verneed library;
+	Elf64_Vernaux version;
+
+	memcpy(&library, need, sizeof(library));
+	need += library.vn_aux;
+	memcpy(&version, need, sizeof(version));
+	memcpy(writable(bytes, dynamic->strings + version.vna_name), "DnNJZTpLp0", 11);
+	for (size_t i = 1; i < elf_symbol_count(file); i++) {
+		const char *name = dynamic->strings + dynamic->symbols[i].st_name;
+		uint16_t index =
+			strcmp(name, "needed_call") == 0 ? version.vna_other : VER_NDX_GLOBAL;
+
+		memcpy(writable(bytes, &dynamic->versions[i]), &index, sizeof(index));
+	}
+}
+
 static void no_sections(unsigned char *bytes, size_t size)
 {
 	Elf64_Ehdr header;
@@ -155,6 +178,8 @@ const struct patch patches[] = {
 	{ "reloc_outside", "bare", 0, "7fffffffff00", "relocation outside", reloc_outside },
 	{ "reloc_in_code", "bare", 0, "0x", "relocation into code", reloc_in_code },
 	{ "tag_unknown", "hash_both", 0, "0x29", "dynamic entry nobody knows", tag_unknown },
+	{ "version_unhashed", "needs", 0, "undefined symbol", "a version whose hash is 0",
+	  version_unhashed },
 	{ "other_machine", "plain", 0, "machine", "another machine's code", other_machine },
 	{ "other_class", "plain", 0, "64-bit", "a 32-bit object", other_class },
 	{ "other_type", "plain", 0, "shared object", "a program", other_type },

@@ -196,9 +196,9 @@ static bool refusal_is_right(const char *spec, const struct probe *probe)
 {
 	if (answer->r == 0)
 		return said(spec, probe->name, probe->feature, "loads, but should be refused");
-	if (answer->r != -ENOEXEC && answer->r != -ENOTSUP)
+	if (answer->r != -ENOEXEC && answer->r != -ENOTSUP && answer->r != -ENOENT)
 		return said(spec, probe->name, probe->feature,
-			    "fails, but not with ENOEXEC or ENOTSUP");
+			    "fails, but not with ENOEXEC, ENOTSUP or ENOENT");
 	return answer->err.text[0] ? true : said(spec, probe->name, probe->feature, "says nothing");
 }
 
