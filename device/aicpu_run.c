@@ -274,7 +274,6 @@ static void failure_note(struct aicpu *aicpu, int code, const struct err *err)
 	if (answer->code < 0)
 		return;
 	answer->failed_phase = phase_failed(lane(aicpu));
-	answer->failed_lane = AICPU_ORCHESTRATOR;
 	answer->err = *err;
 	answer->code = code;
 }

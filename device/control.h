@@ -44,7 +44,7 @@ struct control_request {
 
 struct control_answer {
 	int32_t code;
-	uint32_t failed_phase, failed_lane;
+	uint32_t failed_phase;
 	struct err err;
 	bool leaves; /* the process ends after this answer */
 	bool judged; /* report and verdict are set */

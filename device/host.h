@@ -44,7 +44,6 @@ struct device_options {
 	const struct transport *transport;
 	struct dma *dma; /* of the same memory; shared, too */
 	enum runtime_pools pools;
-	int device;		  /* its number, for messages */
 	uint64_t timeout_ns;	  /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
 	bool shared_directories;  /* the AICPU stages in the machine's own directories */
 	int (*interrupted)(void); /* not 0: every wait ends with -EINTR. May be NULL */

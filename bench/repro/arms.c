@@ -107,7 +107,6 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 		.transport = arm->transport,
 		.dma = repro->dma,
 		.pools = given->pools,
-		.device = given->device,
 		.timeout_ns = given->timeout_ns,
 		.shared_directories = given->machine_directories,
 		.interrupted = command_interrupted,
