@@ -4,7 +4,7 @@ TRACKED := $(shell git ls-files -co --exclude-standard 2>/dev/null || find . -na
 EXISTING := $(wildcard $(TRACKED))
 FORMATTED := $(filter %.c %.h %.cpp %.hpp,$(EXISTING))
 TIDIED := $(filter-out %.bpf.c,$(filter base/%.c loaders/%.c probes/%.c device/%.c bench/%.c,$(EXISTING)))
-SHELLED := $(filter %.sh .ci/run reports/draw tools/deps tools/run-tests,$(EXISTING))
+SHELLED := $(filter %.sh .ci/run reports/draw tools/deps tools/run-tests tools/try-recipes tools/libraries,$(EXISTING))
 TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint
@@ -69,6 +69,7 @@ test-threads: all $(THREADED)
 ci: ## what CI runs: lint, sanitizers, the main job, then the tests
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory lint
+	$(Q)tools/try-recipes $(BUILD)
 	$(Q)$(MAKE) --no-print-directory san
 	$(Q)$(MAKE) --no-print-directory repro
 	$(Q)$(MAKE) --no-print-directory test

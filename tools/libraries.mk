@@ -1,14 +1,15 @@
 # Real libraries through the ELF loader. The survey links nothing but libc: what it has linked, it would judge on itself.
 
 LIBRARIES := $(BUILD)/libraries
-SURVEY_OBJ := $(call obj,tests/libraries/survey.c tests/libraries/judge.c)
+JUDGE_OBJ := $(call obj,tests/libraries/judge.c tests/libraries/library.c)
+SURVEY_OBJ := $(call obj,tests/libraries/survey.c) $(JUDGE_OBJ)
 
 $(BUILD)/tests/libraries/survey: $(SURVEY_OBJ) $(LIB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lxxhash -ldl
 
-$(BUILD)/tests/libraries/sample_test: $(call obj,tests/libraries/sample_test.c tests/libraries/judge.c) $(LIB_OBJ)
+$(BUILD)/tests/libraries/sample_test: $(call obj,tests/libraries/sample_test.c) $(JUDGE_OBJ) $(LIB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lxxhash -ldl

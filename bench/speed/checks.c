@@ -30,6 +30,11 @@ static double median_of(const struct speed_table *table, enum speed_object objec
 				     : table->cells[speed_cell_index(object, mode, row)].p50;
 }
 
+static double min_of(const struct speed_table *table, enum speed_object object, enum speed_row row)
+{
+	return table->cells[speed_cell_index(object, SPEED_ALONE, row)].min;
+}
+
 /* Requires p50(above) / p50(below) on one object to be at least or at most so much. */
 struct ratio {
 	enum speed_object object;
@@ -61,6 +66,8 @@ static void ratio_check(struct speed_checks *checks, const struct speed_table *t
 		 speed_row_name(ratio->below), speed_object_name(ratio->object));
 	check.measured = median_of(table, ratio->object, SPEED_ALONE, ratio->above) /
 			 median_of(table, ratio->object, SPEED_ALONE, ratio->below);
+	check.by_minima = min_of(table, ratio->object, ratio->above) /
+			  min_of(table, ratio->object, ratio->below);
 	memcpy(check.why, table->absent[missing], sizeof(check.why));
 	speed_check_add(checks, &check);
 }
@@ -142,6 +149,7 @@ unsigned int speed_checks_print(const struct speed_checks *checks, FILE *out)
 	table_column_text(table, "Check");
 	table_column_text(table, "Must be");
 	table_column_number(table, "Is");
+	table_column_number(table, "By minima");
 	table_column_text(table, "");
 	for (unsigned int i = 0; i < checks->count; i++) {
 		const struct speed_check *check = &checks->list[i];
@@ -154,10 +162,15 @@ unsigned int speed_checks_print(const struct speed_checks *checks, FILE *out)
 			   check->unit);
 		if (isnan(check->measured)) {
 			table_cell(table, "-");
+			table_cell(table, "-");
 			table_cell(table, "FAIL: not measured: %.120s", check->why);
 			continue;
 		}
 		table_cell(table, "%.2f %s", check->measured, check->unit);
+		if (check->by_minima > 0.0)
+			table_cell(table, "%.2f %s", check->by_minima, check->unit);
+		else
+			table_cell(table, "-");
 		table_cell(table, "%s", passed ? "PASS" : "FAIL");
 	}
 	table_print(table, out);

@@ -73,6 +73,7 @@ struct speed_check {
 	char name[96];
 	const char *unit;
 	double bound, measured;	  /* NaN = could not be measured */
+	double by_minima;	  /* the same ratio of minima; 0 = does not apply */
 	bool at_most;		  /* else at least */
 	char why[ERR_TEXT_BYTES]; /* it could not be measured */
 };
