@@ -21,7 +21,7 @@ static void fork_prepare(void)
 {
 	elf_unwind_lock();
 	elf_scopes_lock();
-	elf_imports_lock();
+	elf_imports_begin();
 	elf_names_lock();
 	elf_tls_lock();
 	elf_registry_lock();
@@ -30,7 +30,7 @@ static void fork_prepare(void)
 		pthread_mutex_lock(&arena->lock);
 }
 
-static void fork_resume(bool child)
+static void fork_resume(void)
 {
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_unlock(&arena->lock);
@@ -38,7 +38,7 @@ static void fork_resume(bool child)
 	elf_registry_unlock();
 	elf_tls_unlock();
 	elf_names_unlock();
-	elf_imports_unlock(child);
+	elf_imports_end();
 	elf_scopes_unlock();
 	elf_unwind_unlock();
 }
@@ -54,13 +54,13 @@ static void slots_share(bool all)
 static void fork_parent(void)
 {
 	slots_share(false);
-	fork_resume(false);
+	fork_resume();
 }
 
 static void fork_child(void)
 {
 	slots_share(true);
-	fork_resume(true);
+	fork_resume();
 }
 
 int elf_fork_watch(struct elf_arena *arena, struct err *err)

@@ -1,7 +1,7 @@
 /*
- * The import cache: an open-addressed table of names, filled by dlsym() and dlvsym(). Readers hold
- * a shared lock for the whole of a load; a miss lets go of it, asks the dynamic linker, and adds
- * what it said. Absence is an answer too: it costs the dynamic linker twice as much as presence.
+ * The import cache: an open-addressed table of names, filled by asking the dynamic linker. A load
+ * holds the lock while it relocates; a miss lets go of it, asks, and adds what was said. Absence is
+ * an answer too: it costs the dynamic linker twice as much as presence.
  */
 #include "loaders/elf/imports.h"
 
@@ -36,14 +36,14 @@ struct block {
 /* Entries and their texts lie in the order in which they were first asked for, which is the order
  * in which the next object will ask: the memory is read forwards. */
 static struct {
-	pthread_rwlock_t lock;
+	pthread_mutex_t lock;
 	struct entry *entries;
 	size_t count, text_bytes;
 	uint32_t *table; /* open-addressed: 1 + index of an entry, 0 = empty */
 	size_t mask;	 /* of the table; entries has room for half of it */
 	struct block *blocks;
 	uint64_t generation; /* of the libraries the entries are true for */
-} cache = { .lock = PTHREAD_RWLOCK_INITIALIZER };
+} cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int generation_visit(struct dl_phdr_info *object, size_t size, void *context)
 {
@@ -83,40 +83,19 @@ static bool cache_stale(uint64_t generation)
 
 void elf_imports_begin(void)
 {
+	uint64_t generation;
+
 	/* Asking under the lock means that no fork happens meanwhile: a child would wait for ever
 	 * for the linker's list. That list is never locked while code of others runs. */
-	pthread_rwlock_rdlock(&cache.lock);
-	while (cache_stale(elf_imports_generation())) {
-		uint64_t generation;
-
-		pthread_rwlock_unlock(&cache.lock);
-		pthread_rwlock_wrlock(&cache.lock);
-		generation = elf_imports_generation();
-		if (cache_stale(generation))
-			cache_empty(generation);
-		pthread_rwlock_unlock(&cache.lock);
-		pthread_rwlock_rdlock(&cache.lock);
-	}
+	pthread_mutex_lock(&cache.lock);
+	generation = elf_imports_generation();
+	if (cache_stale(generation))
+		cache_empty(generation);
 }
 
 void elf_imports_end(void)
 {
-	pthread_rwlock_unlock(&cache.lock);
-}
-
-void elf_imports_lock(void)
-{
-	pthread_rwlock_wrlock(&cache.lock);
-}
-
-/* A child is another thread than the one that took the lock, and may not let go of it: glibc's
- * writer is known by its thread id. */
-void elf_imports_unlock(bool child)
-{
-	if (child)
-		cache.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
-	else
-		pthread_rwlock_unlock(&cache.lock);
+	pthread_mutex_unlock(&cache.lock);
 }
 
 static uint64_t hash_mix(uint64_t hash, uint64_t word)
@@ -230,7 +209,7 @@ static char *text_keep(size_t bytes)
 	return block->text + block->used - bytes;
 }
 
-/* Under the exclusive lock. Without memory nothing is remembered, which is no failure. */
+/* Without memory nothing is remembered, which is no failure. */
 static void entry_add(struct entry entry, const struct elf_scope *scope,
 		      const struct elf_name *name)
 {
@@ -260,14 +239,12 @@ static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_n
 	uint64_t generation = cache.generation;
 	enum elf_found found;
 
-	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
+	pthread_mutex_unlock(&cache.lock); /* never held while the dynamic linker is asked */
 	found = elf_linker_ask(scope, name, &entry.address);
 	entry.found = found;
-	pthread_rwlock_wrlock(&cache.lock);
+	pthread_mutex_lock(&cache.lock);
 	if (cache.generation == generation)
 		entry_add(entry, scope, name);
-	pthread_rwlock_unlock(&cache.lock);
-	pthread_rwlock_rdlock(&cache.lock);
 	*ret_address = entry.address;
 	return found;
 }
@@ -318,11 +295,11 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 	struct tls_search search = { 0 };
 	enum elf_found found;
 
-	pthread_rwlock_unlock(&cache.lock); /* never held while the dynamic linker is asked */
+	pthread_mutex_unlock(&cache.lock); /* never held while the dynamic linker is asked */
 	found = elf_linker_ask(scope, name, &search.address);
 	if (found != ELF_ABSENT && !dl_iterate_phdr(tls_visit, &search))
 		found = ELF_ABSENT;
-	pthread_rwlock_rdlock(&cache.lock);
+	pthread_mutex_lock(&cache.lock);
 	if (found == ELF_ABSENT)
 		return found;
 	*ret_module = search.module;

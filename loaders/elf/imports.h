@@ -43,7 +43,7 @@ struct elf_name {
  * NULL without memory, or when a hostile object has used all there may be. */
 const char *elf_version_keep(const char *name);
 
-/* Between begin and end the cache stands still, for any number of threads. */
+/* Between begin and end the cache stands still. A fork waits until then. */
 void elf_imports_begin(void);
 void elf_imports_end(void);
 
@@ -59,8 +59,7 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 /* Changes when libraries came or went. */
 uint64_t elf_imports_generation(void);
 
-void elf_imports_lock(void); /* for fork */
-void elf_imports_unlock(bool child);
+/* For fork, as begin and end. */
 void elf_names_lock(void);
 void elf_names_unlock(void);
 void elf_scopes_lock(void);
