@@ -129,28 +129,28 @@ static int carrier_open(struct elf_carrier *carrier, struct err *err)
 		       reason ? reason : "dlopen failed");
 }
 
-int elf_carrier_load(const struct elf_file *file, struct elf_carrier *ret_carrier, struct err *err)
+int elf_carrier_load(const struct elf_file *file, const void *image,
+		     struct elf_carrier *ret_carrier, struct err *err)
 {
 	const struct elf_segment *tls = &file->tls;
-	uint64_t image = sizeof(struct carrier_head), size;
+	uint64_t at = sizeof(struct carrier_head), size;
 	struct elf_carrier carrier = { .fd = -1 };
 	struct carrier_head *head;
 	uint64_t *offset;
 	int r;
 
-	image += (tls->address - image) & (tls->align - 1);
-	size = image + tls->file_bytes;
+	at += (tls->address - at) & (tls->align - 1);
+	size = at + tls->file_bytes;
 	if (tls->memory_bytes > IMAGE_MAX || tls->align > 65536)
 		return err_set(err, ENOTSUP, "%llu bytes of initial-exec thread-local variables",
 			       (unsigned long long)tls->memory_bytes);
 	head = calloc(1, size);
 	if (!head)
 		return err_set(err, ENOMEM, "out of memory");
-	headers_write(head, file, image);
+	headers_write(head, file, at);
 	tables_write(head, elf_arch_find(file->machine)->tls_static);
 	if (tls->file_bytes)
-		memcpy((unsigned char *)head + image,
-		       elf_bytes_at(file, tls->address, tls->file_bytes), tls->file_bytes);
+		memcpy((unsigned char *)head + at, image, tls->file_bytes);
 	r = elf_memory_file(size, &carrier.fd, err);
 	if (r == 0)
 		r = fd_write_all(carrier.fd, head, size, "a memory file", err);
@@ -165,8 +165,7 @@ int elf_carrier_load(const struct elf_file *file, struct elf_carrier *ret_carrie
 		return r;
 	}
 	carrier.offset = (int64_t)*offset;
-	carrier.image =
-		(const unsigned char *)offset - offsetof(struct carrier_head, offset) + image;
+	carrier.image = (const unsigned char *)offset - offsetof(struct carrier_head, offset) + at;
 	*ret_carrier = carrier;
 	return 0;
 }

@@ -17,8 +17,10 @@ struct elf_carrier {
 	const unsigned char *image; /* the initial bytes, as the linker mapped them */
 };
 
-/* The object's PT_TLS as it is in the file. -ENOTSUP when the linker has no room for it. */
-int elf_carrier_load(const struct elf_file *file, struct elf_carrier *ret_carrier, struct err *err);
+/* A block for the object's PT_TLS that starts as `image`, file->tls.file_bytes bytes. -ENOTSUP when
+ * the linker has no room for it. */
+int elf_carrier_load(const struct elf_file *file, const void *image,
+		     struct elf_carrier *ret_carrier, struct err *err);
 void elf_carrier_unload(struct elf_carrier *carrier);
 
 #endif

@@ -185,10 +185,37 @@ static int tls_descriptor_apply(const struct bind_tls *tls, elf_xword *word, str
 	return r;
 }
 
+static int tls_static_apply(struct walk *walk, const struct bind_tls *tls, elf_xword *word,
+			    struct err *err)
+{
+	const struct elf_file *file = walk->bind.file;
+	const struct elf_window *window =
+		elf_place_window(walk->place, file->tls.address, file->tls.file_bytes);
+	/* The relocations that give it addresses come first in most tables. */
+	const struct elf_tls_place place = {
+		.module = tls->module,
+		.file = file,
+		.image = window ? (const void *)(window->write + file->tls.address)
+				: elf_bytes_at(file, file->tls.address, file->tls.file_bytes),
+		.offset = tls->offset,
+	};
+	uint64_t value = 0;
+	int r = 0;
+
+	elf_imports_end(); /* the dynamic linker's lock must not be waited for with ours held */
+	if (tls->module)
+		r = elf_tls_static(&place, &value, err);
+	else if (tls->foreign)
+		r = elf_tls_static_foreign(tls->foreign, tls->offset, &value, err);
+	elf_imports_begin();
+	if (r == 0)
+		*word = value;
+	return r;
+}
+
 static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, struct err *err)
 {
 	struct bind_tls tls;
-	uint64_t value = 0;
 	elf_xword *word;
 	int r = bind_tls(&walk->bind, rela_symbol(rela), &tls, err);
 
@@ -209,17 +236,8 @@ static int tls_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, 
 	case RELOC_TLS_DESC:
 		return tls_descriptor_apply(&tls, word, err);
 	default:
-		break;
+		return tls_static_apply(walk, &tls, word, err);
 	}
-	elf_imports_end(); /* the dynamic linker's lock must not be waited for with ours held */
-	if (tls.module)
-		r = elf_tls_static(tls.module, walk->bind.file, tls.offset, &value, err);
-	else if (tls.foreign)
-		r = elf_tls_static_foreign(tls.foreign, tls.offset, &value, err);
-	elf_imports_begin();
-	if (r == 0)
-		*word = value;
-	return r;
 }
 
 static int size_apply(struct walk *walk, const elf_rela *rela, struct err *err)

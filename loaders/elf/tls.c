@@ -226,14 +226,13 @@ uint64_t elf_tls_word(uint32_t module)
 	return OWN_MODULE | module;
 }
 
-int elf_tls_static(uint32_t module, const struct elf_file *file, uint64_t offset,
-		   uint64_t *ret_word, struct err *err)
+int elf_tls_static(const struct elf_tls_place *place, uint64_t *ret_word, struct err *err)
 {
-	struct elf_carrier *carrier = &modules[module].carrier;
-	int r = carrier->handle ? 0 : elf_carrier_load(file, carrier, err);
+	struct elf_carrier *carrier = &modules[place->module].carrier;
+	int r = carrier->handle ? 0 : elf_carrier_load(place->file, place->image, carrier, err);
 
 	if (r == 0)
-		*ret_word = (uint64_t)carrier->offset + offset;
+		*ret_word = (uint64_t)carrier->offset + place->offset;
 	return r;
 }
 
@@ -245,7 +244,7 @@ int elf_tls_settle(uint32_t index, struct err *err)
 	    memcmp(module->carrier.image, module->image, module->image_bytes) == 0)
 		return 0;
 	return err_set(err, ENOTSUP,
-		       "initial-exec thread-local variables whose initial values are addresses");
+		       "initial-exec thread-local variables whose initial values come late");
 }
 
 int elf_tls_static_foreign(uint64_t foreign, uint64_t offset, uint64_t *ret_word, struct err *err)

@@ -35,8 +35,13 @@ void *elf_tls_address(uint32_t module, uint64_t offset);
 
 /* The words relocations ask for; `module` is this library's, `foreign` the dynamic linker's. */
 uint64_t elf_tls_word(uint32_t module);
-int elf_tls_static(uint32_t module, const struct elf_file *file, uint64_t offset,
-		   uint64_t *ret_word, struct err *err);
+struct elf_tls_place {
+	uint32_t module;
+	const struct elf_file *file;
+	const void *image; /* initial bytes, as far as they are relocated */
+	uint64_t offset;
+};
+int elf_tls_static(const struct elf_tls_place *place, uint64_t *ret_word, struct err *err);
 int elf_tls_static_foreign(uint64_t foreign, uint64_t offset, uint64_t *ret_word, struct err *err);
 int elf_tls_descriptor(uint32_t module, uint64_t foreign, uint64_t offset, uint64_t ret_words[2],
 		       struct err *err);
