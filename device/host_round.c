@@ -173,14 +173,15 @@ static int answer_read(struct host_round *self, struct err *err)
 	return err_set(err, -answer->code, "%s", answer->err.text);
 }
 
-/* Where the AICPU was: the thread that crashed, else the one that loads. */
+/* Where the AICPU was: the thread that crashed, else the one that loads. A kernel runs while tasks
+ * are scheduled, whatever the thread that submits them is at. */
 static enum phase phase_watched(const struct control *control)
 {
-	uint32_t lane = control->crash.signal ? control->crash.lane : CONTROL_NO_LANE;
+	uint32_t lane = control->crash.signal ? control->crash.lane : DEVICE_THREADS - 1;
 	uint32_t phase;
 
 	if (lane >= DEVICE_THREADS)
-		lane = DEVICE_THREADS - 1;
+		return PHASE_SCHEDULE;
 	phase = control->watch[lane];
 	return phase < PHASE_COUNT ? (enum phase)phase : PHASE_OTHER;
 }

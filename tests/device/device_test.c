@@ -258,7 +258,8 @@ static const struct failure failures[] = {
 	{ "destructor_crashes", DEVICE_CRASHED, PHASE_UNLOAD, "SIGSEGV" },
 	{ "constructor_endless", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
 	{ "constructor_deaf", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
-	{ "kernel_crashes", DEVICE_CRASHED, PHASE_DRAIN, "SIGSEGV at address 0x10, in a kernel" },
+	{ "kernel_crashes", DEVICE_CRASHED, PHASE_SCHEDULE,
+	  "SIGSEGV at address 0x10, in a kernel" },
 	{ "kernel_endless", DEVICE_TIMEOUT, PHASE_DRAIN, "" },
 	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "no progress" },
 };
