@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* glibc 2.32; the C library may be older than the headers this was built with, and the headers too. */
+/* glibc 2.32; the C library may be older than the headers this was built with, and the headers too.
+ */
 extern const char *strerrorname_np(int code) __attribute__((weak));
 
 __attribute__((format(printf, 3, 0))) static void text_format(char *text, size_t size,

@@ -140,7 +140,8 @@ int command_repro(int argc, char **argv)
 
 	repro_options_parse(&options, argc, argv);
 	command_catch_signals();
-	/* A limit on file sizes is an error in words (EFBIG), here and in the AICPU, not a death. */
+	/* A limit on file sizes is an error in words (EFBIG), here and in the AICPU, not a death.
+	 */
 	signal(SIGXFSZ, SIG_IGN);
 	code = run(&repro, argv);
 	repro_arms_close(&repro);

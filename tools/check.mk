@@ -37,7 +37,7 @@ $(BUILD)/gen:
 $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h %.def,$(EXISTING)) | $(BUILD)/gen
 	$(call say,TIDY,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang-tidy --quiet $< -- -std=gnu17 $(CPPFLAGS) $(if $(filter base/err.c,$<),,-include tools/analyzer.h) 2>$@.log || { cat $@.log; false; }
+	$(Q)clang-tidy --quiet $< -- -std=gnu17 $(CPPFLAGS) 2>$@.log || { cat $@.log; false; }
 	$(Q)touch $@
 
 .PHONY: format

@@ -212,6 +212,7 @@ static int own_take(struct elf_arena *arena, const struct elf_file *file,
 	return r;
 }
 
+/* layout: what, from where, into what, and the error: each is a thing of its own */
 int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 		   const struct elf_layout *layout, struct elf_backing backing,
 		   struct elf_place *ret_place, struct err *err)
