@@ -15,6 +15,9 @@ struct elf_scope {
 	size_t count;
 	void **handles;
 	char **names;
+	/* All of them and what they need in turn, breadth first: who comes first is bound to. */
+	struct link_map **order;
+	size_t order_count;
 	struct elf_scope *next;
 };
 

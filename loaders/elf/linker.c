@@ -95,20 +95,73 @@ static void *handle_ask(void *handle, const struct elf_name *name)
 	return any && any != exact && definition_plain(any, name->text) ? any : exact;
 }
 
+/* The place of the library an address is in, among all the scope has. */
+static size_t order_of(const struct elf_scope *scope, void *address)
+{
+	struct link_map *map = NULL;
+	Dl_info where;
+	size_t i = scope->order_count;
+
+	if (dladdr1(address, &where, (void **)&map, RTLD_DL_LINKMAP)) {
+		for (i = 0; i < scope->order_count && scope->order[i] != map; i++)
+			;
+	}
+	return i;
+}
+
+/* A handle answers for its library and what that needs; the linker would look breadth first through
+ * all of them, so the answer that lies nearest counts. */
+static void *needed_ask(const struct elf_scope *scope, const struct elf_name *name)
+{
+	size_t nearest = SIZE_MAX;
+	void *found = NULL;
+
+	for (size_t i = 0; i < scope->count; i++) {
+		void *address = handle_ask(scope->handles[i], name);
+		size_t order = address && scope->count > 1 ? order_of(scope, address) : 0;
+
+		if (!address || order >= nearest)
+			continue;
+		nearest = order;
+		found = address;
+	}
+	return found;
+}
+
+/* A reference without a version is also served by an old one, kept for objects linked before there
+ * were versions (pthread_atfork of glibc 2.34), which dlsym() does not show. The ordinary way
+ * answers first, so only such names come here. */
+static void *old_ask(const struct elf_scope *scope, const char *name)
+{
+	for (size_t i = 0; i < scope->order_count; i++) {
+		struct elf_file file = { 0 };
+		const elf_sym *symbol;
+
+		tables_view(scope->order[i], &file.dynamic);
+		symbol = file.dynamic.symbols && file.dynamic.strings
+				 ? elf_symbol_find_any(&file, name)
+				 : NULL;
+		if (symbol && symbol->st_shndx != SHN_ABS &&
+		    (ELF64_ST_TYPE(symbol->st_info) == STT_FUNC ||
+		     ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT))
+			return (void *)(scope->order[i]->l_addr + symbol->st_value);
+	}
+	return NULL;
+}
+
 enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,
 			      uintptr_t *ret_address)
 {
 	void *address = (void *)elf_substitute_find(name->text, strlen(name->text));
-	enum elf_found found = ELF_ABSENT;
+	enum elf_found found = ELF_IN_GLOBAL;
 
 	if (!address)
 		address = handle_ask(RTLD_DEFAULT, name);
-	if (address)
-		found = ELF_IN_GLOBAL;
-	for (size_t i = 0; i < scope->count && !address; i++) {
-		address = handle_ask(scope->handles[i], name);
-		if (address)
-			found = ELF_IN_NEEDED;
+	if (!address) {
+		address = needed_ask(scope, name);
+		if (!address && !name->version)
+			address = old_ask(scope, name->text);
+		found = address ? ELF_IN_NEEDED : ELF_ABSENT;
 	}
 	if (!address)
 		(void)dlerror(); /* nobody's error but ours */

@@ -6,12 +6,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_BYTES 4096
+#define ORDER_MAX 512 /* libraries one object needs, directly or not */
 
 static pthread_mutex_t scopes_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct elf_scope *scopes;
@@ -107,7 +109,59 @@ static void scope_free(struct elf_scope *scope)
 	}
 	free(scope->handles);
 	free(scope->names);
+	free(scope->order);
 	free(scope);
+}
+
+static void order_add(struct elf_scope *scope, void *handle)
+{
+	struct link_map *map = NULL;
+
+	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+		return;
+	for (size_t i = 0; i < scope->order_count; i++) {
+		if (scope->order[i] == map)
+			return;
+	}
+	if (scope->order_count < ORDER_MAX)
+		scope->order[scope->order_count++] = map;
+}
+
+/* What one library needs goes behind all that is in the list. */
+static void order_extend(struct elf_scope *scope, const struct link_map *map)
+{
+	const char *strings = NULL;
+
+	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+		if (entry->d_tag == DT_STRTAB)
+			strings = (const char *)(entry->d_un.d_ptr < map->l_addr
+							 ? entry->d_un.d_ptr + map->l_addr
+							 : entry->d_un.d_ptr);
+	}
+	for (const ElfW(Dyn) *entry = map->l_ld; strings && entry->d_tag != DT_NULL; entry++) {
+		void *handle = NULL;
+
+		if (entry->d_tag == DT_NEEDED)
+			handle = dlopen(strings + entry->d_un.d_val,
+					RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+		if (!handle)
+			continue;
+		order_add(scope, handle);
+		dlclose(handle); /* the one that needs it keeps it */
+	}
+}
+
+static int order_make(struct elf_scope *scope, struct err *err)
+{
+	scope->order = calloc(ORDER_MAX, sizeof(struct link_map *));
+	if (!scope->order)
+		return err_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < scope->count; i++)
+		order_add(scope, scope->handles[i]);
+	for (size_t i = 0; i < scope->order_count; i++)
+		order_extend(scope, scope->order[i]);
+	(void)dlerror();
+	return 0;
 }
 
 static int scope_make(const struct elf_scope_request *request, struct elf_scope **ret_scope,
@@ -129,6 +183,8 @@ static int scope_make(const struct elf_scope_request *request, struct elf_scope 
 		r = scope->names[i] ? needed_open(request, scope->names[i], &scope->handles[i], err)
 				    : err_set(err, ENOMEM, "out of memory");
 	}
+	if (r == 0)
+		r = order_make(scope, err);
 	if (r < 0) {
 		scope_free(scope);
 		return r;

@@ -27,7 +27,7 @@ uint32_t elf_hash_sysv(const char *name)
 }
 
 /* As dlsym: defined, global or weak, of a type with an address, and not a hidden version. */
-static bool symbol_matches(const struct elf_file *file, size_t index, const char *name)
+static bool symbol_matches(const struct elf_file *file, size_t index, const char *name, bool any)
 {
 	const elf_sym *symbol = &file->dynamic.symbols[index];
 	unsigned int bind = ELF64_ST_BIND(symbol->st_info), type = ELF64_ST_TYPE(symbol->st_info);
@@ -41,11 +41,12 @@ static bool symbol_matches(const struct elf_file *file, size_t index, const char
 		return false;
 	if (type == STT_SECTION || type == STT_FILE)
 		return false;
-	return index >= file->dynamic.version_max || !(file->dynamic.versions[index] & 0x8000) ||
+	return any || index >= file->dynamic.version_max ||
+	       !(file->dynamic.versions[index] & 0x8000) ||
 	       (file->dynamic.versions[index] & 0x7fff) < 2;
 }
 
-static const elf_sym *find_gnu(const struct elf_file *file, const char *name)
+static const elf_sym *find_gnu(const struct elf_file *file, const char *name, bool any)
 {
 	const struct elf_hash_gnu *table = &file->dynamic.gnu_hash;
 	uint32_t hash = hash_gnu(name), index;
@@ -58,7 +59,7 @@ static const elf_sym *find_gnu(const struct elf_file *file, const char *name)
 		return NULL;
 	for (uint32_t at = index - table->first_symbol; at < table->chain_max; at++) {
 		if ((table->chains[at] | 1) == (hash | 1) &&
-		    symbol_matches(file, (size_t)at + table->first_symbol, name))
+		    symbol_matches(file, (size_t)at + table->first_symbol, name, any))
 			return &file->dynamic.symbols[at + table->first_symbol];
 		if (table->chains[at] & 1)
 			break;
@@ -66,7 +67,7 @@ static const elf_sym *find_gnu(const struct elf_file *file, const char *name)
 	return NULL;
 }
 
-static const elf_sym *find_sysv(const struct elf_file *file, const char *name)
+static const elf_sym *find_sysv(const struct elf_file *file, const char *name, bool any)
 {
 	const struct elf_hash_sysv *table = &file->dynamic.hash;
 	uint32_t index = table->buckets[elf_hash_sysv(name) % table->bucket_count];
@@ -74,20 +75,30 @@ static const elf_sym *find_sysv(const struct elf_file *file, const char *name)
 	for (uint32_t step = 0; step < table->chain_count; step++) {
 		if (index == STN_UNDEF || index >= table->chain_count)
 			break;
-		if (symbol_matches(file, index, name))
+		if (symbol_matches(file, index, name, any))
 			return &file->dynamic.symbols[index];
 		index = table->chains[index];
 	}
 	return NULL;
 }
 
-const elf_sym *elf_symbol_find(const struct elf_file *file, const char *name)
+static const elf_sym *find(const struct elf_file *file, const char *name, bool any)
 {
 	if (file->dynamic.gnu_hash.bucket_count)
-		return find_gnu(file, name);
+		return find_gnu(file, name, any);
 	if (file->dynamic.hash.bucket_count)
-		return find_sysv(file, name);
+		return find_sysv(file, name, any);
 	return NULL;
+}
+
+const elf_sym *elf_symbol_find(const struct elf_file *file, const char *name)
+{
+	return find(file, name, false);
+}
+
+const elf_sym *elf_symbol_find_any(const struct elf_file *file, const char *name)
+{
+	return find(file, name, true);
 }
 
 /* Where a byte of the file is in the mapped image; NULL when it is in no segment. Tables do not

@@ -10,6 +10,9 @@ const elf_sym *elf_symbol_find(const struct elf_file *file, const char *name);
 /* The hash of the System V ABI, by which versions are told apart, too. */
 uint32_t elf_hash_sysv(const char *name);
 
+/* The same in any version, also one that only references with a version should find. */
+const elf_sym *elf_symbol_find_any(const struct elf_file *file, const char *name);
+
 /* Whether a symbol is a definition others may bind to. */
 static inline bool elf_symbol_defined(const elf_sym *symbol)
 {
