@@ -4,19 +4,25 @@
 
 #include <string.h>
 
+const char *const phase_labels[PHASE_COUNT] = {
+#define PHASE(id, label, class, text) [PHASE_##id] = #label,
+#include "base/phases.def"
+#undef PHASE
+};
+
 static const struct {
-	const char *label, *text;
+	const char *text;
 	enum phase_class class;
 } phases[PHASE_COUNT] = {
-#define PHASE(id, label_, class_, text_) \
-	[PHASE_##id] = { .label = #label_, .text = text_, .class = PHASE_CLASS_##class_ },
+#define PHASE(id, label, class_, text_) \
+	[PHASE_##id] = { .text = text_, .class = PHASE_CLASS_##class_ },
 #include "base/phases.def"
 #undef PHASE
 };
 
 const char *phase_label(enum phase phase)
 {
-	return phases[phase].label;
+	return phase_labels[phase];
 }
 
 const char *phase_text(enum phase phase)
@@ -37,6 +43,7 @@ void timeline_begin(struct timeline *time, enum phase phase)
 	time->phase = phase;
 	time->begin = clock_ticks();
 	time->mark = time->begin;
+	timeline_marker(time, phase, 0);
 	if (time->watch)
 		*time->watch = phase;
 	if (time->span_capacity)

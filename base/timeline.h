@@ -10,6 +10,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#ifdef HAVE_SDT
+#include <sys/sdt.h>
+#endif
 
 enum phase {
 #define PHASE(id, label, class, text) PHASE_##id,
@@ -19,6 +22,8 @@ enum phase {
 };
 
 enum phase_class { PHASE_CLASS_LOAD, PHASE_CLASS_HOST, PHASE_CLASS_DEVICE, PHASE_CLASS_HARNESS };
+
+extern const char *const phase_labels[PHASE_COUNT];
 
 const char *phase_label(enum phase phase);
 const char *phase_text(enum phase phase);
@@ -34,7 +39,8 @@ struct span {
 /*
  * One lane; owned and used by one thread. `spans` is memory of the caller's, touched beforehand, or
  * NULL for totals only; a full array drops and counts. `watch`, when set, always holds the current
- * phase for another process to read (the host names the phase in which its device crashed).
+ * phase for another process to read (the host names the phase in which its device crashed). `about`
+ * is what the markers tell of the lane: the path of the object being loaded, or NULL.
  */
 struct timeline {
 	uint64_t begin, mark;
@@ -42,6 +48,7 @@ struct timeline {
 	uint32_t span_count, span_capacity, spans_dropped;
 	struct span *spans;
 	volatile uint32_t *watch;
+	const char *about;
 	uint64_t ticks[PHASE_COUNT];
 };
 
@@ -50,6 +57,33 @@ void timeline_begin(struct timeline *time, enum phase phase);
 
 /* Closes the current phase; the lane stands still until the next timeline_begin(). */
 void timeline_end(struct timeline *time);
+
+/*
+ * The USDT marker of a phase: provider soload, name phase, arguments label, object and `arg`. One
+ * byte of nop until somebody attaches; not the five bytes some tools use, whose optimised probe
+ * overwrites the red zone on kernel 6.18.
+ */
+static inline void timeline_marker(const struct timeline *time, enum phase phase, uint32_t arg)
+{
+#ifdef HAVE_SDT
+	const char *label = phase_labels[phase], *about = time->about;
+
+	/* In registers: not every tool can read an argument from the program's own tables. */
+	__asm__ volatile("" : "+r"(label), "+r"(about), "+r"(arg));
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+	DTRACE_PROBE3(soload, phase, label, about, arg);
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
+#else
+	(void)time;
+	(void)phase;
+	(void)arg;
+#endif
+}
 
 static inline void timeline_enter_arg(struct timeline *time, enum phase phase, uint32_t arg)
 {
@@ -61,6 +95,7 @@ static inline void timeline_enter_arg(struct timeline *time, enum phase phase, u
 	time->ticks[time->phase] += now - time->mark;
 	time->mark = now;
 	time->phase = phase;
+	timeline_marker(time, phase, arg);
 	if (time->watch)
 		*time->watch = phase;
 	if (time->span_count < time->span_capacity)

@@ -163,6 +163,8 @@ int image_load(struct image *image, const struct so *so, struct timeline *time, 
 		return err_set(err, EBUSY, "this image holds an object already");
 	image->so = so;
 	image->time = time;
+	if (time)
+		time->about = so->path;
 	image->report = (struct image_report){ 0 };
 	memset(image->state, 0, type->image_size);
 	r = type->load(image, err);
