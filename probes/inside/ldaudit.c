@@ -21,10 +21,13 @@ EXPORT void la_preinit(uintptr_t *cookie);
 static struct ring *ring;
 static bool started; /* what the program itself needs has been loaded */
 
-/* ld.so holds its lock while it calls us: one thread at a time. */
+/*
+ * ld.so holds its lock while it calls us: one thread at a time. SEARCHING: dlopen was asked for a
+ * name; OPENING: it maps something new, and what is searched from now on is what that needs.
+ */
 static uint32_t inside_tid;
-static enum state { OUTSIDE, OPENING, CLOSING } state;
-static uint32_t sequence;
+static enum state { OUTSIDE, SEARCHING, OPENING, CLOSING } state;
+static __thread uint32_t sequence __attribute__((tls_model("initial-exec")));
 
 static void emit(enum event_kind kind, uint32_t what, uint64_t extra)
 {
@@ -59,11 +62,13 @@ static uint64_t name_keep(const char *name)
 
 static void begin(enum state wanted, const char *name)
 {
-	if (state == wanted)
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+
+	if (state == wanted && tid == inside_tid && wanted != SEARCHING)
 		return;
 	state = wanted;
-	inside_tid = (uint32_t)syscall(SYS_gettid);
-	emit(EVENT_STEP, wanted == OPENING ? STEP_OPEN : STEP_CLOSE,
+	inside_tid = tid;
+	emit(EVENT_STEP, wanted == CLOSING ? STEP_CLOSE : STEP_OPEN,
 	     name ? name_keep(name) : RING_OPEN_ENDED);
 }
 
@@ -77,8 +82,9 @@ char *la_objsearch(const char *name, uintptr_t *cookie, unsigned int flag)
 {
 	(void)cookie;
 	if (started && ring) {
-		if (flag == LA_SER_ORIG && state != OPENING)
-			begin(OPENING, name);
+		if (flag == LA_SER_ORIG &&
+		    (state != OPENING || inside_tid != (uint32_t)syscall(SYS_gettid)))
+			begin(SEARCHING, name);
 		emit(EVENT_STEP, STEP_FIND, 0);
 	}
 	return (char *)(uintptr_t)name;
@@ -100,7 +106,9 @@ void la_activity(uintptr_t *cookie, unsigned int flag)
 	if (!started)
 		return;
 	if (flag == LA_ACT_ADD) {
-		begin(OPENING, NULL);
+		if (state != SEARCHING)
+			begin(OPENING, NULL);
+		state = OPENING;
 	} else if (flag == LA_ACT_DELETE) {
 		begin(CLOSING, NULL);
 		emit(EVENT_STEP, STEP_UNMAP, 0);

@@ -1,0 +1,251 @@
+/*
+ * From events to loads: steps and rest add up to the total whatever comes, nesting balances, errors
+ * that jump over a return, pauses, gaps and lost ends are told; correction takes what it must.
+ */
+#include "probes/split.h"
+#include "probes/ldphase.h"
+#include "probes/probe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+struct script {
+	struct split_events events;
+	unsigned int seq[4];
+};
+
+static void put(struct script *script, unsigned int tid, uint64_t ts, enum event_kind kind,
+		unsigned int what)
+{
+	struct probe_event event = {
+		.ts = ts,
+		.pid = 10,
+		.tid = 10 + tid,
+		.seq = script->seq[tid]++,
+		.kind = (unsigned short)kind,
+		.what = (unsigned short)what,
+	};
+
+	split_take(&script->events, &event, what == STEP_OPEN ? "x.so" : NULL);
+}
+
+static void call(struct script *script, uint64_t ts, uint64_t ns, unsigned int number)
+{
+	struct probe_event event = { .ts = ts,
+				     .value = ns,
+				     .pid = 10,
+				     .tid = 10,
+				     .seq = script->seq[0]++,
+				     .kind = EVENT_SYSCALL,
+				     .what = (unsigned short)number };
+
+	split_take(&script->events, &event, NULL);
+}
+
+static void finish(struct script *script, struct split *split, const struct probe_cost *cost,
+		   bool from_calls)
+{
+	struct err err = { "" };
+
+	assert_int_equal(split_make(split, &script->events, cost, from_calls, &err), 0);
+	for (size_t i = 0; i < split->load_count; i++) {
+		const struct split_load *load = &split->loads[i];
+		uint64_t sum = load->nested_ns;
+
+		for (int step = 0; step < STEP_COUNT; step++)
+			sum += load->observed_ns[step];
+		assert_int_equal(sum, load->total_ns);
+	}
+	split_events_free(&script->events);
+}
+
+static void steps_add_up(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 110, EVENT_STEP, STEP_VERIFY);
+	put(&script, 0, 150, EVENT_STEP, STEP_MAP);
+	put(&script, 0, 300, EVENT_STEP, STEP_RELOCATE);
+	put(&script, 0, 350, EVENT_RETURN, STEP_OPEN);
+	put(&script, 0, 900, EVENT_STEP, STEP_RELOCATE); /* outside: belongs to nobody */
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 1);
+	assert_int_equal(split.loads[0].total_ns, 250);
+	assert_int_equal(split.loads[0].observed_ns[STEP_OPEN], 10);
+	assert_int_equal(split.loads[0].observed_ns[STEP_VERIFY], 40);
+	assert_int_equal(split.loads[0].observed_ns[STEP_MAP], 150);
+	assert_int_equal(split.loads[0].observed_ns[STEP_RELOCATE], 50);
+	assert_string_equal(split.loads[0].name, "x.so");
+	assert_int_equal(split.unmatched, 0);
+	split_free(&split);
+}
+
+/* A constructor that calls dlopen: the inner one is a load of its own, the outer goes on after. */
+static void nested_opens_balance(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 200, EVENT_STEP, STEP_INIT);
+	put(&script, 0, 300, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 310, EVENT_STEP, STEP_MAP);
+	put(&script, 0, 400, EVENT_RETURN, STEP_OPEN);
+	put(&script, 0, 450, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 2);
+	assert_int_equal(split.loads[0].total_ns, 350);
+	assert_int_equal(split.loads[0].nested_ns, 100);
+	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 150);
+	assert_int_equal(split.loads[1].depth, 1);
+	assert_int_equal(split.loads[1].total_ns, 100);
+	split_free(&split);
+}
+
+static void threads_do_not_mix(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 1, 150, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 200, EVENT_RETURN, STEP_OPEN);
+	put(&script, 1, 290, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 2);
+	assert_int_equal(split.loads[0].total_ns, 100);
+	assert_int_equal(split.loads[1].total_ns, 140);
+	assert_int_equal(split.loads[1].depth, 0);
+	split_free(&split);
+}
+
+static void pauses_are_nobodys_time(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_MARK, LDPHASE_MARK_LOAD);
+	call(&script, 120, 10, SYS_mmap);
+	put(&script, 0, 200, EVENT_MARK, LDPHASE_MARK_PAUSE);
+	put(&script, 0, 700, EVENT_MARK, LDPHASE_MARK_RESUME);
+	put(&script, 0, 750, EVENT_MARK, LDPHASE_MARK_DONE);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 1);
+	assert_int_equal(split.loads[0].total_ns, 150);
+	assert_int_equal(split.loads[0].calls, 1);
+	assert_int_equal(split.loads[0].call_ns, 10);
+	split_free(&split);
+}
+
+static void gaps_and_lost_ends_are_told(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	script.seq[0] += 3;
+	put(&script, 0, 200, EVENT_STEP, STEP_MAP);
+	put(&script, 1, 300, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.gaps, 3);
+	assert_int_equal(split.unmatched, 2);
+	assert_true(split.loads[0].open_ended);
+	split_free(&split);
+}
+
+static void steps_come_from_calls(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	call(&script, 110, 10, SYS_openat);
+	call(&script, 130, 5, SYS_fstat);
+	call(&script, 140, 50, SYS_mmap);
+	call(&script, 195, 5, SYS_close);
+	call(&script, 240, 10, SYS_mprotect);
+	put(&script, 0, 300, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, true);
+	assert_int_equal(split.loads[0].observed_ns[STEP_VERIFY], 20);
+	assert_int_equal(split.loads[0].observed_ns[STEP_MAP], 70);
+	assert_int_equal(split.loads[0].observed_ns[STEP_BIND], 50);
+	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 50);
+	split_free(&split);
+}
+
+static void costs_are_taken_where_they_arise(void **state)
+{
+	const struct probe_cost cost = {
+		.before_ns = { [COST_OPEN] = 5, [COST_STEP] = 4, [COST_RETURN] = 3 },
+		.after_ns = { [COST_OPEN] = 7, [COST_STEP] = 6, [COST_RETURN] = 2 },
+	};
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 200, EVENT_STEP, STEP_DEPS);
+	put(&script, 0, 205, EVENT_STEP, STEP_INIT);
+	put(&script, 0, 300, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, &cost, false);
+	assert_true(split.loads[0].corrected_ns[STEP_OPEN] == 100.0 - 7.0 - 4.0);
+	assert_true(split.loads[0].corrected_ns[STEP_DEPS] == 0.0); /* never below */
+	assert_true(split.loads[0].corrected_ns[STEP_INIT] == 95.0 - 6.0 - 3.0);
+	assert_true(split.loads[0].cost_ns == 11.0 + 10.0 + 9.0);
+	split_free(&split);
+}
+
+/* Whatever comes in, in whatever order: sums hold, nothing crashes. */
+static void noise_adds_up(void **state)
+{
+	uint64_t random = 1;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct script script = { 0 };
+		struct split split;
+
+		for (int i = 0; i < 300; i++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			if (random >> 62 == 0)
+				call(&script, random >> 40 & 0xffff, random >> 33 & 0xff,
+				     (unsigned int)(random >> 50 & 15));
+			else
+				put(&script, random >> 61 & 3, random >> 40 & 0xffff,
+				    (enum event_kind)(random >> 33 & 7),
+				    (unsigned int)(random >> 50 & 31));
+		}
+		finish(&script, &split, NULL, round & 1);
+		split_free(&split);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steps_add_up),
+		cmocka_unit_test(nested_opens_balance),
+		cmocka_unit_test(threads_do_not_mix),
+		cmocka_unit_test(pauses_are_nobodys_time),
+		cmocka_unit_test(gaps_and_lost_ends_are_told),
+		cmocka_unit_test(steps_come_from_calls),
+		cmocka_unit_test(costs_are_taken_where_they_arise),
+		cmocka_unit_test(noise_adds_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
