@@ -1,7 +1,7 @@
 #!/bin/sh
 # soload trace and run --probe from outside: every dlopen seen, by whatever probe the rights allow; what is missing is said, once;
 # nothing of a probe is left behind. What this machine does not let us test is printed as left out.
-# shellcheck disable=SC1091,SC2154 # the sourced file defines what is used here
+# shellcheck disable=SC1091,SC2154,SC2086 # the sourced file defines what is used here; lists of words
 . tests/cli/expect
 
 object=$PWD/$fixtures/answer_1.so
@@ -95,7 +95,6 @@ fi
 # Without any right: the next best, one line that says so, exit code 0.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	nobody="setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all"
-	# shellcheck disable=SC2086 # words
 	chmod 755 "$scratch"
 	cp "$soload" "$scratch/soload"
 	cp "$object" "$scratch/object.so"
