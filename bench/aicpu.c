@@ -12,18 +12,22 @@ int command_aicpu(int argc, char **argv)
 {
 	/* argv[1] names loader and transport, for whoever looks at the list of processes. */
 	int fd = argc == 3 ? atoi(argv[2]) : -1;
-	const char *wanted = fd > 2 ? aicpu_program_wanted(fd) : NULL;
+	const struct device_variant *variant = NULL;
+	const char *wanted = fd > 2 ? aicpu_program_wanted(fd, &variant) : NULL;
 	const struct workload *workload = wanted ? workload_find(wanted, NULL) : NULL;
+	const struct workload_variant *built;
 	struct aicpu_program program;
 
-	if (!workload) {
+	built = workload && variant ? workload_variant_find(workload, variant->object_suffix, NULL)
+				    : NULL;
+	if (!built) {
 		log_error("aicpu: started by `soload repro`, not by hand");
 		return EXIT_USAGE;
 	}
 	program = (struct aicpu_program){
 		.name = workload->name,
 		.kernels = workload->kernels,
-		.linked = workload->linked,
+		.linked = built->linked,
 	};
 	return aicpu_main(fd, &program);
 }

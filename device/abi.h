@@ -105,12 +105,39 @@ struct abi_runtime {
 	const struct abi_ops *ops;
 };
 
+/* aicpu_build_graph's eleven operations: tasks have names, and dependencies are given. */
+struct abi_graph_ops {
+	struct abi_task_id (*submit_task)(struct abi_runtime *rt, const struct abi_kernels *kernels,
+					  struct abi_param *param);
+	void (*add_dependency)(struct abi_runtime *rt, struct abi_task_id producer,
+			       struct abi_task_id consumer);
+	void (*scope_begin)(struct abi_runtime *rt);
+	void (*scope_end)(struct abi_runtime *rt);
+	void (*orchestration_done)(struct abi_runtime *rt);
+	bool (*is_fatal)(struct abi_runtime *rt);
+	void (*log_error)(const char *function, const char *format, ...);
+	void (*log_warn)(const char *function, const char *format, ...);
+	void (*log_info)(const char *function, const char *format, ...);
+	void (*log_debug)(const char *function, const char *format, ...);
+	void (*log_always)(const char *function, const char *format, ...);
+};
+
+/* The table of an aicpu_build_graph runtime: its first word, as any runtime's. */
+static inline const struct abi_graph_ops *abi_graph(const struct abi_runtime *rt)
+{
+	return (const struct abi_graph_ops *)(const void *)rt->ops;
+}
+
 /* Exports of an orchestration object for a2a3 tensormap_and_ringbuffer. */
 #define ABI_CONFIG_SYMBOL "aicpu_orchestration_config" /* optional */
 #define ABI_ENTRY_SYMBOL "aicpu_orchestration_entry"   /* required */
 #define ABI_BIND_SYMBOL "pto2_framework_bind_runtime"  /* optional */
 typedef struct abi_config (*abi_config_function)(uint64_t *args, int count);
 typedef void (*abi_entry_function)(uint64_t *args, int count, int orchestrators, int index);
+/* The same symbol where the runtime is the first argument and there is no bind symbol:
+ * aicpu_build_graph, and everything on a5. */
+typedef void (*abi_entry_rt_function)(struct abi_runtime *rt, uint64_t *args, int count,
+				      int orchestrators, int index);
 typedef void (*abi_bind_function)(struct abi_runtime *rt);
 
 /* Entry of a kernel on an AI core: pointers to struct abi_tensor first, then the scalars, in the
@@ -138,12 +165,11 @@ struct abi_host_api {
 };
 
 /*
- * The Runtime struct of a2a3, with the object's 4 MiB inside (4,202,048 bytes) or without (7,744
- * bytes: every field up to so_storage, then so_size and the host API). Fields keep upstream's
- * order.
+ * The Runtime struct: a mailbox per AI core (72 on a2a3, 108 on a5), then fields that are the same
+ * everywhere, with the object's 4 MiB inside (4,202,048 bytes on a2a3) or without (7,744: every
+ * field up to so_storage, then so_size and the host API). Fields keep upstream's order.
  */
-#define ABI_RUNTIME_HEAD(workers_count) \
-	struct abi_handshake workers[workers_count]; \
+#define ABI_FIELDS \
 	int32_t worker_count, sche_cpu_num, orch_thread_num, ready_queue_shards; \
 	uint64_t task_window, heap_bytes, dep_pool; /* 0 = the default */ \
 	uint64_t func_id_to_addr[ABI_KERNELS_MAX]; \
@@ -159,18 +185,30 @@ struct abi_host_api {
 	int32_t orch_arg_count; \
 	uint64_t orch_args[ABI_ARGS_MAX]
 
-struct abi_runtime_inline {
-	ABI_RUNTIME_HEAD(ABI_A2A3_WORKERS);
+/* What follows the mailboxes, in the struct without the buffer and in the one with it. */
+struct abi_fields {
+	ABI_FIELDS;
+	uint64_t so_size;
+	struct abi_host_api host_api;
+} __attribute__((aligned(64)));
+
+struct abi_fields_inline {
+	ABI_FIELDS;
 	uint8_t so_storage[ABI_SO_BYTES_MAX];
 	uint64_t so_size;
 	struct abi_host_api host_api;
-};
+} __attribute__((aligned(64)));
 
-struct abi_runtime_separate {
-	ABI_RUNTIME_HEAD(ABI_A2A3_WORKERS);
-	uint64_t so_size;
-	struct abi_host_api host_api;
-};
+#define ABI_RUNTIME(name, workers_count, fields_type) \
+	struct name { \
+		struct abi_handshake workers[workers_count]; \
+		struct fields_type fields; \
+	}
+
+ABI_RUNTIME(abi_runtime_inline, ABI_A2A3_WORKERS, abi_fields_inline);
+ABI_RUNTIME(abi_runtime_separate, ABI_A2A3_WORKERS, abi_fields);
+ABI_RUNTIME(abi_runtime_a5_inline, ABI_A5_WORKERS, abi_fields_inline);
+ABI_RUNTIME(abi_runtime_a5_separate, ABI_A5_WORKERS, abi_fields);
 
 #ifdef __cplusplus
 #define ABI_ASSERT(what) static_assert(what, #what)
@@ -192,8 +230,16 @@ ABI_ASSERT(offsetof(struct abi_param, error_msg) == 1232);
 ABI_ASSERT(sizeof(struct abi_kernels) == 12);
 ABI_ASSERT(sizeof(struct abi_config) == 4);
 ABI_ASSERT(sizeof(struct abi_ops) == 80);
+ABI_ASSERT(sizeof(struct abi_graph_ops) == 88);
+ABI_ASSERT(offsetof(struct abi_graph_ops, add_dependency) == 8);
+ABI_ASSERT(offsetof(struct abi_graph_ops, scope_begin) == 16);
+ABI_ASSERT(sizeof(struct abi_task_id) == 8);
 ABI_ASSERT(sizeof(struct abi_handshake) == 64);
 ABI_ASSERT(sizeof(struct abi_runtime_inline) == 4202048);
 ABI_ASSERT(sizeof(struct abi_runtime_separate) == 7744);
+ABI_ASSERT(offsetof(struct abi_runtime_inline, fields) == 4608);
+ABI_ASSERT(offsetof(struct abi_runtime_a5_inline, fields) == 6912);
+ABI_ASSERT(sizeof(struct abi_runtime_a5_inline) == 4204352);
+ABI_ASSERT(sizeof(struct abi_runtime_a5_separate) == 10048);
 
 #endif

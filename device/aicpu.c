@@ -30,7 +30,7 @@ struct scheduler {
 
 static void lanes_prepare(struct control *control)
 {
-	for (unsigned int i = 0; i < DEVICE_THREADS; i++) {
+	for (unsigned int i = 0; i < DEVICE_THREADS_MAX; i++) {
 		struct timeline *time = &control->lanes[i].time;
 
 		time->spans = control->lanes[i].spans;
@@ -75,9 +75,9 @@ static void *scheduler_main(void *argument)
 
 static int schedulers_start(struct aicpu *aicpu, struct err *err)
 {
-	static struct scheduler schedulers[DEVICE_SCHEDULERS];
+	static struct scheduler schedulers[DEVICE_THREADS_MAX];
 
-	for (unsigned int i = 0; i < DEVICE_SCHEDULERS; i++) {
+	for (unsigned int i = 0; i < aicpu->orchestrator; i++) {
 		pthread_t thread;
 		int code;
 
@@ -167,13 +167,16 @@ static int loader_prepare(struct aicpu *aicpu, struct err *err)
 static int device_prepare(struct aicpu *aicpu, struct err *err)
 {
 	const struct control_setup *setup = &aicpu->control->setup;
-	struct aicore_config cores = { .aic = AICORE_A2A3_AIC, .aiv = AICORE_A2A3_AIV };
+	const struct device_variant *variant = aicpu->variant;
+	struct aicore_config cores = { .aic = variant->aic,
+				       .aiv = variant->workers - variant->aic };
 	int r;
 
 	/* The runtime names what hangs; it should speak before the host loses its patience. */
 	aicpu->config = (struct runtime_config){
 		.pools = (enum runtime_pools)setup->pools,
-		.schedulers = DEVICE_SCHEDULERS,
+		.schedulers = device_variant_schedulers(variant),
+		.variant = variant->operations,
 		.stall_ns = setup->timeout_ns / 4 * 3,
 	};
 	r = runtime_config_resolve(&aicpu->config, err);
@@ -246,7 +249,7 @@ static void finish(struct aicpu *aicpu)
 	directories_leave();
 }
 
-const char *aicpu_program_wanted(int control_fd)
+const char *aicpu_program_wanted(int control_fd, const struct device_variant **ret_variant)
 {
 	static char name[sizeof(((struct control_setup *)NULL)->program)];
 	struct control *control = control_map(control_fd);
@@ -254,6 +257,7 @@ const char *aicpu_program_wanted(int control_fd)
 	if (!control)
 		return NULL;
 	memcpy(name, control->setup.program, sizeof(name) - 1);
+	*ret_variant = device_variant_at(control->setup.variant);
 	control_unmap(control);
 	return name;
 }
@@ -271,7 +275,14 @@ int aicpu_main(int control_fd, const struct aicpu_program *program)
 	aicpu.control = control;
 	aicpu.program = program;
 	log_level = (enum log_level)control->setup.log_level;
-	aicpu_crash_thread(AICPU_ORCHESTRATOR);
+	aicpu.variant = device_variant_at(control->setup.variant);
+	if (!aicpu.variant)
+		return EXIT_START;
+	aicpu.orchestrator = device_variant_schedulers(aicpu.variant);
+	aicpu.device.workers = aicpu.variant->workers;
+	aicpu.device.incoherent = control->setup.incoherent;
+	aicpu.device.time = aicpu_lane(&aicpu, aicpu.orchestrator);
+	aicpu_crash_thread(aicpu.orchestrator);
 	r = start(&aicpu, &control->startup.err);
 	control->startup.code = r;
 	bell_ring(&control->answered);

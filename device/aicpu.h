@@ -6,6 +6,7 @@
 #define SOLOAD_DEVICE_AICPU_H
 
 #include "device/args.h"
+#include "device/variant.h"
 #include "loaders/loader.h"
 
 /* What is linked into the device program for one workload. Lists end with a NULL name. */
@@ -21,8 +22,8 @@ struct aicpu_program {
  */
 int aicpu_main(int control_fd, const struct aicpu_program *program);
 
-/* The name of the program the host wants, or NULL when `control_fd` is no control page. Valid until
- * the next call. */
-const char *aicpu_program_wanted(int control_fd);
+/* The name of the program the host wants and for which variant, or NULL when `control_fd` is no
+ * control page. Valid until the next call. */
+const char *aicpu_program_wanted(int control_fd, const struct device_variant **ret_variant);
 
 #endif

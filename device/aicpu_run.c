@@ -11,7 +11,7 @@
 
 static struct timeline *lane(struct aicpu *aicpu)
 {
-	return aicpu_lane(aicpu, AICPU_ORCHESTRATOR);
+	return aicpu_lane(aicpu, aicpu->orchestrator);
 }
 
 static const struct device_kernel *kernel_find(const struct aicpu *aicpu, const char *name)
@@ -55,18 +55,20 @@ static int kernels_resolve(struct aicpu *aicpu, struct err *err)
 /* Copies of what is used more than once: the struct lies in memory that others can write. */
 static int struct_read(struct aicpu *aicpu, struct err *err)
 {
+	struct abi_fields *fields;
 	void *view = NULL;
 	int r;
 
-	r = transport_view(&aicpu->device, aicpu->device.runtime_address, sizeof(*aicpu->view),
-			   &view, err);
+	r = transport_received(&aicpu->device, aicpu->device.runtime_address,
+			       transport_runtime_bytes(aicpu->variant->workers), &view, err);
 	if (r < 0)
 		return err_prefix(err, r, "the Runtime struct");
-	aicpu->view = view;
-	aicpu->workers = ((struct abi_runtime_separate *)view)->workers;
+	aicpu->workers = view;
+	fields = (struct abi_fields *)(aicpu->workers + aicpu->variant->workers);
+	aicpu->view = fields;
 	aicpu->entry = (struct runtime_entry){
-		.args = ((struct abi_runtime_separate *)view)->orch_args,
-		.arg_count = aicpu->view->orch_arg_count,
+		.args = fields->orch_args,
+		.arg_count = fields->orch_arg_count,
 	};
 	if (aicpu->entry.arg_count < 0 || aicpu->entry.arg_count > ABI_ARGS_MAX)
 		return err_set(err, EINVAL, "the Runtime struct claims %d arguments",
@@ -81,7 +83,7 @@ static int cores_greet(struct aicpu *aicpu, struct err *err)
 	timeline_enter(lane(aicpu), PHASE_HANDSHAKE);
 	r = struct_read(aicpu, err);
 	if (r == 0)
-		r = aicore_greet(aicpu->cores, aicpu->workers, ABI_A2A3_WORKERS, err);
+		r = aicore_greet(aicpu->cores, aicpu->workers, aicpu->variant->workers, err);
 	aicpu->greeted = r == 0;
 	return r;
 }
@@ -141,15 +143,20 @@ static int symbols_resolve(struct aicpu *aicpu, struct err *err)
 	r = image_symbol(aicpu->image, ABI_ENTRY_SYMBOL, &entry, err);
 	if (r == -ENOENT || (r == 0 && !entry))
 		return err_set(err, ENOENT,
-			       "no symbol '" ABI_ENTRY_SYMBOL "': not an orchestration object for "
-			       "a2a3 tensormap_and_ringbuffer");
+			       "no symbol '" ABI_ENTRY_SYMBOL
+			       "': not an orchestration object for %s %s",
+			       aicpu->variant->platform, aicpu->variant->runtime);
 	if (r < 0)
 		return r;
-	r = symbol_optional(aicpu, ABI_BIND_SYMBOL, &bind, err);
+	if (aicpu->variant->has_bind)
+		r = symbol_optional(aicpu, ABI_BIND_SYMBOL, &bind, err);
 	if (r < 0)
 		return r;
 	aicpu->configure = (abi_config_function)configure;
-	aicpu->entry.entry = (abi_entry_function)(uintptr_t)entry;
+	if (aicpu->variant->has_bind)
+		aicpu->entry.entry = (abi_entry_function)(uintptr_t)entry;
+	else
+		aicpu->entry.entry_rt = (abi_entry_rt_function)(uintptr_t)entry;
 	aicpu->entry.bind = (abi_bind_function)bind;
 	return 0;
 }
@@ -224,7 +231,7 @@ static void schedulers_wait(struct aicpu *aicpu, uint32_t left_before)
 {
 	uint32_t left;
 
-	while ((left = bell_count(&aicpu->left)) - left_before < DEVICE_SCHEDULERS)
+	while ((left = bell_count(&aicpu->left)) - left_before < aicpu->orchestrator)
 		bell_wait(&aicpu->left, left, UINT64_MAX);
 }
 

@@ -5,7 +5,6 @@
 #include "device/aicpu.h"
 #include "device/control.h"
 
-#define AICPU_ORCHESTRATOR DEVICE_SCHEDULERS /* the index of the thread that loads */
 #define AICPU_LOG_BYTES 8192
 
 struct aicpu {
@@ -16,12 +15,14 @@ struct aicpu {
 	struct loader *loader;
 	struct image *image;
 	struct aicore *cores;
+	const struct device_variant *variant;
+	unsigned int orchestrator;    /* the index of the thread that loads */
 	struct runtime_config config; /* resolved */
 	struct runtime_gate gate;
 	struct bell left; /* rung by each scheduler that has left the run */
 
 	/* Of one run. */
-	const struct abi_runtime_separate *view; /* both layouts begin like this */
+	const struct abi_fields *view; /* both layouts begin like this */
 	struct abi_handshake *workers;
 	bool greeted;
 	struct so so;

@@ -23,7 +23,8 @@ struct control_setup {
 	int32_t memory_fd;
 	uint64_t memory_bytes, memory_base; /* base 0: choose one */
 	uint64_t timeout_ns;
-	int32_t pools, log_level;
+	int32_t pools, log_level, variant;
+	bool incoherent;
 	pid_t host;
 };
 
@@ -71,14 +72,15 @@ struct control {
 	uint32_t magic, bytes;
 	struct bell doorbell __attribute__((aligned(64)));
 	struct bell answered __attribute__((aligned(64)));
-	uint32_t watch[DEVICE_THREADS] __attribute__((aligned(64))); /* the phase of each lane */
-	uint64_t beats __attribute__((aligned(64)));		     /* grows while work is done */
+	uint32_t watch[DEVICE_THREADS_MAX]
+		__attribute__((aligned(64)));	     /* the phase of each lane */
+	uint64_t beats __attribute__((aligned(64))); /* grows while work is done */
 	struct control_crash crash;
 	struct control_setup setup;
 	struct control_startup startup;
 	struct control_request request;
 	struct control_answer answer;
-	struct control_lane lanes[DEVICE_THREADS];
+	struct control_lane lanes[DEVICE_THREADS_MAX];
 	struct staged_list staged;
 };
 

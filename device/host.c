@@ -52,7 +52,8 @@ static int device_build(struct device *device, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	device->config = (struct runtime_config){
 		.pools = options->pools,
-		.schedulers = DEVICE_SCHEDULERS,
+		.schedulers = device_variant_schedulers(device->variant),
+		.variant = device->variant->operations,
 	};
 	return runtime_config_resolve(&device->config, err);
 }
@@ -66,6 +67,7 @@ int device_open(struct device **ret_device, struct memory *memory,
 	if (!device)
 		return err_set(err, ENOMEM, "out of memory");
 	device->options = *options;
+	device->variant = options->variant ? options->variant : &device_variants[0];
 	device->memory = memory;
 	device->dma = options->dma;
 	r = device_build(device, err);
@@ -84,6 +86,8 @@ void device_close(struct device *device)
 	if (!device)
 		return;
 	device_stop(device);
+	if (device->transport_state && device->options.transport->release)
+		device->options.transport->release(device->transport_state);
 	free(device->transport_state);
 	free(device->runtime);
 	free(device->loader);

@@ -16,15 +16,15 @@
 #include "device/memory.h"
 #include "device/runtime/runtime.h"
 #include "device/transport.h"
+#include "device/variant.h"
 #include "loaders/freshness.h"
 #include "loaders/staged.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define DEVICE_THREADS 4    /* AICPU threads of a2a3 */
-#define DEVICE_SCHEDULERS 3 /* of them; the last one orchestrates */
-#define DEVICE_SPANS_MAX 64 /* per lane and round; what does not fit is counted as dropped */
+#define DEVICE_THREADS_MAX 7 /* AICPU threads of any variant */
+#define DEVICE_SPANS_MAX 64  /* per lane and round; what does not fit is counted as dropped */
 #define DEVICE_TIMEOUT_NS UINT64_C(10000000000)
 
 /* An object as the host knows it: a private copy with its identity. */
@@ -41,10 +41,12 @@ void device_object_release(struct device_object *object); /* zeroed is fine */
 struct device_options {
 	const char *loader;  /* "NAME[:KEY[=VALUE]]…" */
 	const char *program; /* of the AICPU, whose kernels and linked functions it has */
+	const struct device_variant *variant; /* NULL: the first */
 	const struct transport *transport;
 	struct dma *dma; /* of the same memory; shared, too */
 	enum runtime_pools pools;
 	uint64_t timeout_ns;	  /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
+	bool incoherent;	  /* the AICPU invalidates what DMA brought */
 	bool shared_directories;  /* the AICPU stages in the machine's own directories */
 	int (*interrupted)(void); /* not 0: every wait ends with -EINTR. May be NULL */
 };
@@ -76,7 +78,7 @@ struct device_job {
 
 /* A lane that has ended. Its `time.spans` points to `spans`: copy by device_lane_copy(). */
 struct device_lane {
-	const char *name; /* "host", "aicpu0" … "aicpu3" */
+	const char *name; /* "host", "aicpu0" … "aicpu6" */
 	struct timeline time;
 	struct span spans[DEVICE_SPANS_MAX];
 };
@@ -90,13 +92,14 @@ enum device_failure {
 	DEVICE_INTERRUPTED,
 };
 
-#define DEVICE_LANE_HOST DEVICE_THREADS /* the index of the host's lane */
+#define DEVICE_LANE_HOST DEVICE_THREADS_MAX /* the index of the host's lane */
 
 /* What a round came to. About 12 KiB: allocate once. */
 struct device_result {
 	enum device_failure failure;
 	enum phase failed_phase; /* of the lane that failed */
-	struct device_lane lanes[DEVICE_THREADS + 1];
+	unsigned int threads;	 /* lanes of the AICPU; the last of them loads */
+	struct device_lane lanes[DEVICE_THREADS_MAX + 1];
 	struct dma_totals dma_args, dma_object,
 		dma_back;	    /* dma_object: Runtime struct and object */
 	uint64_t device_ticks;	    /* from the doorbell to the completion */

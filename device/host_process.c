@@ -45,6 +45,8 @@ static int setup_fill(struct device *device, struct err *err)
 	setup->timeout_ns = options->timeout_ns;
 	setup->pools = (int32_t)options->pools;
 	setup->log_level = (int32_t)log_level;
+	setup->variant = device_variant_index(device->variant);
+	setup->incoherent = options->incoherent;
 	setup->host = getpid();
 	return 0;
 }
@@ -117,7 +119,7 @@ static int crash_in_words(const struct control_crash *crash, struct err *err)
 {
 	const char *name =
 		crash->signal > 0 && crash->signal < NSIG ? sigabbrev_np(crash->signal) : NULL;
-	const char *where = crash->lane < DEVICE_THREADS ? "" : ", in a kernel on an AI core";
+	const char *where = crash->lane < DEVICE_THREADS_MAX ? "" : ", in a kernel on an AI core";
 	char address[48] = "";
 
 	if (has_address(crash->signal))
@@ -132,7 +134,7 @@ static uint64_t progress_of(const struct control *control)
 {
 	uint64_t sum = __atomic_load_n(&control->beats, __ATOMIC_RELAXED);
 
-	for (unsigned int i = 0; i < DEVICE_THREADS; i++)
+	for (unsigned int i = 0; i < DEVICE_THREADS_MAX; i++)
 		sum = sum * 31 + __atomic_load_n(&control->watch[i], __ATOMIC_RELAXED);
 	return sum;
 }

@@ -26,7 +26,7 @@ struct host_round {
 
 static int kernels_upload(struct host_round *self, struct err *err)
 {
-	struct abi_runtime_separate *runtime = self->device->runtime;
+	struct abi_fields *runtime = device_fields(self->device);
 	const struct device_kernel *kernel = self->job->kernels;
 
 	for (; kernel->name; kernel++) {
@@ -49,7 +49,7 @@ static int kernels_upload(struct host_round *self, struct err *err)
 
 static int arg_upload(struct host_round *self, int index, struct err *err)
 {
-	struct abi_runtime_separate *runtime = self->device->runtime;
+	struct abi_fields *runtime = device_fields(self->device);
 	const struct device_arg *arg = &self->job->args[index];
 	uint64_t *address = &self->addresses[index];
 	int r;
@@ -80,19 +80,22 @@ static int args_upload(struct host_round *self, struct err *err)
 			       self->job->arg_count, ABI_HOST_ARGS_MAX);
 	for (int i = 0; r == 0 && i < self->job->arg_count; i++)
 		r = arg_upload(self, i, err);
-	self->device->runtime->orch_arg_count = self->job->arg_count;
+	device_fields(self->device)->orch_arg_count = self->job->arg_count;
 	return r;
 }
 
-static void struct_finish(struct abi_runtime_separate *runtime)
+static void struct_finish(const struct device *device)
 {
-	runtime->worker_count = ABI_A2A3_WORKERS;
-	runtime->sche_cpu_num = DEVICE_SCHEDULERS;
-	runtime->orch_thread_num = DEVICE_THREADS - DEVICE_SCHEDULERS;
-	runtime->ready_queue_shards = DEVICE_SCHEDULERS;
-	for (int i = 0; i < ABI_A2A3_WORKERS; i++)
-		runtime->workers[i].core_type =
-			i < ABI_A2A3_WORKERS / 3 ? DEVICE_CORE_AIC : DEVICE_CORE_AIV;
+	const struct device_variant *variant = device->variant;
+	struct abi_handshake *mailboxes = device->runtime;
+	struct abi_fields *fields = device_fields(device);
+
+	fields->worker_count = (int32_t)variant->workers;
+	fields->sche_cpu_num = (int32_t)device_variant_schedulers(variant);
+	fields->orch_thread_num = 1;
+	fields->ready_queue_shards = fields->sche_cpu_num;
+	for (unsigned int i = 0; i < variant->workers; i++)
+		mailboxes[i].core_type = i < variant->aic ? DEVICE_CORE_AIC : DEVICE_CORE_AIV;
 }
 
 /* Everything up to the doorbell. */
@@ -117,16 +120,16 @@ static int prepare(struct host_round *self, struct err *err)
 		return r;
 	timeline_enter(self->lane, PHASE_HEAP);
 	r = round_alloc(&self->round, runtime_heap_bytes(&device->config), MEMORY_PAGE_ALIGN,
-			&device->runtime->heap_ptr, err);
+			&device_fields(device)->heap_ptr, err);
 	if (r < 0)
 		return r;
 	timeline_enter(self->lane, PHASE_SHARED);
 	r = round_alloc(&self->round, runtime_shared_bytes(&device->config), 0,
-			&device->runtime->sm_ptr, err);
+			&device_fields(device)->sm_ptr, err);
 	if (r < 0)
 		return r;
 	timeline_enter(self->lane, PHASE_SEND);
-	struct_finish(device->runtime);
+	struct_finish(device);
 	return transport->send(&self->transport, err);
 }
 
@@ -175,12 +178,14 @@ static int answer_read(struct host_round *self, struct err *err)
 
 /* Where the AICPU was: the thread that crashed, else the one that loads. A kernel runs while tasks
  * are scheduled, whatever the thread that submits them is at. */
-static enum phase phase_watched(const struct control *control)
+static enum phase phase_watched(const struct device *device)
 {
-	uint32_t lane = control->crash.signal ? control->crash.lane : DEVICE_THREADS - 1;
+	const struct control *control = device->control;
+	unsigned int threads = device->variant->threads;
+	uint32_t lane = control->crash.signal ? control->crash.lane : threads - 1;
 	uint32_t phase;
 
-	if (lane >= DEVICE_THREADS)
+	if (lane >= threads)
 		return PHASE_SCHEDULE;
 	phase = control->watch[lane];
 	return phase < PHASE_COUNT ? (enum phase)phase : PHASE_OTHER;
@@ -199,7 +204,7 @@ static int launch_and_wait(struct host_round *self, struct err *err)
 	r = device_wait(self->device, &result->failure, err);
 	result->device_ticks = clock_ticks() - begin;
 	if (r < 0) {
-		result->failed_phase = phase_watched(self->device->control);
+		result->failed_phase = phase_watched(self->device);
 		return r;
 	}
 	self->device->busy = false;
@@ -213,7 +218,8 @@ static int copy_back(struct host_round *self, struct err *err)
 
 	timeline_enter(self->lane, PHASE_COPY_BACK);
 	dma_account(self->device->dma, &self->result->dma_back);
-	r = dma_read(self->device->dma, self->device->runtime->sm_ptr, header, sizeof(header), err);
+	r = dma_read(self->device->dma, device_fields(self->device)->sm_ptr, header, sizeof(header),
+		     err);
 	for (int i = 0; r == 0 && i < self->job->arg_count; i++) {
 		const struct device_arg *arg = &self->job->args[i];
 
@@ -243,7 +249,7 @@ static void lanes_copy(struct host_round *self)
 
 	if (failure != DEVICE_OK && failure != DEVICE_FAILED)
 		return;
-	for (unsigned int i = 0; i < DEVICE_THREADS; i++) {
+	for (unsigned int i = 0; i < self->device->variant->threads; i++) {
 		struct device_lane *lane = &self->result->lanes[i];
 		uint32_t capacity = DEVICE_SPANS_MAX;
 
@@ -266,7 +272,7 @@ static int struct_prepare(struct host_round *self, struct err *err)
 {
 	struct device *device = self->device;
 	size_t bytes = 0;
-	int r = device->options.transport->host_bytes(&self->job->object->so, &bytes, err);
+	int r = device->options.transport->host_bytes(&self->transport, &bytes, err);
 
 	if (r < 0) {
 		self->result->failed_phase = PHASE_SO_COPY;
@@ -281,17 +287,19 @@ static int struct_prepare(struct host_round *self, struct err *err)
 				       bytes);
 		memset(device->runtime, 0, bytes);
 	}
-	memset(device->runtime, 0, sizeof(*device->runtime));
+	memset(device->runtime, 0, transport_runtime_bytes(device->variant->workers));
+	self->transport.runtime = device->runtime;
 	return 0;
 }
 
-static const char *const lane_names[DEVICE_THREADS + 1] = { "aicpu0", "aicpu1", "aicpu2", "aicpu3",
-							    "host" };
+static const char *const lane_names[DEVICE_THREADS_MAX + 1] = { "aicpu0", "aicpu1", "aicpu2",
+								"aicpu3", "aicpu4", "aicpu5",
+								"aicpu6", "host" };
 
 static void result_clear(struct device_result *result)
 {
 	memset(result, 0, sizeof(*result));
-	for (int i = 0; i <= DEVICE_THREADS; i++)
+	for (int i = 0; i <= DEVICE_THREADS_MAX; i++)
 		result->lanes[i].name = lane_names[i];
 	result->failed_phase = PHASE_OTHER;
 	result->failure = DEVICE_REFUSED;
@@ -328,15 +336,16 @@ int device_run(struct device *device, const struct device_job *job,
 	int r;
 
 	result_clear(ret_result);
-	r = ready(&self, err);
-	if (r < 0)
-		return r;
+	ret_result->threads = device->variant->threads;
 	self.transport = (struct transport_host){
 		.round = &self.round,
 		.so = &job->object->so,
 		.state = device->transport_state,
-		.runtime = device->runtime,
+		.workers = device->variant->workers,
 	};
+	r = ready(&self, err);
+	if (r < 0)
+		return r;
 	lane->spans = ret_result->lanes[DEVICE_LANE_HOST].spans;
 	lane->span_capacity = DEVICE_SPANS_MAX;
 	timeline_begin(lane, PHASE_KERNELS);

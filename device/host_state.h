@@ -13,7 +13,8 @@ struct device {
 	struct runtime_config config; /* resolved */
 	void *transport_state;
 
-	struct abi_runtime_separate *runtime; /* the host's Runtime struct */
+	const struct device_variant *variant;
+	void *runtime; /* the host's Runtime struct */
 	size_t runtime_bytes;
 
 	/* Of the process that runs now. */
@@ -27,6 +28,13 @@ struct device {
 	char directories[256]; /* in words */
 	uint32_t answered_seen;
 };
+
+/* The struct's fields behind the mailboxes. */
+static inline struct abi_fields *device_fields(const struct device *device)
+{
+	return (struct abi_fields *)((struct abi_handshake *)device->runtime +
+				     device->variant->workers);
+}
 
 /* Starts an AICPU and waits until it is ready. */
 int device_start(struct device *device, struct err *err);

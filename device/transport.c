@@ -2,6 +2,7 @@
 #include "device/transport.h"
 
 #include "base/text.h"
+#include "device/cache.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +54,37 @@ int transport_view(const struct transport_device *device, uint64_t address, uint
 	return 0;
 }
 
+int transport_received(const struct transport_device *device, uint64_t address, uint64_t bytes,
+		       void **ret_bytes, struct err *err)
+{
+	enum phase phase = device->time ? (enum phase)device->time->phase : PHASE_OTHER;
+	void *view = NULL;
+	int r = transport_view(device, address, bytes, &view, err);
+
+	if (r < 0)
+		return r;
+	if (device->incoherent) {
+		timeline_enter(device->time, PHASE_INVALIDATE);
+		cache_invalidate(view, bytes);
+		timeline_enter(device->time, phase);
+	}
+	*ret_bytes = view;
+	return 0;
+}
+
+int transport_fields_view(const struct transport_device *device,
+			  const struct abi_fields **ret_fields, struct err *err)
+{
+	void *view = NULL;
+	int r = transport_view(device, device->runtime_address,
+			       transport_runtime_bytes(device->workers), &view, err);
+
+	if (r == 0)
+		*ret_fields =
+			(const struct abi_fields *)((struct abi_handshake *)view + device->workers);
+	return r;
+}
+
 int transport_object(const struct transport_device *device, uint64_t address, uint64_t size,
 		     struct so *ret_so, struct err *err)
 {
@@ -69,4 +101,17 @@ int transport_object(const struct transport_device *device, uint64_t address, ui
 	ret_so->fd = device->memory_fd;
 	ret_so->offset = (uint8_t *)bytes - device->memory;
 	return 0;
+}
+
+int transport_object_received(const struct transport_device *device, uint64_t address,
+			      uint64_t size, struct so *ret_so, struct err *err)
+{
+	void *bytes = NULL;
+	int r = 0;
+
+	if (size > 0)
+		r = transport_received(device, address, size, &bytes, err);
+	if (r < 0)
+		return err_prefix(err, r, "the object");
+	return transport_object(device, address, size, ret_so, err);
 }

@@ -85,13 +85,15 @@ static int memory_prepare(struct repro *repro, struct err *err)
 	int r;
 
 	*config = (struct runtime_config){ .pools = repro->options->pools,
-					   .schedulers = DEVICE_SCHEDULERS };
+					   .variant = repro->options->variant->operations,
+					   .schedulers = device_variant_schedulers(
+						   repro->options->variant) };
 	r = runtime_config_resolve(config, err);
 	if (r < 0)
 		return r;
 	bytes = repro->data.bytes + runtime_shared_bytes(config) + runtime_heap_bytes(config) +
-		2 * (uint64_t)repro->object.so.size + sizeof(struct abi_runtime_inline) +
-		MEMORY_SLACK;
+		(2 + REPRO_LOADERS_MAX) * (uint64_t)repro->object.so.size +
+		sizeof(struct abi_runtime_a5_inline) + MEMORY_SLACK;
 	r = memory_open(&repro->memory, bytes, err);
 	if (r < 0)
 		return r;
@@ -104,7 +106,9 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 	struct device_options options = {
 		.loader = arm->loader,
 		.program = repro->workload->name,
+		.variant = given->variant,
 		.transport = arm->transport,
+		.incoherent = given->incoherent,
 		.dma = repro->dma,
 		.pools = given->pools,
 		.timeout_ns = given->timeout_ns,

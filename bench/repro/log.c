@@ -9,10 +9,9 @@
 
 #include <inttypes.h>
 
-#define COUNTER_NS 20 /* a2a3's system counter runs at 50 MHz */
-
 struct lane_view {
 	const struct timeline *time;
+	uint64_t counter_ns; /* a tick of the platform's system counter */
 	struct clock_map map;
 	uint64_t ns[PHASE_COUNT];
 };
@@ -57,8 +56,8 @@ static uint64_t phase_begin(const struct lane_view *view, enum phase phase, uint
 
 		if (span->phase != phase)
 			continue;
-		*ret_end = clock_map_ns(&view->map, end) / COUNTER_NS;
-		return clock_map_ns(&view->map, span->ticks) / COUNTER_NS;
+		*ret_end = clock_map_ns(&view->map, end) / view->counter_ns;
+		return clock_map_ns(&view->map, span->ticks) / view->counter_ns;
 	}
 	*ret_end = 0;
 	return 0;
@@ -102,12 +101,13 @@ static void device_lines(const struct repro *repro)
 	const struct device_result *result = repro->result;
 	struct lane_view lane;
 
-	lane_view(&lane, result, DEVICE_THREADS - 1);
+	lane.counter_ns = repro->options->variant->counter_ns;
+	lane_view(&lane, result, (int)result->threads - 1);
 	load_lines(repro, &lane);
-	thread_line(&lane, DEVICE_THREADS - 1, "orch", PHASE_ORCHESTRATE);
+	thread_line(&lane, (int)result->threads - 1, "orch", PHASE_ORCHESTRATE);
 	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
 		 result->counters.submitted, result->counters.executed);
-	for (int i = 0; i < DEVICE_SCHEDULERS; i++) {
+	for (int i = 0; i < (int)result->threads - 1; i++) {
 		lane_view(&lane, result, i);
 		thread_line(&lane, i, "sched", PHASE_SCHEDULE);
 		log_line("Scheduler summary: total_time=%.3fus, loops=%" PRIu64

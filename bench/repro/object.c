@@ -20,7 +20,7 @@
 #endif
 
 /* build/soload has its objects in build/objects/. Owned by the caller. */
-static char *default_path(const struct workload *workload)
+static char *default_path(const struct workload_variant *built)
 {
 	char program[PATH_MAX], *path, *slash;
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -31,7 +31,7 @@ static char *default_path(const struct workload *workload)
 	slash = strrchr(program, '/');
 	if (slash)
 		*slash = '\0';
-	if (asprintf(&path, "%s/objects/%s", program, workload->objects[0]) < 0)
+	if (asprintf(&path, "%s/objects/%s", program, built->objects[0]) < 0)
 		return NULL;
 	return path;
 }
@@ -74,9 +74,14 @@ static int object_register(struct repro *repro, const char *path, struct err *er
 int repro_object_open(struct repro *repro, struct err *err)
 {
 	const char *given = repro->options->object_path;
-	char *path = given ? strdup(given) : default_path(repro->workload);
+	const struct workload_variant *built =
+		workload_variant_find(repro->workload, repro->options->variant->object_suffix, err);
+	char *path;
 	int r;
 
+	if (!built)
+		return -ENOENT;
+	path = given ? strdup(given) : default_path(built);
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
 	r = object_register(repro, path, err);

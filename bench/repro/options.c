@@ -19,6 +19,7 @@ enum {
 	KEY_TRANSPORT,
 	KEY_POOLS,
 	KEY_DMA,
+	KEY_COHERENT,
 	KEY_TIMEOUT,
 	KEY_OUT,
 	KEY_WARMUP,
@@ -27,8 +28,9 @@ enum {
 };
 
 static const struct argp_option table[] = {
-	{ NULL, 'p', "PLATFORM", 0, "platform; a2a3 is modelled", 0 },
-	{ NULL, 'r', "RUNTIME", 0, "runtime variant; tensormap_and_ringbuffer is modelled", 0 },
+	{ NULL, 'p', "PLATFORM", 0, "a2a3 or a5 (a2a3)", 0 },
+	{ NULL, 'r', "RUNTIME", 0,
+	  "tensormap_and_ringbuffer or, on a2a3, aicpu_build_graph (the first)", 0 },
 	{ NULL, 'd', "DEVICE", 0, "number of the device (0)", 0 },
 	{ NULL, 'n', "ROUNDS", 0, "rounds per arm (5)", 0 },
 	{ "warmup", KEY_WARMUP, "ROUNDS", 0, "rounds before those, recorded as warm-up (1)", 0 },
@@ -37,12 +39,14 @@ static const struct argp_option table[] = {
 	  "tokens per sequence, instead of the case's own", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of the inputs and of the order of rounds (1)", 0 },
 	{ "orch", KEY_ORCH, "FILE.so", 0,
-	  "orchestration object; any built for a2a3 tensormap_and_ringbuffer", 0 },
+	  "orchestration object; any built for that platform and runtime", 0 },
 	{ "loader", KEY_LOADER, "A,B", 0, "loaders with their options, or all (all)", 0 },
 	{ "transport", KEY_TRANSPORT, "A,B", 0, "transports, or all (all)", 0 },
 	{ "pools", KEY_POOLS, "upstream|small", 0, "sizes of the runtime's pools (upstream)", 0 },
 	{ "dma", KEY_DMA, "PRESET|L+B", 0,
 	  "modelled hardware: a3, a3-pair, or microseconds per copy + GB/s", 0 },
+	{ "coherent", KEY_COHERENT, "yes|no", 0,
+	  "no: as on A2 and A3, the AICPU invalidates what DMA brought, line by line (yes)", 0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
 	  "without progress of the device, then it is ended (10)", 0 },
 	{ "out", KEY_OUT, "DIR", 0, "results folder", 0 },
@@ -109,11 +113,22 @@ static void timeout_parse(struct repro_options *options, const struct argp_state
 	options->timeout_ns = (uint64_t)(seconds * 1e9);
 }
 
-static void word_parse(const struct argp_state *state, const char *what, const char *argument,
-		       const char *known)
+/* Both names are known only at the end. */
+static void variant_find(struct repro_options *options, const struct argp_state *state)
 {
-	if (strcmp(argument, known) != 0)
-		command_usage(state, "%s '%s' is not modelled; %s is", what, argument, known);
+	struct err err = { "" };
+
+	options->variant = device_variant_find(options->platform, options->runtime, &err);
+	if (!options->variant)
+		command_usage(state, "%s", err.text);
+}
+
+static void coherent_parse(struct repro_options *options, const struct argp_state *state,
+			   const char *argument)
+{
+	options->incoherent = strcmp(argument, "no") == 0;
+	if (!options->incoherent && strcmp(argument, "yes") != 0)
+		command_usage(state, "coherent '%s': yes or no", argument);
 }
 
 static void pools_parse(struct repro_options *options, const struct argp_state *state,
@@ -194,10 +209,10 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case 'p':
-		word_parse(state, "platform", argument, options->platform);
+		options->platform = argument;
 		return 0;
 	case 'r':
-		word_parse(state, "runtime", argument, options->runtime);
+		options->runtime = argument;
 		return 0;
 	case 'v':
 		options->verbose = true;
@@ -207,6 +222,12 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_MACHINE_DIRECTORIES:
 		options->machine_directories = true;
+		return 0;
+	case KEY_COHERENT:
+		coherent_parse(options, state, argument);
+		return 0;
+	case ARGP_KEY_END:
+		variant_find(options, state);
 		return 0;
 	case KEY_POOLS:
 		pools_parse(options, state, argument);

@@ -24,6 +24,7 @@
 /* The command line. */
 struct repro_options {
 	const char *workload, *case_name, *platform, *runtime, *object_path, *out;
+	const struct device_variant *variant; /* what platform and runtime name */
 	bool object_is_foreign;	    /* named by the user: not what is linked into this program */
 	char *loaders, *transports; /* as given; split in place */
 	uint32_t lengths[REPRO_LENGTHS_MAX];
@@ -33,7 +34,7 @@ struct repro_options {
 	uint64_t seed, timeout_ns;
 	enum runtime_pools pools;
 	struct dma_model dma_model;
-	bool machine_directories, tables, verbose;
+	bool machine_directories, incoherent, tables, verbose;
 };
 
 /* Parses or ends the program: wrong usage is one line and exit code 2. */
@@ -78,7 +79,6 @@ struct repro {
 	struct progress progress;
 	struct device_result *result;
 	int64_t seq;
-	uint64_t elements; /* of the output, all compared with the golden in every round */
 };
 
 /* The object: read, checked and registered. -ENOEXEC and others in words. */

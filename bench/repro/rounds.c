@@ -35,7 +35,7 @@ struct outcome {
 	struct clock_map map;
 	uint64_t start_ns;
 	uint64_t host_ns, host[PHASE_COUNT];
-	uint64_t lanes[DEVICE_THREADS][PHASE_COUNT];
+	uint64_t lanes[DEVICE_THREADS_MAX][PHASE_COUNT];
 	bool ran; /* the device's lanes are there */
 	bool warmup;
 	int order;
@@ -51,7 +51,7 @@ static void lanes_convert(const struct repro *repro, struct outcome *outcome)
 	outcome->host_ns =
 		timeline_ns(&result->lanes[DEVICE_LANE_HOST].time, &outcome->map, outcome->host);
 	outcome->ran = result->failure == DEVICE_OK || result->failure == DEVICE_FAILED;
-	for (int i = 0; outcome->ran && i < DEVICE_THREADS; i++)
+	for (int i = 0; outcome->ran && i < (int)result->threads; i++)
 		timeline_ns(&result->lanes[i].time, &outcome->map, outcome->lanes[i]);
 }
 
@@ -82,7 +82,7 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 	sample.warmup = outcome->warmup;
 	sample.error = outcome->failed ? outcome->why.text : NULL;
 	if (outcome->ran)
-		sample_phases(&sample, outcome->lanes[DEVICE_THREADS - 1],
+		sample_phases(&sample, outcome->lanes[result->threads - 1],
 			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
 				      PHASE_BIT(PHASE_CALL));
 	if (result->verdict.reason[0]) {
@@ -101,7 +101,7 @@ static void spans_record(struct repro *repro, const struct outcome *outcome)
 
 	record_lane(repro->record, repro->seq, result->lanes[DEVICE_LANE_HOST].name,
 		    &result->lanes[DEVICE_LANE_HOST].time, &outcome->map);
-	for (int i = 0; outcome->ran && i < DEVICE_THREADS; i++)
+	for (int i = 0; outcome->ran && i < (int)result->threads; i++)
 		record_lane(repro->record, repro->seq, result->lanes[i].name,
 			    &result->lanes[i].time, &outcome->map);
 }
@@ -110,7 +110,7 @@ static void spans_record(struct repro *repro, const struct outcome *outcome)
 static void values_keep(struct repro *repro, struct repro_arm *arm, const struct outcome *outcome)
 {
 	const struct device_result *result = repro->result;
-	const uint64_t *lane = outcome->lanes[DEVICE_THREADS - 1];
+	const uint64_t *lane = outcome->lanes[result->threads - 1];
 	double *values = arm->values + arm->rounds_passed * VALUE_COUNT;
 	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
 
@@ -119,7 +119,7 @@ static void values_keep(struct repro *repro, struct repro_arm *arm, const struct
 		if (phase_class((enum phase)phase) == PHASE_CLASS_LOAD)
 			load += values[phase];
 	}
-	for (int i = 0; i < DEVICE_SCHEDULERS; i++)
+	for (int i = 0; i < (int)result->threads - 1; i++)
 		sched = fmax(sched, (double)outcome->lanes[i][PHASE_SCHEDULE]);
 	values[VALUE_HOST] = (double)outcome->host_ns - check;
 	values[VALUE_DEVICE] = (double)ticks_ns(outcome, result->device_ticks) - check;
@@ -171,11 +171,8 @@ static int golden_check(struct repro *repro, struct err *err)
 	struct workload_verdict verdict;
 	int r = workload_check(&repro->data, NULL, &verdict, err);
 
-	if (r < 0)
+	if (r < 0 || workload_passed(&verdict))
 		return r;
-	repro->elements = verdict.elements;
-	if (workload_passed(&verdict))
-		return 0;
 	return err_set(err, ERANGE,
 		       "wrong output: %llu of %llu elements within tolerance; element %llu is %g, "
 		       "expected %g",

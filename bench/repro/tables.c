@@ -24,6 +24,7 @@ static const struct column {
 } columns[] = {
 	{ "DMA", VALUE_DMA, TABLE_INVOCATIONS, true },
 	{ "Modelled", VALUE_DMA_MODEL, TABLE_INVOCATIONS, true },
+	{ "Inval", PHASE_INVALIDATE, TABLE_INVOCATIONS, false },
 	{ "Read", PHASE_READ, TABLE_LOADS, false },
 	{ "Stage", PHASE_STAGE, TABLE_LOADS, false },
 	{ "Link", PHASE_LINK, TABLE_LOADS, false },
@@ -80,7 +81,8 @@ void repro_head_print(const struct repro *repro)
 	for (int i = 0; i < repro->arm_count; i++) {
 		if (!repro->arms[i].device)
 			continue;
-		printf("AICPU: 4 threads (3 schedule, 1 loads and orchestrates), staging in %s\n",
+		printf("AICPU: %u threads (%u schedule, 1 loads and orchestrates), staging in %s\n",
+		       options->variant->threads, device_variant_schedulers(options->variant),
 		       device_directories(repro->arms[i].device));
 		break;
 	}
@@ -309,11 +311,8 @@ static int verdict_print(const struct repro *repro)
 		return EXIT_USAGE;
 	}
 	if (passed == done && stale == 0 && !repro->arm_missing) {
-		printf("PASS: %lld of %lld rounds match the golden (%llu of %llu elements each), "
-		       "no stale "
-		       "load\n",
-		       (long long)passed, (long long)done, (unsigned long long)repro->elements,
-		       (unsigned long long)repro->elements);
+		printf("PASS: %lld of %lld rounds match the golden, no stale load\n",
+		       (long long)passed, (long long)done);
 		return EXIT_DONE;
 	}
 	printf("FAIL: %lld of %lld rounds match the golden, %lld stale loads%s\n",

@@ -46,6 +46,20 @@ const struct workload *workload_find(const char *name, struct err *err)
 	return NULL;
 }
 
+const struct workload_variant *workload_variant_find(const struct workload *workload,
+						     const char *suffix, struct err *err)
+{
+	const struct workload_variant *variant = workload->variants;
+
+	for (; variant->suffix; variant++) {
+		if (strcmp(variant->suffix, suffix) == 0)
+			return variant;
+	}
+	err_set(err, ENOENT, "%s has no orchestration for this platform and runtime",
+		workload->name);
+	return NULL;
+}
+
 static int case_unknown(const struct workload *workload, const char *name, struct err *err)
 {
 	const char *names[NAMES_MAX + 1] = { NULL };

@@ -61,15 +61,22 @@ struct workload_case {
 	const void *shape;   /* the workload's own */
 };
 
+/* What a workload has for one variant of the flow. */
+struct workload_variant {
+	const char *suffix;		/* device_variant.object_suffix */
+	const struct so_symbol *linked; /* the orchestration as linked into this program */
+	const char *const *objects;	/* file names under build/objects/, default first,
+					   NULL-terminated */
+};
+
 struct workload {
 	const char *name;
 	const char *summary;
 	const struct workload_case *cases;   /* ends with a NULL name; the first is the default */
 	const struct device_kernel *kernels; /* ends with a NULL name */
-	const struct so_symbol *linked;	     /* the orchestration as linked into this program */
-	const char *const *objects;	     /* file names under build/objects/, default first,
-						NULL-terminated */
-	float tolerance;		     /* both relative and absolute */
+	const struct workload_variant *variants; /* ends with a NULL suffix; the first is a2a3
+						    tensormap_and_ringbuffer's */
+	float tolerance;			 /* both relative and absolute */
 
 	/* Called by the functions below, which do what is common to all workloads. */
 	int (*build)(struct workload_data *data, const struct workload_request *request,
@@ -83,6 +90,10 @@ extern const struct workload *const workloads[];
 
 /* By name; NULL is the first. An unknown name suggests the nearest: NULL and a sentence. */
 const struct workload *workload_find(const char *name, struct err *err);
+
+/* What it has for a variant, by suffix: NULL and a sentence when that is nothing. */
+const struct workload_variant *workload_variant_find(const struct workload *workload,
+						     const char *suffix, struct err *err);
 
 /*
  * Builds the arrays of a case. -EINVAL for an unknown case or a context length that does not fit,

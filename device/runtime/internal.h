@@ -21,6 +21,7 @@ struct runtime_variant {
 	const char *name;
 	const void *ops;
 	size_t payload_bytes; /* of a task, in the shared memory */
+	bool graph_is_given;  /* no tensormap: dependencies are added, tasks run from scope's end */
 	void (*call)(struct runtime *rt, const struct runtime_entry *entry);
 };
 
@@ -114,12 +115,45 @@ bool resource_await(struct runtime *rt, struct ring *ring, enum resource resourc
 /* Tells the tensormap which tasks have retired. */
 void resource_sync(struct runtime *rt, bool now);
 
-/* submit.c: false after a fatal error. */
-bool task_submit(struct runtime *rt, const struct abi_kernels *kernels, struct abi_param *param);
+/* submit.c: the slot, or NULL after a fatal error. */
+struct task_slot *task_submit(struct runtime *rt, const struct abi_kernels *kernels,
+			      struct abi_param *param);
 
 /* param.c */
 bool param_check(struct runtime *rt, const struct abi_kernels *kernels,
 		 const struct abi_param *param);
+
+/* operations.c: what all operations tables share. */
+struct runtime *operation_runtime(struct abi_runtime *abi);
+void operation_scope_begin(struct abi_runtime *abi);
+void operation_scope_end(struct abi_runtime *abi);
+void operation_done(struct abi_runtime *abi);
+bool operation_is_fatal(struct abi_runtime *abi);
+/* The log operations are given no runtime: they speak for this one, on this thread. NULL: nobody.
+ */
+void operation_speaks(struct runtime *rt);
+void operation_log_error(const char *function, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void operation_log_warn(const char *function, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void operation_log_info(const char *function, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void operation_log_debug(const char *function, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void operation_log_always(const char *function, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define OPERATIONS_SHARED \
+	.scope_begin = operation_scope_begin, .scope_end = operation_scope_end, \
+	.orchestration_done = operation_done, .is_fatal = operation_is_fatal, \
+	.log_error = operation_log_error, .log_warn = operation_log_warn, \
+	.log_info = operation_log_info, .log_debug = operation_log_debug, \
+	.log_always = operation_log_always
+
+/* given.c: dependencies that the orchestration gives. False after a fatal error. */
+bool given_depend(struct runtime *rt, uint64_t producer, uint64_t consumer);
+/* The task may run once what it was given to wait for has finished. */
+void given_publish(struct runtime *rt, struct task_slot *slot);
 
 /* scope.c */
 void scope_begin(struct runtime *rt);

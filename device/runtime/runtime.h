@@ -48,7 +48,9 @@ enum runtime_pools {
 
 /* A runtime's flavour: operations table and the way its entry is called. */
 struct runtime_variant;
-extern const struct runtime_variant runtime_tmr; /* a2a3 tensormap_and_ringbuffer */
+extern const struct runtime_variant runtime_tmr;    /* a2a3 tensormap_and_ringbuffer */
+extern const struct runtime_variant runtime_a5_tmr; /* the same on a5 */
+extern const struct runtime_variant runtime_abg;    /* a2a3 aicpu_build_graph */
 
 struct runtime_config {
 	const struct runtime_variant *variant; /* NULL: runtime_tmr */
@@ -64,7 +66,8 @@ struct runtime_config {
  * it, so that they agree on sizes. */
 int runtime_config_resolve(struct runtime_config *config, struct err *err);
 
-/* Bytes of the two buffers a resolved config needs: 224,919,872 and 1 GiB by default. */
+/* Bytes of the two buffers a resolved config needs: 224,919,872 (216,531,264 for aicpu_build_graph
+ * and a5) and 1 GiB by default. */
 size_t runtime_shared_bytes(const struct runtime_config *config);
 size_t runtime_heap_bytes(const struct runtime_config *config);
 
@@ -99,8 +102,9 @@ struct abi_runtime *runtime_abi(struct runtime *rt);
 
 /* The orchestration object's functions and arguments. */
 struct runtime_entry {
-	abi_entry_function entry;
-	abi_bind_function bind; /* NULL: the object has none */
+	abi_entry_function entry;	/* of a variant with a bind symbol, */
+	abi_entry_rt_function entry_rt; /* and of one without */
+	abi_bind_function bind;		/* NULL: the object has none */
 	uint64_t *args;
 	int arg_count;
 };

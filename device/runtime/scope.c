@@ -40,6 +40,9 @@ void scope_end(struct runtime *rt)
 		return;
 	}
 	begin = rt->scopes[--rt->scope_depth].begin;
+	for (uint32_t i = begin; rt->config.variant->graph_is_given && i < rt->scope_slots_count;
+	     i++)
+		given_publish(rt, rt->scope_slots[i]);
 	while (rt->scope_slots_count > begin) {
 		struct task_slot *slot = rt->scope_slots[--rt->scope_slots_count];
 

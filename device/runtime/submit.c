@@ -34,7 +34,8 @@ static void submission_measure(struct submission *self)
 	for (i = 0; i < self->param->tensor_count; i++) {
 		const struct abi_tensor *tensor = self->param->tensors[i];
 
-		if (self->param->kinds[i] != ABI_IN && !tensor->manual_dep)
+		if (self->param->kinds[i] != ABI_IN && !tensor->manual_dep &&
+		    !self->rt->config.variant->graph_is_given)
 			self->entries++;
 		if (self->param->kinds[i] == ABI_OUT && !tensor->addr) {
 			self->written |= 1u << i;
@@ -109,6 +110,8 @@ static bool submission_lookup(struct submission *self)
 	int i;
 
 	resource_sync(self->rt, false);
+	if (self->rt->config.variant->graph_is_given)
+		return true;
 	for (i = 0; i < self->param->tensor_count; i++)
 		if (self->param->kinds[i] != ABI_OUT && !self->param->tensors[i]->manual_dep &&
 		    !tensor_lookup(self, i))
@@ -136,6 +139,8 @@ static void submission_insert(struct submission *self)
 {
 	int i;
 
+	if (self->rt->config.variant->graph_is_given)
+		return;
 	map_claim_slot(&self->rt->map, self->id);
 	for (i = 0; i < self->param->tensor_count; i++) {
 		struct region region;
@@ -209,6 +214,14 @@ static void submission_link(struct submission *self)
 		ready_push(self->rt, self->slot);
 }
 
+/* Nothing to wait for yet; scope_end() lets it run. */
+static void submission_hold(struct submission *self)
+{
+	self->slot->fanin_count = RUNTIME_FANINS_MAX;
+	self->slot->given = 0;
+	self->slot->dep_end = (uint32_t)self->ring->dep_head;
+}
+
 static void submission_count(struct submission *self)
 {
 	struct runtime *rt = self->rt;
@@ -221,32 +234,36 @@ static void submission_count(struct submission *self)
 		rt->counters.live_max = live;
 }
 
-bool task_submit(struct runtime *rt, const struct abi_kernels *kernels, struct abi_param *param)
+struct task_slot *task_submit(struct runtime *rt, const struct abi_kernels *kernels,
+			      struct abi_param *param)
 {
 	struct submission self = { .rt = rt, .ring = scope_ring(rt), .param = param };
 	uint8_t *outputs = NULL;
 
 	if (!self.ring) {
 		runtime_fail(rt, EINVAL, "a task was submitted outside of any scope");
-		return false;
+		return NULL;
 	}
 	if (!param_check(rt, kernels, param))
-		return false;
+		return NULL;
 	self.id = task_id(self.ring->index, self.ring->next);
 	submission_measure(&self);
 	if (!submission_reserve(&self))
-		return false;
+		return NULL;
 	if (self.outputs_bytes)
 		outputs = ring_heap_take(self.ring, self.outputs_bytes);
 	if (!submission_lookup(&self) ||
 	    !resource_await(rt, self.ring, RESOURCE_DEPS, self.producer_count))
-		return false;
+		return NULL;
 	self.slot = ring_open(self.ring);
 	scope_add(rt, self.slot);
 	submission_assign(&self, outputs);
 	submission_insert(&self);
 	submission_copy(&self, kernels, outputs);
 	submission_count(&self);
-	submission_link(&self);
-	return true;
+	if (rt->config.variant->graph_is_given)
+		submission_hold(&self);
+	else
+		submission_link(&self);
+	return self.slot;
 }

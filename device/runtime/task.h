@@ -65,10 +65,13 @@ struct task_slot {
 	uint8_t ring;
 	uint8_t shape;
 	uint8_t parts; /* kernels still running; owned by the scheduler that started it */
+	uint8_t given; /* links added to it so far, or TASK_PUBLISHED; the orchestrating thread's */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct task_slot) == 64, "one cache line, as upstream's");
 _Static_assert(sizeof(struct task_descriptor) == 40, "as upstream's");
+
+#define TASK_PUBLISHED 255
 
 struct ring;
 

@@ -7,37 +7,43 @@
 #include <errno.h>
 #include <string.h>
 
-static int rightsize_host_bytes(const struct so *so, size_t *ret_bytes, struct err *err)
+static size_t rightsize_bytes(const struct transport_host *host)
+{
+	return transport_runtime_bytes(host->workers) + host->so->size;
+}
+
+static int rightsize_host_bytes(const struct transport_host *host, size_t *ret_bytes,
+				struct err *err)
 {
 	(void)err;
-	*ret_bytes = sizeof(struct abi_runtime_separate) + so->size;
+	*ret_bytes = rightsize_bytes(host);
 	return 0;
 }
 
 static int rightsize_stage(struct transport_host *host, struct err *err)
 {
 	(void)err;
-	memcpy(host->runtime + 1, host->so->bytes, host->so->size);
-	host->runtime->so_size = host->so->size;
+	memcpy((uint8_t *)host->runtime + transport_runtime_bytes(host->workers), host->so->bytes,
+	       host->so->size);
+	transport_fields(host)->so_size = host->so->size;
 	return 0;
 }
 
 static int rightsize_send(struct transport_host *host, struct err *err)
 {
-	return round_upload(host->round, host->runtime, sizeof(*host->runtime) + host->so->size,
+	return round_upload(host->round, host->runtime, rightsize_bytes(host),
 			    &host->runtime_address, err);
 }
 
 static int rightsize_receive(struct transport_device *device, struct so *ret_so, struct err *err)
 {
-	const struct abi_runtime_separate *runtime;
-	void *view = NULL;
-	int r = transport_view(device, device->runtime_address, sizeof(*runtime), &view, err);
+	const struct abi_fields *fields = NULL;
+	int r = transport_fields_view(device, &fields, err);
 
 	if (r < 0)
 		return r;
-	runtime = view;
-	return transport_object(device, (uintptr_t)(runtime + 1), runtime->so_size, ret_so, err);
+	return transport_object_received(device, (uintptr_t)(fields + 1), fields->so_size, ret_so,
+					 err);
 }
 
 const struct transport transport_rightsize = {

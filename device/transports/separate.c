@@ -7,44 +7,43 @@
  */
 #include "device/transport.h"
 
-static int separate_host_bytes(const struct so *so, size_t *ret_bytes, struct err *err)
+static int separate_host_bytes(const struct transport_host *host, size_t *ret_bytes,
+			       struct err *err)
 {
-	(void)so;
 	(void)err;
-	*ret_bytes = sizeof(struct abi_runtime_separate);
+	*ret_bytes = transport_runtime_bytes(host->workers);
 	return 0;
 }
 
 static int separate_stage(struct transport_host *host, struct err *err)
 {
+	struct abi_fields *fields = transport_fields(host);
 	const struct so *so = host->so;
 	uint64_t address;
 	int r = round_alloc(host->round, so->size, MEMORY_PAGE_ALIGN, &address, err);
 
 	if (r < 0)
 		return r;
-	host->runtime->host_api.functions[0] = address;
-	host->runtime->so_size = so->size;
+	fields->host_api.functions[0] = address;
+	fields->so_size = so->size;
 	return dma_write(host->round->dma, address, so->bytes, so->size, err);
 }
 
 static int separate_send(struct transport_host *host, struct err *err)
 {
-	return round_upload(host->round, host->runtime, sizeof(*host->runtime),
+	return round_upload(host->round, host->runtime, transport_runtime_bytes(host->workers),
 			    &host->runtime_address, err);
 }
 
 static int separate_receive(struct transport_device *device, struct so *ret_so, struct err *err)
 {
-	const struct abi_runtime_separate *runtime;
-	void *view = NULL;
-	int r = transport_view(device, device->runtime_address, sizeof(*runtime), &view, err);
+	const struct abi_fields *fields = NULL;
+	int r = transport_fields_view(device, &fields, err);
 
 	if (r < 0)
 		return r;
-	runtime = view;
-	return transport_object(device, runtime->host_api.functions[0], runtime->so_size, ret_so,
-				err);
+	return transport_object_received(device, fields->host_api.functions[0], fields->so_size,
+					 ret_so, err);
 }
 
 const struct transport transport_separate = {

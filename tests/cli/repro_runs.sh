@@ -11,7 +11,7 @@ fail() {
 }
 
 # Loaders that are faithful to the seed, all transports: 5 x 3 arms, 1 + 2 rounds each.
-"$soload" repro -n 2 --loader null,disk,tmpfs,memfd,cached --transport all --dma 10+2 --out "$scratch/all" >"$scratch/out" 2>"$scratch/err" ||
+"$soload" repro -n 2 --loader null,disk,tmpfs,memfd,cached --transport inline,rightsize,separate --dma 10+2 --out "$scratch/all" >"$scratch/out" 2>"$scratch/err" ||
 	fail "exit code $? with: $(cat "$scratch/err")"
 tail -n 1 "$scratch/out" | grep -q '^PASS: 45 of 45 rounds' || fail "verdict: $(tail -n 1 "$scratch/out")"
 [ "$(grep -c ' 3/3 ' "$scratch/out")" = 15 ] || fail "not every arm has a row with 3/3: $(cat "$scratch/out")"
@@ -69,6 +69,26 @@ for line in 'TIMING: args_malloc_copy = ' 'TIMING: orch_so_copy = ' 'TIMING: gm_
 done
 grep -E '^TIMING: ' "$scratch/err" | grep -qvE '^TIMING: [a-zA-Z0-9_()]+ = [0-9]+\.[0-9]{3} us$' && fail "a TIMING line has another shape"
 grep -q 'Round ' "$scratch/out" || fail "no table of rounds"
+
+# Every variant through every transport passes its golden; an incoherent device pays in a phase of its own, a coherent one never.
+for variant in 'a2a3 tensormap_and_ringbuffer' 'a2a3 aicpu_build_graph' 'a5 tensormap_and_ringbuffer'; do
+	set -- $variant
+	"$soload" repro -p "$1" -r "$2" -n 1 --pools small --coherent no --loader null,memfd,elf --transport all --out "$scratch/variant" >"$scratch/out" 2>"$scratch/err" || fail "$variant: exit code $? with: $(cat "$scratch/err")"
+	tail -n 1 "$scratch/out" | grep -q '^PASS: 30 of 30 rounds' || fail "$variant: $(tail -n 1 "$scratch/out")"
+	awk -F, -v p="$1" -v r="$2" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		$at["platform"] != p || $at["runtime"] != r { print "row " NR ": " $0; bad = 1 }
+		{
+			mail = p == "a5" ? 10048 : 7744
+			least = $at["transport"] == "inline" ? mail + 4194304 : $at["transport"] == "trimmed" ? mail + 5000 : mail
+			most = $at["transport"] == "trimmed" ? mail + 40000 : least + 2 * $at["so_bytes"]
+			if ($at["transport"] == "dedup" && !$at["warmup"]) most = mail
+			if ($at["dma_bytes"] < least || $at["dma_bytes"] > most) { print $at["transport"] ": " $at["dma_bytes"] " bytes"; bad = 1 }
+		}
+		END { exit bad }' "$scratch/variant/samples.csv" >&2 || fail "$variant: samples.csv"
+	grep -q ',invalidate,' "$scratch/variant/spans.csv" || fail "$variant: no phase invalidate"
+done
+grep -q ',invalidate,' "$scratch/all/spans.csv" && fail "a coherent device invalidates"
 
 # The same seed runs the arms in the same order.
 for i in 1 2; do

@@ -3,11 +3,7 @@
  * transport, each failure of simpler at 78f0869 (which hangs on most of them) with the answer it
  * gets here, and the device that goes on afterwards. The AICPU is this program, executed again.
  */
-#include "device/aicpu.h"
-#include "device/host.h"
-
-#include "base/clock.h"
-#include "base/file.h"
+#include "tests/device/device_rig.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,154 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-#define MEMORY_BYTES (2ull << 30)
-#define PAIRS 3
-
-/* Adds the scalar to every element. */
-static void kernel_store(int64_t *args)
-{
-	const struct abi_tensor *tensor = (const struct abi_tensor *)args[0];
-	int32_t *out = (int32_t *)(uintptr_t)tensor->addr;
-
-	for (uint32_t i = 0; i < tensor->shapes[0]; i++)
-		out[i] += (int32_t)args[1];
-}
-
-/* Two cores may crash at once, which is no race worth telling. */
-__attribute__((no_sanitize("thread"))) static void kernel_crash(int64_t *args)
-{
-	int *volatile nowhere = (int *)16;
-
-	(void)args;
-	*nowhere = 1;
-}
-
-static void kernel_hang(int64_t *args)
-{
-	(void)args;
-	for (;;)
-		pause();
-}
-
-static const struct device_kernel kernels[] = {
-	{ 0, "store", DEVICE_CORE_AIV, kernel_store },
-	{ 1, "crash", DEVICE_CORE_AIV, kernel_crash },
-	{ 2, "hang", DEVICE_CORE_AIV, kernel_hang },
-	{ 0, NULL, DEVICE_CORE_AIC, NULL },
-};
-
-static const struct aicpu_program program = { .name = "device_test", .kernels = kernels };
-
-struct rig {
-	struct memory *memory;
-	struct dma *dma;
-	struct device *device;
-	struct device_result *result;
-	struct device_arg args[2 * PAIRS];
-	int32_t outputs[PAIRS][16];
-};
-
-static struct rig rig;
-
-static void object_open(struct device_object *ret_object, const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes bytes;
-	struct err err = { "" };
-	struct so so;
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/fixtures/orch_%s.so", build ? build : "build", name);
-	if (file_load(path, &bytes, &err) < 0)
-		fail_msg("%s", err.text);
-	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
-	assert_int_equal(device_object_register(ret_object, &so, &err), 0);
-	file_unload(&bytes);
-}
-
-static int rig_up(void **state)
-{
-	(void)state;
-	rig.result = calloc(1, sizeof(*rig.result));
-	if (!rig.result || memory_open(&rig.memory, MEMORY_BYTES, NULL) < 0)
-		return -1;
-	return dma_open(&rig.dma, rig.memory, &dma_models[0], NULL);
-}
-
-static int rig_down(void **state)
-{
-	(void)state;
-	dma_close(rig.dma);
-	memory_close(rig.memory);
-	free(rig.result);
-	return 0;
-}
-
-static void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
-{
-	struct err err = { "" };
-	const struct device_options options = {
-		.loader = loader,
-		.program = program.name,
-		.transport = transport_find(transport, NULL),
-		.dma = rig.dma,
-		.pools = RUNTIME_POOLS_SMALL,
-		.timeout_ns = timeout_ns,
-	};
-
-	if (device_open(&rig.device, rig.memory, &options, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void device_down(void)
-{
-	device_close(rig.device);
-	rig.device = NULL;
-	assert_int_equal(memory_usage(rig.memory).blocks, 0);
-}
-
-static int run(const char *object_name, struct err *err)
-{
-	struct device_object object;
-	struct device_job job = {
-		.object = &object, .args = rig.args, .arg_count = 2 * PAIRS, .kernels = kernels
-	};
-	int r;
-
-	memset(rig.outputs, 0, sizeof(rig.outputs));
-	for (int i = 0; i < PAIRS; i++) {
-		rig.outputs[i][0] = 1000 * i;
-		rig.args[2 * i] = (struct device_arg){ .kind = DEVICE_ARG_INOUT,
-						       .bytes = rig.outputs[i],
-						       .size = sizeof(rig.outputs[i]) };
-		rig.args[2 * i + 1] =
-			(struct device_arg){ .kind = DEVICE_ARG_SCALAR, .scalar = 7 + (uint64_t)i };
-	}
-	object_open(&object, object_name);
-	r = device_run(rig.device, &job, rig.result, err);
-	device_object_release(&object);
-	return r;
-}
-
-static void outputs_check(void)
-{
-	for (int i = 0; i < PAIRS; i++) {
-		assert_int_equal(rig.outputs[i][0], 1000 * i + 7 + i);
-		assert_int_equal(rig.outputs[i][15], 7 + i);
-	}
-}
-
-static void works(void)
-{
-	struct err err = { "" };
-
-	if (run("works", &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(rig.result->failure, DEVICE_OK);
-	assert_int_equal(rig.result->tasks, PAIRS);
-	outputs_check();
-}
 
 static const char *const loaders[] = { "disk", "tmpfs", "memfd", "cached" };
 
@@ -231,62 +79,10 @@ static void test_order(void **state)
 	(void)state;
 	device_up("disk", "inline", 0);
 	works();
-	lane_check(DEVICE_THREADS - 1, loads, sizeof(loads) / sizeof(loads[0]));
+	lane_check((int)rig.result->threads - 1, loads, sizeof(loads) / sizeof(loads[0]));
 	lane_check(DEVICE_LANE_HOST, host, sizeof(host) / sizeof(host[0]));
-	for (int i = 0; i < DEVICE_SCHEDULERS; i++)
+	for (int i = 0; i < (int)rig.result->threads - 1; i++)
 		lane_check(i, schedules, sizeof(schedules) / sizeof(schedules[0]));
-	device_down();
-}
-
-struct failure {
-	const char *object;
-	enum device_failure kind;
-	enum phase phase;
-	const char *words;
-};
-
-static const struct failure failures[] = {
-	{ "no_entry", DEVICE_FAILED, PHASE_RESOLVE, "aicpu_orchestration_entry" },
-	{ "few_args", DEVICE_FAILED, PHASE_CALL, "expects 100 arguments and got 6" },
-	{ "kernel_unknown", DEVICE_FAILED, PHASE_ORCHESTRATE, "9" },
-	{ "constructor_crashes", DEVICE_CRASHED, PHASE_LINK, "SIGSEGV at address 0x10" },
-	{ "constructor_aborts", DEVICE_CRASHED, PHASE_LINK, "SIGABRT" },
-	{ "constructor_exits", DEVICE_CRASHED, PHASE_LINK, "status 7" },
-	{ "constructor_overflows", DEVICE_CRASHED, PHASE_LINK, "SIGSEGV" },
-	{ "config_crashes", DEVICE_CRASHED, PHASE_CALL, "SIGSEGV" },
-	{ "entry_crashes", DEVICE_CRASHED, PHASE_ORCHESTRATE, "SIGSEGV" },
-	{ "destructor_crashes", DEVICE_CRASHED, PHASE_UNLOAD, "SIGSEGV" },
-	{ "constructor_endless", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
-	{ "constructor_deaf", DEVICE_TIMEOUT, PHASE_LINK, "no progress" },
-	{ "kernel_crashes", DEVICE_CRASHED, PHASE_SCHEDULE,
-	  "SIGSEGV at address 0x10, in a kernel" },
-	{ "kernel_endless", DEVICE_TIMEOUT, PHASE_DRAIN, "" },
-	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "no progress" },
-};
-
-/* One sentence and the phase; and the round after it works. */
-static void failure_check(const struct failure *failure)
-{
-	struct err err = { "" };
-
-	assert_true(run(failure->object, &err) < 0);
-	if (!strstr(err.text, failure->words))
-		fail_msg("%s: '%s' does not say '%s'", failure->object, err.text, failure->words);
-	if (rig.result->failed_phase != failure->phase || rig.result->failure != failure->kind)
-		fail_msg("%s: failure %d in phase %s: %s", failure->object, rig.result->failure,
-			 phase_label(rig.result->failed_phase), err.text);
-	assert_int_equal(memory_usage(rig.memory).blocks, 0);
-	works();
-	assert_int_equal(rig.result->restarted, failure->kind != DEVICE_FAILED);
-}
-
-static void failures_check(enum device_failure kind, uint64_t timeout_ns)
-{
-	device_up("disk", "separate", timeout_ns);
-	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		if (failures[i].kind == kind)
-			failure_check(&failures[i]);
-	}
 	device_down();
 }
 
@@ -465,8 +261,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
 	};
 
-	clock_start();
-	if (argc == 4 && strcmp(argv[1], "aicpu") == 0)
-		return aicpu_main(atoi(argv[3]), &program);
+	if (is_aicpu(argc, argv))
+		return aicpu_be(argv);
 	return cmocka_run_group_tests_name("host and AICPU", tests, rig_up, rig_down);
 }

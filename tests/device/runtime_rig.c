@@ -25,6 +25,13 @@ static void rig_entry(uint64_t *args, int count, int orchestrators, int index)
 	running->orchestrate(runtime_abi(running->rt), running->context);
 }
 
+static void rig_entry_rt(struct abi_runtime *rt, uint64_t *args, int count, int orchestrators,
+			 int index)
+{
+	assert_ptr_equal(rt, runtime_abi(running->rt));
+	rig_entry(args, count, orchestrators, index);
+}
+
 void rig_set_kernel(struct rig *rig, int id, abi_kernel_function function)
 {
 	rig->functions[id] = (uintptr_t)function;
@@ -129,7 +136,7 @@ void rig_close(struct rig *rig)
 
 int rig_run(struct rig *rig)
 {
-	struct runtime_entry entry = { .entry = rig_entry };
+	struct runtime_entry entry = { .entry = rig_entry, .entry_rt = rig_entry_rt };
 	uint64_t start;
 
 	rig_open(rig);

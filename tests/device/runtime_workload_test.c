@@ -3,6 +3,7 @@
 #include "tests/device/runtime_rig.h"
 
 #include "bench/workloads/workload.h"
+#include "device/variant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +15,14 @@ struct paged {
 	struct workload_data data;
 	abi_bind_function bind;
 	abi_entry_function entry;
+	abi_entry_rt_function entry_rt;
 };
 
-static uintptr_t linked_symbol(const struct workload *workload, const char *name)
+static uintptr_t linked_symbol(const struct workload_variant *built, const char *name)
 {
 	const struct so_symbol *symbol;
 
-	for (symbol = workload->linked; symbol->name; symbol++)
+	for (symbol = built->linked; symbol->name; symbol++)
 		if (strcmp(symbol->name, name) == 0)
 			return (uintptr_t)symbol->address;
 	return 0;
@@ -37,11 +39,13 @@ static void paged_orchestrate(struct abi_runtime *rt, void *context)
 
 		args[i] = arg->kind == DEVICE_ARG_SCALAR ? arg->scalar : (uintptr_t)arg->bytes;
 	}
-	if (paged->bind)
-		paged->bind(rt);
+	if (paged->entry_rt) {
+		paged->entry_rt(rt, args, paged->data.arg_count, 1, 0);
+		return;
+	}
+	paged->bind(rt);
 	paged->entry(args, paged->data.arg_count, 1, 0);
-	if (paged->bind)
-		paged->bind(NULL);
+	paged->bind(NULL);
 }
 
 static void paged_run(struct paged *paged, const struct runtime_config *config)
@@ -60,6 +64,21 @@ static void paged_run(struct paged *paged, const struct runtime_config *config)
 	assert_true(workload_passed(&verdict));
 }
 
+static void paged_link(struct paged *paged, const struct device_variant *variant)
+{
+	const struct workload_variant *built =
+		workload_variant_find(paged->data.workload, variant->object_suffix, NULL);
+	uintptr_t entry;
+
+	assert_non_null(built);
+	entry = linked_symbol(built, ABI_ENTRY_SYMBOL);
+	assert_true(entry != 0);
+	paged->bind = (abi_bind_function)linked_symbol(built, ABI_BIND_SYMBOL);
+	assert_true(variant->has_bind == (paged->bind != NULL));
+	paged->entry = variant->has_bind ? (abi_entry_function)entry : NULL;
+	paged->entry_rt = variant->has_bind ? NULL : (abi_entry_rt_function)entry;
+}
+
 static void test_paged_attention(void **state)
 {
 	struct workload_request request = { .case_name = "small", .seed = 3 };
@@ -68,16 +87,18 @@ static void test_paged_attention(void **state)
 
 	(void)state;
 	assert_non_null(workload);
-	paged.bind = (abi_bind_function)linked_symbol(workload, ABI_BIND_SYMBOL);
-	paged.entry = (abi_entry_function)linked_symbol(workload, ABI_ENTRY_SYMBOL);
-	assert_non_null((void *)(uintptr_t)paged.entry);
 	assert_int_equal(workload_build(&paged.data, workload, &request, NULL), 0);
-	paged_run(&paged, &(struct runtime_config){ .schedulers = 3 });
-	/* Ten tasks a row fit a window of 16, one row at a time. */
-	paged_run(&paged, &(struct runtime_config){ .schedulers = 2,
-						    .pools = RUNTIME_POOLS_SMALL,
-						    .task_window = 16,
-						    .heap_bytes = 4 << 20 });
+	for (const struct device_variant *v = device_variants; v->platform; v++) {
+		paged_link(&paged, v);
+		paged_run(&paged, &(struct runtime_config){ .variant = v->operations,
+							    .schedulers = v->threads - 1 });
+		/* Ten tasks a row fit a window of 16, one row at a time. */
+		paged_run(&paged, &(struct runtime_config){ .variant = v->operations,
+							    .schedulers = 2,
+							    .pools = RUNTIME_POOLS_SMALL,
+							    .task_window = 16,
+							    .heap_bytes = 4 << 20 });
+	}
 	workload_free(&paged.data);
 }
 

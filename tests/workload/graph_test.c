@@ -20,7 +20,8 @@ struct entry {
 
 static uintptr_t linked_address(const char *name)
 {
-	for (const struct so_symbol *symbol = workloads[0]->linked; symbol->name; symbol++) {
+	for (const struct so_symbol *symbol = workloads[0]->variants[0].linked; symbol->name;
+	     symbol++) {
 		if (strcmp(symbol->name, name) == 0)
 			return (uintptr_t)symbol->address;
 	}
@@ -139,7 +140,7 @@ static void test_linked(void **state)
 static void test_objects(void **state)
 {
 	(void)state;
-	for (const char *const *object = workloads[0]->objects; *object; object++)
+	for (const char *const *object = workloads[0]->variants[0].objects; *object; object++)
 		check_object(*object);
 }
 

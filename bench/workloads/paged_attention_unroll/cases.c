@@ -196,11 +196,18 @@ static int pa_build(struct workload_data *data, const struct workload_request *r
 	return 0;
 }
 
-static const char *const objects[] = {
-	"pa_unroll_cxx_nounique.so",
-	"pa_unroll_cxx.so",
-	"pa_unroll.so",
-	NULL,
+#define OBJECTS(suffix) \
+	(const char *const[]) \
+	{ \
+		"pa_unroll" suffix "_cxx_nounique.so", "pa_unroll" suffix "_cxx.so", \
+			"pa_unroll" suffix ".so", NULL \
+	}
+
+static const struct workload_variant variants[] = {
+	{ "", pa_linked, OBJECTS("") },
+	{ "_abg", pa_linked_abg, OBJECTS("_abg") },
+	{ "_a5", pa_linked_a5, OBJECTS("_a5") },
+	{ NULL, NULL, NULL },
 };
 
 const struct workload workload_paged_attention_unroll = {
@@ -208,8 +215,7 @@ const struct workload workload_paged_attention_unroll = {
 	.summary = "attention over a paged key-value cache, 64 blocks per task",
 	.cases = cases,
 	.kernels = pa_kernels,
-	.linked = pa_linked,
-	.objects = objects,
+	.variants = variants,
 	.tolerance = 1e-3f,
 	.build = pa_build,
 	.golden = pa_golden,

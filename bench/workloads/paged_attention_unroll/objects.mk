@@ -5,7 +5,12 @@ PA := bench/workloads/paged_attention_unroll
 PA_C := $(PA)/orchestration.c
 PA_CXX := $(addprefix $(PA)/,orchestration.cpp failure.cpp)
 PA_DEPS := $(wildcard $(PA)/*.h $(PA)/*.hpp) device/abi.h $(PA)/objects.mk
-PA_OBJECTS := pa_unroll.so pa_unroll_cxx.so pa_unroll_cxx_nounique.so
+PA_C_OBJECTS := pa_unroll.so pa_unroll_abg.so pa_unroll_a5.so
+PA_CXX_OBJECTS := $(PA_C_OBJECTS:.so=_cxx.so)
+PA_NOUNIQUE_OBJECTS := $(PA_C_OBJECTS:.so=_cxx_nounique.so)
+PA_OBJECTS := $(PA_C_OBJECTS) $(PA_CXX_OBJECTS) $(PA_NOUNIQUE_OBJECTS)
+# What each variant of the flow asks of the orchestration; see orchestration.c.
+pa_variant = $(if $(findstring _abg,$(1)),-DPA_GRAPH_GIVEN) $(if $(findstring _a5,$(1)),-DPA_RUNTIME_PASSED)
 PA_CXXFLAGS := -shared -fPIC -O3 -g -std=c++17 -I. $(WARN)
 PA_CFLAGS := -shared -fPIC -O3 -g -std=gnu17 -I. $(CWARN)
 
@@ -14,20 +19,20 @@ $(addprefix $(BUILD)/obj/$(PA)/,cube.o vector.o golden.o) $(BUILD)/obj/bench/wor
 
 objects: $(addprefix $(BUILD)/objects/,$(PA_OBJECTS))
 
-$(BUILD)/objects/pa_unroll.so: $(PA_C) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/,$(PA_C_OBJECTS)): $(PA_C) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(PA_CFLAGS) -o $@ $(PA_C)
+	$(Q)$(CC) $(PA_CFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_C)
 
-$(BUILD)/objects/pa_unroll_cxx.so: $(PA_CXX) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/,$(PA_CXX_OBJECTS)): $(PA_CXX) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(PA_CXXFLAGS) -o $@ $(PA_CXX)
+	$(Q)$(CXX) $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_CXX)
 
-$(BUILD)/objects/pa_unroll_cxx_nounique.so: $(PA_CXX) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/,$(PA_NOUNIQUE_OBJECTS)): $(PA_CXX) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) $(PA_CXXFLAGS) -fno-gnu-unique -o $@ $(PA_CXX)
+	$(Q)$(CXX) $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -fno-gnu-unique -o $@ $(PA_CXX)
 
 # The same for the processor of the device, where a cross compiler is installed.
 AARCH64 ?= aarch64-linux-gnu-
@@ -41,17 +46,17 @@ objects-aarch64:
 	@echo "skipped: $(AARCH64)g++ is not installed (Debian: g++-aarch64-linux-gnu)"
 endif
 
-$(BUILD)/objects/aarch64/pa_unroll.so: $(PA_C) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/aarch64/,$(PA_C_OBJECTS)): $(PA_C) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)gcc $(PA_CFLAGS) -o $@ $(PA_C)
+	$(Q)$(AARCH64)gcc $(PA_CFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_C)
 
-$(BUILD)/objects/aarch64/pa_unroll_cxx.so: $(PA_CXX) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/aarch64/,$(PA_CXX_OBJECTS)): $(PA_CXX) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) -o $@ $(PA_CXX)
+	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_CXX)
 
-$(BUILD)/objects/aarch64/pa_unroll_cxx_nounique.so: $(PA_CXX) $(PA_DEPS)
+$(addprefix $(BUILD)/objects/aarch64/,$(PA_NOUNIQUE_OBJECTS)): $(PA_CXX) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) -fno-gnu-unique -o $@ $(PA_CXX)
+	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -fno-gnu-unique -o $@ $(PA_CXX)

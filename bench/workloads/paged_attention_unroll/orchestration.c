@@ -1,8 +1,11 @@
 /*
- * paged_attention_unroll's orchestration for tensormap_and_ringbuffer on a2a3: a plain C object
- * that needs nothing but the operations table behind the runtime pointer it is given.
+ * paged_attention_unroll's orchestration: a plain C object that needs nothing but the operations
+ * table behind the runtime pointer it is given. Built for each variant of the flow:
+ *   (nothing)          a2a3 tensormap_and_ringbuffer: the runtime is bound by a symbol
+ *   PA_RUNTIME_PASSED  a5: it is the entry's first argument
+ *   PA_GRAPH_GIVEN     aicpu_build_graph: so it is there, and dependencies are given
  *
- * Built as a shared object of its own, and included by linked.c for the copy inside this program.
+ * Built as shared objects of their own, and included by linked*.c for the copies in this program.
  */
 #include "bench/workloads/paged_attention_unroll/graph.h"
 
@@ -10,12 +13,30 @@
 #define PA_EXPORT __attribute__((visibility("default")))
 #endif
 
+#ifdef PA_GRAPH_GIVEN
+#define PA_RUNTIME_PASSED
+#endif
+
 PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count);
-PA_EXPORT void aicpu_orchestration_entry(uint64_t *args, int count, int orchestrators, int index);
-PA_EXPORT void pto2_framework_bind_runtime(struct abi_runtime *rt);
 
-static struct abi_runtime *runtime_bound;
+#ifdef PA_GRAPH_GIVEN
+static uint64_t unroll_submit(struct abi_runtime *rt, const struct abi_kernels *kernels,
+			      struct abi_param *param)
+{
+	return abi_graph(rt)->submit_task(rt, kernels, param).raw;
+}
 
+static void unroll_depend(struct abi_runtime *rt, uint64_t producer, uint64_t consumer)
+{
+	abi_graph(rt)->add_dependency(rt, (struct abi_task_id){ producer },
+				      (struct abi_task_id){ consumer });
+}
+
+static const struct abi_graph_ops *unroll_ops(const struct abi_runtime *rt)
+{
+	return abi_graph(rt);
+}
+#else
 /* The runtime finds the edges by itself, from the tensors. */
 static uint64_t unroll_submit(struct abi_runtime *rt, const struct abi_kernels *kernels,
 			      struct abi_param *param)
@@ -31,6 +52,12 @@ static void unroll_depend(struct abi_runtime *rt, uint64_t producer, uint64_t co
 	(void)consumer;
 }
 
+static const struct abi_ops *unroll_ops(const struct abi_runtime *rt)
+{
+	return rt->ops;
+}
+#endif
+
 PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count)
 {
 	struct abi_config config = { .expected_arg_count = PA_GRAPH_ARGS };
@@ -40,6 +67,33 @@ PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count
 	return config;
 }
 
+static void unroll_build(struct abi_runtime *rt, const uint64_t *args, int orchestrators, int index)
+{
+	struct pa_builder builder = {
+		.rt = rt,
+		.submit = unroll_submit,
+		.depend = unroll_depend,
+		.scope_begin = unroll_ops(rt)->scope_begin,
+		.scope_end = unroll_ops(rt)->scope_end,
+		.is_fatal = unroll_ops(rt)->is_fatal,
+	};
+
+	pa_graph_build(&builder, args, orchestrators, index);
+}
+
+#ifdef PA_RUNTIME_PASSED
+PA_EXPORT void aicpu_orchestration_entry(struct abi_runtime *rt, uint64_t *args, int count,
+					 int orchestrators, int index);
+
+PA_EXPORT void aicpu_orchestration_entry(struct abi_runtime *rt, uint64_t *args, int count,
+					 int orchestrators, int index)
+{
+#else
+PA_EXPORT void aicpu_orchestration_entry(uint64_t *args, int count, int orchestrators, int index);
+PA_EXPORT void pto2_framework_bind_runtime(struct abi_runtime *rt);
+
+static struct abi_runtime *runtime_bound;
+
 PA_EXPORT void pto2_framework_bind_runtime(struct abi_runtime *rt)
 {
 	runtime_bound = rt;
@@ -48,20 +102,13 @@ PA_EXPORT void pto2_framework_bind_runtime(struct abi_runtime *rt)
 PA_EXPORT void aicpu_orchestration_entry(uint64_t *args, int count, int orchestrators, int index)
 {
 	struct abi_runtime *rt = runtime_bound;
-	struct pa_builder builder = {
-		.rt = rt,
-		.submit = unroll_submit,
-		.depend = unroll_depend,
-	};
 
+#endif
 	if (!rt)
 		return; /* nobody to submit to, and nobody to tell */
-	builder.scope_begin = rt->ops->scope_begin;
-	builder.scope_end = rt->ops->scope_end;
-	builder.is_fatal = rt->ops->is_fatal;
-	if (count < PA_GRAPH_ARGS) {
-		rt->ops->log_error(__func__, "%d arguments given, %d needed", count, PA_GRAPH_ARGS);
-		return;
-	}
-	pa_graph_build(&builder, args, orchestrators, index);
+	if (count < PA_GRAPH_ARGS)
+		unroll_ops(rt)->log_error(__func__, "%d arguments given, %d needed", count,
+					  PA_GRAPH_ARGS);
+	else
+		unroll_build(rt, args, orchestrators, index);
 }

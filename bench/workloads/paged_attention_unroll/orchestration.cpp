@@ -23,7 +23,9 @@ constexpr int args_needed = 10;
 
 enum Kernel : std::int32_t { kernel_qk, kernel_sf, kernel_pv, kernel_up, kernel_aiv_hub = 5 };
 
+#ifndef PA_RUNTIME_PASSED
 thread_local abi_runtime *runtime_bound;
+#endif
 
 /* The arguments, as read from device memory. */
 struct Problem {
@@ -87,6 +89,7 @@ class Row
 	std::uint32_t sequence_, rows_;
 	std::uint64_t length_, blocks_;
 	Tensor qi_, out_, oi_, li_, mi_;
+	TaskName last_{}; /* that wrote oi, li and mi */
 };
 
 Row::Row(const Runtime &runtime, Problem &problem, std::uint32_t sequence, std::uint32_t head)
@@ -110,7 +113,7 @@ void Row::build()
 	Task hub("HUB", Core::aiv, kernel_aiv_hub);
 
 	hub.out(oi_).out(li_).out(mi_);
-	runtime_.submit(hub);
+	last_ = runtime_.submit(hub);
 	for (std::uint64_t block = 0; block < blocks_; block += unroll)
 		build_group(block);
 }
@@ -130,21 +133,27 @@ void Row::build_group(std::uint64_t first)
 
 	Task qk("QK", Core::aic, kernel_qk);
 	qk.in(qi_).in(problem_.key_cache).out(sij).scalar(count).scalar(table);
-	runtime_.submit(qk);
+	const TaskName qk_name = runtime_.submit(qk);
 
 	Task sf("SF", Core::aiv, kernel_sf);
 	sf.in(sij).out(pij).out(mij).out(lij);
 	sf.scalar(problem_.scale_bits).scalar(count).scalar(last);
-	runtime_.submit(sf);
+	const TaskName sf_name = runtime_.submit(sf);
+	runtime_.depend(qk_name, sf_name);
 
 	Task pv("PV", Core::aic, kernel_pv);
 	pv.in(pij).in(problem_.value_cache).out(oi_new).scalar(count).scalar(table);
-	runtime_.submit(pv);
+	const TaskName pv_name = runtime_.submit(pv);
+	runtime_.depend(sf_name, pv_name);
 
 	Task up("UP", Core::aiv, kernel_up);
 	up.in(mij).in(lij).in(oi_new).inout(mi_).inout(li_).inout(oi_).out(out_);
 	up.scalar(first == 0).scalar(first + count == blocks_);
-	runtime_.submit(up);
+	const TaskName up_name = runtime_.submit(up);
+	runtime_.depend(sf_name, up_name);
+	runtime_.depend(pv_name, up_name);
+	runtime_.depend(last_, up_name);
+	last_ = up_name;
 }
 
 /* The share of one orchestrator among several: a run of whole sequences. */
@@ -166,6 +175,7 @@ void graph_build(const Runtime &runtime, const std::uint64_t *args, int orchestr
 
 } // namespace
 
+#ifndef PA_RUNTIME_PASSED
 void Runtime::bind(abi_runtime *rt)
 {
 	runtime_bound = rt;
@@ -175,6 +185,7 @@ abi_runtime *Runtime::bound()
 {
 	return runtime_bound;
 }
+#endif
 
 } // namespace pa
 
@@ -183,16 +194,11 @@ PA_EXPORT abi_config aicpu_orchestration_config(std::uint64_t *, int)
 	return abi_config{ pa::args_needed };
 }
 
-PA_EXPORT void pto2_framework_bind_runtime(abi_runtime *rt)
-{
-	pa::Runtime::bind(rt);
-}
-
 /* Nothing may be thrown past this point: the caller is C. */
-PA_EXPORT void aicpu_orchestration_entry(std::uint64_t *args, int count, int orchestrators,
-					 int index)
+static void orchestrate(abi_runtime *rt, const std::uint64_t *args, int count, int orchestrators,
+			int index)
 {
-	abi_runtime *rt = pa::Runtime::bound();
+	const char *name = "aicpu_orchestration_entry";
 
 	if (!rt)
 		return; /* nobody to submit to, and nobody to tell */
@@ -201,8 +207,27 @@ PA_EXPORT void aicpu_orchestration_entry(std::uint64_t *args, int count, int orc
 			   pa::args_needed);
 		pa::graph_build(pa::Runtime(rt), args, orchestrators, index);
 	} catch (const pa::Failure &failure) {
-		rt->ops->log_error(__func__, "%s", failure.report().c_str());
+		pa::operations_of(rt).log_error(name, "%s", failure.report().c_str());
 	} catch (const std::exception &failure) {
-		rt->ops->log_error(__func__, "%s", failure.what());
+		pa::operations_of(rt).log_error(name, "%s", failure.what());
 	}
 }
+
+#ifdef PA_RUNTIME_PASSED
+PA_EXPORT void aicpu_orchestration_entry(abi_runtime *rt, std::uint64_t *args, int count,
+					 int orchestrators, int index)
+{
+	orchestrate(rt, args, count, orchestrators, index);
+}
+#else
+PA_EXPORT void pto2_framework_bind_runtime(abi_runtime *rt)
+{
+	pa::Runtime::bind(rt);
+}
+
+PA_EXPORT void aicpu_orchestration_entry(std::uint64_t *args, int count, int orchestrators,
+					 int index)
+{
+	orchestrate(pa::Runtime::bound(), args, count, orchestrators, index);
+}
+#endif

@@ -9,6 +9,10 @@
 #include "bench/workloads/paged_attention_unroll/failure.hpp"
 #include "device/abi.h"
 
+#ifdef PA_GRAPH_GIVEN /* see orchestration.c */
+#define PA_RUNTIME_PASSED
+#endif
+
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -190,25 +194,60 @@ class Task
 	abi_param param_;
 };
 
+#ifdef PA_GRAPH_GIVEN
+using Operations = abi_graph_ops;
+#else
+using Operations = abi_ops;
+#endif
+
+inline const Operations &operations_of(abi_runtime *rt)
+{
+	return *static_cast<const Operations *>(static_cast<const void *>(rt->ops));
+}
+
+/* A task as later ones refer to it; nothing where the runtime finds out by itself. */
+struct TaskName {
+	std::uint64_t raw;
+};
+
 /* The runtime this thread submits to. */
 class Runtime
 {
       public:
+#ifndef PA_RUNTIME_PASSED
 	static void bind(abi_runtime *rt);
 	static abi_runtime *bound(); /* null when there is none */
+#endif
 
 	explicit Runtime(abi_runtime *rt) : rt_(rt)
 	{
 	}
 
-	void submit(Task &task) const
+#ifdef PA_GRAPH_GIVEN
+	TaskName submit(Task &task) const
 	{
-		rt_->ops->submit_task(rt_, &task.kernels(), task.param());
+		return { operations_of(rt_).submit_task(rt_, &task.kernels(), task.param()).raw };
 	}
+
+	void depend(TaskName producer, TaskName consumer) const
+	{
+		operations_of(rt_).add_dependency(rt_, { producer.raw }, { consumer.raw });
+	}
+#else
+	TaskName submit(Task &task) const
+	{
+		operations_of(rt_).submit_task(rt_, &task.kernels(), task.param());
+		return { 0 };
+	}
+
+	void depend(TaskName, TaskName) const
+	{
+	}
+#endif
 
 	bool fatal() const
 	{
-		return rt_->ops->is_fatal(rt_);
+		return operations_of(rt_).is_fatal(rt_);
 	}
 
 	abi_runtime *raw() const
@@ -226,12 +265,12 @@ class Scope
       public:
 	explicit Scope(const Runtime &runtime) : rt_(runtime.raw())
 	{
-		rt_->ops->scope_begin(rt_);
+		operations_of(rt_).scope_begin(rt_);
 	}
 
 	~Scope()
 	{
-		rt_->ops->scope_end(rt_);
+		operations_of(rt_).scope_end(rt_);
 	}
 
 	Scope(const Scope &) = delete;

@@ -1,0 +1,42 @@
+/*
+ * The variants of simpler's flow that are modelled: a runtime on a platform, with the sizes,
+ * threads and entries it has at 78f0869. What differs between them is data here, and an operations
+ * table in device/runtime/; nothing else asks which one it is.
+ */
+#ifndef SOLOAD_DEVICE_VARIANT_H
+#define SOLOAD_DEVICE_VARIANT_H
+
+#include "base/err.h"
+#include "device/runtime/runtime.h"
+
+struct device_variant {
+	const char *platform, *runtime;
+	const char *summary;	   /* one line for `soload list` */
+	const char *object_suffix; /* of a workload's objects: "pa_unroll" + suffix + ".so" */
+	const struct runtime_variant *operations;
+	unsigned int threads;	    /* of the AICPU that stay; the last one loads */
+	unsigned int threads_begun; /* that upstream launches: the surplus leaves at its gate */
+	unsigned int workers;	    /* AI cores, each with a mailbox in the Runtime struct */
+	unsigned int aic;	    /* of them; the others are AIV */
+	unsigned int counter_ns;    /* one tick of the system counter */
+	bool has_bind;		    /* the entry finds its runtime through the bind symbol */
+	bool forgets;		    /* deinit clears handle, path and function pointers */
+};
+
+/* Ends with a NULL platform; the first is the default. */
+extern const struct device_variant device_variants[];
+
+/* NULL and a sentence when there is none: an unknown name suggests the nearest. */
+const struct device_variant *device_variant_find(const char *platform, const char *runtime,
+						 struct err *err);
+
+/* Its place in device_variants, and back: NULL when there is none. */
+int device_variant_index(const struct device_variant *variant);
+const struct device_variant *device_variant_at(int index);
+
+static inline unsigned int device_variant_schedulers(const struct device_variant *variant)
+{
+	return variant->threads - 1;
+}
+
+#endif

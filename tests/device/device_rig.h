@@ -1,0 +1,48 @@
+/*
+ * Host and AICPU on objects built for tests, of any variant. The AICPU is the test program,
+ * executed again: main() begins with is_aicpu().
+ */
+#ifndef SOLOAD_TESTS_DEVICE_DEVICE_RIG_H
+#define SOLOAD_TESTS_DEVICE_DEVICE_RIG_H
+
+#include "device/aicpu.h"
+#include "device/host.h"
+
+#define MEMORY_BYTES (2ull << 30)
+#define PAIRS 3
+
+struct rig {
+	struct memory *memory;
+	struct dma *dma;
+	struct device *device;
+	struct device_result *result;
+	const struct device_variant *variant;
+	struct device_arg args[2 * PAIRS];
+	int32_t outputs[PAIRS][16];
+};
+
+extern struct rig rig;
+extern const struct device_kernel kernels[];
+extern const struct aicpu_program program;
+
+bool is_aicpu(int argc, char **argv);
+int aicpu_be(char **argv);
+
+/* Of the whole group of tests. */
+int rig_up(void **state);
+int rig_down(void **state);
+
+/* tests/fixtures/orchestration.c, built for the rig's variant. */
+void object_open(struct device_object *ret_object, const char *name);
+
+void device_up(const char *loader, const char *transport, uint64_t timeout_ns);
+void device_down(void);
+
+/* A round with that object; and one that must work. */
+int run(const char *object_name, struct err *err);
+void works(void);
+
+/* Every way to fail of that kind: one sentence and the phase, and the round after it works. */
+void failures_check(enum device_failure kind, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,106 @@
+/* The variants of the flow, from the host to the AI cores: each with its own threads, sizes and
+ * entry, and every failure told as on the first. */
+#include "tests/device/device_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void test_failures(void **state)
+{
+	(void)state;
+	for (rig.variant = &device_variants[1]; rig.variant->platform; rig.variant++) {
+		failures_check(DEVICE_FAILED, 0);
+		failures_check(DEVICE_CRASHED, 0);
+	}
+	rig.variant = &device_variants[0];
+}
+
+static const struct device_variant *variant_of(const char *platform, const char *runtime)
+{
+	const struct device_variant *variant = device_variant_find(platform, runtime, NULL);
+
+	assert_non_null(variant);
+	return variant;
+}
+
+/* Every variant through every transport: threads, lanes and bytes are its own. */
+static void test_variants(void **state)
+{
+	(void)state;
+	for (rig.variant = device_variants; rig.variant->platform; rig.variant++) {
+		for (const struct transport *const *t = transports; *t; t++) {
+			device_up("memfd", (*t)->name, 0);
+			works();
+			works();
+			assert_int_equal(rig.result->threads, rig.variant->threads);
+			for (unsigned int i = 0; i < DEVICE_THREADS_MAX; i++)
+				assert_true((rig.result->lanes[i].time.span_count > 0) ==
+					    (i < rig.variant->threads));
+			if (strcmp((*t)->name, "dedup") == 0)
+				assert_int_equal(rig.result->dma_object.bytes,
+						 transport_runtime_bytes(rig.variant->workers));
+			device_down();
+		}
+	}
+	rig.variant = &device_variants[0];
+}
+
+/* A new process has nothing: what was kept is sent again. */
+static void test_reset(void **state)
+{
+	const uint64_t alone = transport_runtime_bytes(ABI_A2A3_WORKERS);
+	struct err err = { "" };
+
+	(void)state;
+	device_up("memfd", "dedup", 0);
+	works();
+	assert_true(rig.result->dma_object.bytes > alone);
+	works();
+	assert_int_equal(rig.result->dma_object.bytes, alone);
+	assert_true(run("entry_crashes", &err) < 0);
+	works();
+	assert_true(rig.result->restarted);
+	assert_true(rig.result->dma_object.bytes > alone);
+	works();
+	assert_int_equal(rig.result->dma_object.bytes, alone);
+	device_down();
+}
+
+static void test_variant_names(void **state)
+{
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(variant_of("a2a3", "aicpu_build_graph")->workers, 72);
+	assert_int_equal(variant_of("a5", "tensormap_and_ringbuffer")->workers, 108);
+	assert_null(device_variant_find("a5", "aicpu_build_graph", &err));
+	assert_non_null(strstr(err.text, "simpler has no aicpu_build_graph for a5"));
+	assert_null(device_variant_find("a2a", "aicpu_build_graph", &err));
+	assert_non_null(strstr(err.text, "did you mean 'a2a3'"));
+	assert_null(device_variant_find("a2a3", "aicpu_built_graph", &err));
+	assert_non_null(strstr(err.text, "did you mean 'aicpu_build_graph'"));
+	for (int i = 0; device_variants[i].platform; i++) {
+		assert_ptr_equal(device_variant_at(i), &device_variants[i]);
+		assert_int_equal(device_variant_index(&device_variants[i]), i);
+		assert_null(device_variant_at(-1));
+		assert_in_range(device_variants[i].threads, 2, DEVICE_THREADS_MAX);
+	}
+	assert_null(device_variant_at(1000));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_variant_names),
+	};
+
+	if (is_aicpu(argc, argv))
+		return aicpu_be(argv);
+	return cmocka_run_group_tests_name("variants", tests, rig_up, rig_down);
+}
