@@ -2,7 +2,7 @@
 #include "bench/command.h"
 #include "bench/gate_options.h"
 #include "bench/gate_report.h"
-#include "bench/machine.h"
+#include "bench/prove.h"
 #include "bench/record.h"
 #include "bench/side.h"
 #include "bench/subject.h"
@@ -14,7 +14,6 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +46,7 @@ static int replay_run(const struct gate_options *options)
 	struct epoch_row *recorded = NULL;
 	struct gate_row *rows;
 	struct err err;
-	enum exit_code code;
+	int code;
 
 	if (epochs_read(options->replay, &recorded, &result.count, &err) < 0) {
 		log_error("%s", err.text);
@@ -62,7 +61,7 @@ static int replay_run(const struct gate_options *options)
 	}
 	result.rows = rows;
 	gate_report_table(&result, stdout);
-	code = gate_result_code(&result);
+	code = (int)gate_result_code(&result);
 	gate_report_last_line(&result, stdout);
 	for (size_t i = 0; i < result.count; i++) {
 		verdict_close(&rows[i].verdict);
@@ -73,26 +72,9 @@ static int replay_run(const struct gate_options *options)
 	return code;
 }
 
-/* The last CPU this process may use, as in `run`; this process goes there, too: what commands a
- * worker must not wake up elsewhere. */
 static int cpu_choose(struct gate *gate, struct err *err)
 {
-	cpu_set_t allowed, one;
-	int cpu = gate->options.pin;
-
-	gate->cpu = -1;
-	if (cpu == GATE_PIN_NONE || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
-		return 0;
-	for (int i = 0; cpu == GATE_PIN_AUTO && i < CPU_SETSIZE; i++) {
-		if (CPU_ISSET((size_t)(CPU_SETSIZE - 1 - i), &allowed))
-			cpu = CPU_SETSIZE - 1 - i;
-	}
-	CPU_ZERO(&one);
-	CPU_SET((size_t)cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) < 0)
-		return err_sys(err, "--pin: CPU %d", cpu);
-	gate->cpu = cpu;
-	return 0;
+	return gate_cpu_take(gate->options.pin, &gate->cpu, err);
 }
 
 static int objects_open(struct gate *gate, struct err *err)
@@ -289,7 +271,7 @@ static void markdown_append(const struct gate_result *result, const char *path, 
 		log_warn("%s: %s", path, strerror(errno));
 }
 
-static enum exit_code result_show(const struct gate *gate, struct record *record)
+static int result_show(const struct gate *gate, struct record *record)
 {
 	char title[256], path[PATH_MAX];
 	const struct verdict_rule *rule = &gate->options.rules.verdict;
@@ -321,7 +303,7 @@ static enum exit_code result_show(const struct gate *gate, struct record *record
 	printf("\nResults: %s (seed %llu)\n", record_folder(record),
 	       (unsigned long long)gate->options.rules.seed);
 	gate_report_last_line(&result, stdout);
-	return gate_result_code(&result);
+	return (int)gate_result_code(&result);
 }
 
 static void record_describe(struct record *record, const struct gate *gate)
@@ -398,6 +380,8 @@ int command_gate(int argc, char **argv)
 	int code;
 
 	gate_options_parse(&gate.options, argc, argv);
+	if (gate.options.prove)
+		return prove_run(&gate.options, argv);
 	if (gate.options.replay)
 		return replay_run(&gate.options);
 	code = gate_run(&gate);

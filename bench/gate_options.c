@@ -27,6 +27,8 @@ enum {
 	KEY_PIN,
 	KEY_SEED,
 	KEY_SYMBOL,
+	KEY_PROVE,
+	KEY_QUICK,
 };
 
 static const struct argp_option options[] = {
@@ -57,6 +59,12 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "inject", KEY_INJECT, "NS|PCT[:PHASE][:SHARE]", 0,
 	  "make HEAD slower by that much, to see the gate fail: 5%, 3000, 20%:link:30%", 3 },
+	{ "prove", KEY_PROVE, NULL, 0,
+	  "no BASE and HEAD: measure false alarms and power of the gate itself, here, with the "
+	  "first "
+	  "loader (default memfd); --budget is for all of it, default 55m",
+	  4 },
+	{ "quick", KEY_QUICK, NULL, 0, "prove with a tenth of the gates; default budget 6m", 4 },
 	{ 0 },
 };
 
@@ -71,6 +79,7 @@ static const char doc[] =
 	"  soload gate ./old.so ./new.so -l memfd --delta 2%    two objects\n"
 	"  soload gate memfd elf --so liborch.so                two loaders\n"
 	"  soload gate memfd memfd --so liborch.so --inject 5%  must fail\n"
+	"  soload gate --prove --quick                          is the gate honest here?\n"
 	"  soload gate --replay results/runs/mine/epochs.csv    the same verdict again\n\n"
 	"Total p10 and p50 decide: FAIL above half of delta, PASS below it. p90 fails at three "
 	"times "
@@ -233,6 +242,12 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	case KEY_GITHUB:
 		gate->github = true;
 		return 0;
+	case KEY_PROVE:
+		gate->prove = true;
+		return 0;
+	case KEY_QUICK:
+		gate->quick = true;
+		return 0;
 	case KEY_SYMBOL:
 		gate->symbol = text;
 		return 0;
@@ -242,7 +257,12 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (gate->replay && gate->base)
 			command_usage(state, "--replay measures nothing: no BASE and HEAD");
-		if (!gate->replay && !gate->head)
+		if (gate->prove && (gate->base || gate->replay))
+			command_usage(state,
+				      "--prove compares this build with itself: no BASE and HEAD");
+		if (gate->quick && !gate->prove)
+			command_usage(state, "--quick belongs to --prove");
+		if (!gate->replay && !gate->prove && !gate->head)
 			command_usage(state,
 				      "BASE and HEAD: two builds, two objects or two loaders");
 		return 0;
@@ -265,9 +285,14 @@ void gate_options_parse(struct gate_options *ret_options, int argc, char **argv)
 					.alpha = 0.001,
 					.quantiles = { true, true, true },
 					.rows = 1 },
-			   .budget_ns = UINT64_C(30000000000),
+			   .budget_ns = 0,
 			   .seed = seed },
 	};
 	if (argp_parse(&gate_argp, argc, argv, 0, NULL, ret_options))
 		exit(EXIT_USAGE);
+	if (ret_options->rules.budget_ns == 0)
+		ret_options->rules.budget_ns = (!ret_options->prove  ? UINT64_C(30)
+						: ret_options->quick ? UINT64_C(360)
+								     : UINT64_C(3300)) *
+					       UINT64_C(1000000000);
 }

@@ -19,13 +19,11 @@ struct gate_options {
 	const char *out;
 	const char *inject; /* into head, or NULL */
 	const char *replay; /* an epochs.csv, or NULL */
-	bool github, quick;
-	int pin; /* GATE_PIN_AUTO, GATE_PIN_NONE, or a CPU */
+	bool github;
+	bool prove, quick; /* no BASE and HEAD: measure the gate itself, on this machine */
+	int pin;	   /* GATE_PIN_AUTO, GATE_PIN_NONE, or a CPU */
 	struct gate_rules rules;
 };
-
-#define GATE_PIN_AUTO (-2)
-#define GATE_PIN_NONE (-1)
 
 /* Wrong usage ends the program, in words, with EXIT_USAGE. */
 void gate_options_parse(struct gate_options *ret_options, int argc, char **argv);

@@ -5,6 +5,7 @@
 #include "bench/command.h"
 
 #include <errno.h>
+#include <sched.h>
 
 enum judge_verdict gate_row_verdict(const struct gate_row *row)
 {
@@ -93,4 +94,32 @@ void gate_row_close(struct gate_row *row)
 {
 	epoch_row_close(&row->epochs);
 	verdict_close(&row->verdict);
+}
+
+static cpu_set_t cpus_before;
+
+void gate_cpus_release(void)
+{
+	sched_setaffinity(0, sizeof(cpus_before), &cpus_before);
+}
+
+int gate_cpu_take(int pin, int *ret_cpu, struct err *err)
+{
+	cpu_set_t allowed, one;
+	int cpu = pin;
+
+	*ret_cpu = -1;
+	if (pin == GATE_PIN_NONE || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return 0;
+	for (int i = CPU_SETSIZE - 1; cpu == GATE_PIN_AUTO && i >= 0; i--) {
+		if (CPU_ISSET((size_t)i, &allowed))
+			cpu = i;
+	}
+	cpus_before = allowed;
+	CPU_ZERO(&one);
+	CPU_SET((size_t)cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0)
+		return err_sys(err, "--pin: CPU %d", cpu);
+	*ret_cpu = cpu;
+	return 0;
 }

@@ -50,4 +50,16 @@ enum judge_verdict gate_row_verdict(const struct gate_row *row); /* of a row not
 
 void gate_row_close(struct gate_row *row);
 
+#define GATE_PIN_AUTO (-2) /* the last CPU this process may use: interrupts go to the first */
+#define GATE_PIN_NONE (-1)
+
+/*
+ * Moves this process to the CPU its workers will be pinned to: what commands a worker must not wake
+ * up elsewhere. Gives -1 for GATE_PIN_NONE.
+ */
+int gate_cpu_take(int pin, int *ret_cpu, struct err *err);
+
+/* Back to all CPUs, as before. */
+void gate_cpus_release(void);
+
 #endif

@@ -79,6 +79,7 @@ struct repro {
 	struct progress progress;
 	struct device_result *result;
 	int64_t seq;
+	uint64_t elements; /* of the output, all compared with the golden in every round */
 };
 
 /* The object: read, checked and registered. -ENOEXEC and others in words. */

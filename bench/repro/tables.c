@@ -311,8 +311,11 @@ static int verdict_print(const struct repro *repro)
 		return EXIT_USAGE;
 	}
 	if (passed == done && stale == 0 && !repro->arm_missing) {
-		printf("PASS: %lld of %lld rounds match the golden, no stale load\n",
-		       (long long)passed, (long long)done);
+		printf("PASS: %lld of %lld rounds match the golden (%llu of %llu elements each), "
+		       "no stale "
+		       "load\n",
+		       (long long)passed, (long long)done, (unsigned long long)repro->elements,
+		       (unsigned long long)repro->elements);
 		return EXIT_DONE;
 	}
 	printf("FAIL: %lld of %lld rounds match the golden, %lld stale loads%s\n",

@@ -1,0 +1,317 @@
+/* Campaigns of gates whose answer is known. See prove.h. */
+#include "bench/prove.h"
+
+#include "bench/command.h"
+#include "bench/cost.h"
+#include "bench/machine.h"
+#include "bench/prove_report.h"
+#include "bench/record.h"
+#include "bench/stats.h"
+#include "bench/subject.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GATE_BUDGET_NS UINT64_C(30000000000)
+#define BUSY_LOOPS 4
+#define BUSY_MAX 8
+#define QUICK_PART 10
+#define REDRAWN 6000
+#define REDRAWN_EPOCHS 300
+
+/* Seconds are what a gate is expected to take at most, for sharing the budget. */
+static const struct prove_campaign campaigns[] = {
+	{ "same build twice", NULL, 0.05, 0, 200, 200, JUDGE_PASS, 3.0 },
+	{ "same build twice, 4 busy loops", NULL, 0.05, BUSY_LOOPS, 200, 200, JUDGE_PASS, 6.0 },
+	{ "+5 % busy wait", "5%", 0.05, 0, 200, 200, JUDGE_FAIL, 3.0 },
+	{ "+2 % busy wait", "2%", 0.02, 0, 100, 98, JUDGE_FAIL, 5.0 },
+	{ "same build twice, delta 2 %", NULL, 0.02, 0, 100, 100, JUDGE_PASS, 8.0 },
+	{ "30 % of the loads +20 %", "20%:30%", 0.05, 0, 20, 20, JUDGE_FAIL, 6.0 },
+};
+
+#define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
+
+struct prove {
+	const struct gate_options *options;
+	struct subject subject;
+	char default_path[PATH_MAX];
+	const char *loader;
+	int cpu;
+	pid_t busy[BUSY_MAX];
+	struct prove_result results[CAMPAIGNS];
+	double (*pool)[2]; /* ln ratios of total p10 and p50, of epochs without a difference */
+	size_t pool_count;
+	struct prove_redrawn same, slower;
+};
+
+static void busy_start(struct prove *prove, unsigned int loops)
+{
+	for (unsigned int i = 0; i < loops; i++) {
+		prove->busy[i] = fork();
+		if (prove->busy[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			signal(SIGTERM, SIG_DFL);
+			signal(SIGINT, SIG_DFL);
+			gate_cpus_release();
+			for (volatile unsigned int turn = 0;; turn = turn + 1)
+				;
+		}
+	}
+}
+
+static void busy_stop(struct prove *prove, unsigned int loops)
+{
+	for (unsigned int i = 0; i < loops; i++) {
+		if (prove->busy[i] <= 0)
+			continue;
+		kill(prove->busy[i], SIGKILL);
+		waitpid(prove->busy[i], NULL, 0);
+	}
+}
+
+static int pool_add(struct prove *prove, const struct epoch_row *row)
+{
+	double(*pool)[2] =
+		reallocarray(prove->pool, prove->pool_count + row->count, sizeof(pool[0]));
+
+	if (!pool && row->count)
+		return -ENOMEM;
+	prove->pool = pool;
+	for (size_t i = 0; i < row->count; i++) {
+		const struct epoch_value *total = row->epochs[i].values[EPOCH_TOTAL];
+
+		if (!isfinite(total[EPOCH_P10].ln_ratio) || !isfinite(total[EPOCH_P50].ln_ratio))
+			continue;
+		pool[prove->pool_count][0] = total[EPOCH_P10].ln_ratio;
+		pool[prove->pool_count++][1] = total[EPOCH_P50].ln_ratio;
+	}
+	return 0;
+}
+
+/* One gate of a campaign, its verdict counted. */
+static int gate_count(struct prove *prove, const struct prove_campaign *campaign,
+		      struct prove_result *result, struct err *err)
+{
+	struct client_options arm = {
+		.loader = prove->loader,
+		.path = prove->subject.path,
+		.symbol = prove->subject.symbol,
+		.call = prove->subject.call,
+		.cpu = prove->cpu,
+		.spinner_cpu = -1,
+		.private_directories = true,
+	};
+	struct gate_row row = { .arms = { arm, arm } };
+	struct gate_rules rules = prove->options->rules;
+	double load[1];
+	int r;
+
+	row.arms[LOCKSTEP_HEAD].inject = campaign->inject;
+	rules.budget_ns = GATE_BUDGET_NS;
+	rules.verdict.delta = campaign->delta;
+	rules.seed += (uint64_t)(campaign - campaigns) * 1000003u + result->gates;
+	r = epoch_row_open(&row.epochs, prove->loader, "prove");
+	if (r == 0)
+		r = gate_row_run(&row, &rules, NULL, NULL, err);
+	if (r == 0 && row.state != GATE_JUDGED)
+		r = err_set(err, EIO, "%s", row.error.text);
+	if (r == 0 && !campaign->inject)
+		r = pool_add(prove, &row.epochs);
+	if (r == 0) {
+		if (getloadavg(load, 1) == 1) {
+			result->load_low =
+				result->gates ? fmin(result->load_low, load[0]) : load[0];
+			result->load_high = fmax(result->load_high, load[0]);
+		}
+		result->seconds[result->gates++] = row.seconds;
+		result->verdicts[row.verdict.verdict]++;
+	}
+	gate_row_close(&row);
+	return r;
+}
+
+/* As many gates as planned, or as fit before `deadline_ns`. */
+static int campaign_run(struct prove *prove, size_t i, uint64_t deadline_ns,
+			struct progress *progress, struct err *err)
+{
+	const struct prove_campaign *campaign = &campaigns[i];
+	struct prove_result *result = &prove->results[i];
+	int r = 0;
+
+	result->planned = prove->options->quick ? campaign->gates / QUICK_PART : campaign->gates;
+	result->seconds = calloc(result->planned, sizeof(result->seconds[0]));
+	if (!result->seconds)
+		return err_set(err, ENOMEM, "out of memory");
+	busy_start(prove, campaign->busy);
+	while (r == 0 && result->gates < result->planned && clock_now_ns() < deadline_ns) {
+		progress_step(progress, progress->total - (result->planned - result->gates),
+			      campaign->text);
+		r = gate_count(prove, campaign, result, err);
+	}
+	busy_stop(prove, campaign->busy);
+	return r;
+}
+
+/* The time that is left is shared by what the campaigns still to come are expected to need. */
+static int campaigns_run(struct prove *prove, struct err *err)
+{
+	uint64_t end = clock_now_ns() + prove->options->rules.budget_ns;
+	struct progress progress;
+	int r = 0;
+
+	progress_begin(&progress, "gates", 0);
+	for (size_t i = 0; r == 0 && i < CAMPAIGNS; i++) {
+		uint64_t now = clock_now_ns();
+		double all = 0.0, own = campaigns[i].gates * campaigns[i].seconds;
+
+		for (size_t j = i; j < CAMPAIGNS; j++)
+			all += campaigns[j].gates * campaigns[j].seconds;
+		progress.total += prove->options->quick ? campaigns[i].gates / QUICK_PART
+							: campaigns[i].gates;
+		r = campaign_run(prove, i,
+				 now + (uint64_t)((double)(end > now ? end - now : 0) * own / all),
+				 &progress, err);
+	}
+	progress_end(&progress);
+	return r;
+}
+
+/*
+ * The epochs without a difference, drawn again with signs from coins and `shift` added: as many
+ * gates as it takes to see a rare false alarm, from what this machine's noise really is.
+ */
+static void redraw(struct prove *prove, double shift, struct prove_redrawn *ret_redrawn)
+{
+	static double p10[REDRAWN_EPOCHS], p50[REDRAWN_EPOCHS], scratch[REDRAWN_EPOCHS];
+	const double alpha = prove->options->rules.verdict.alpha;
+	uint64_t random = prove->options->rules.seed | 1u;
+
+	for (int gate = 0; prove->pool_count && gate < REDRAWN; gate++) {
+		struct judge_series series[] = {
+			{ .ln_ratios = p10, .cut = log1p(0.025), .decisive = true },
+			{ .ln_ratios = p50, .cut = log1p(0.025), .decisive = true },
+		};
+		size_t epochs = REDRAWN_EPOCHS;
+
+		for (size_t i = 0; i < REDRAWN_EPOCHS; i++) {
+			double sign;
+			size_t k;
+
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			k = (size_t)((random >> 33) % prove->pool_count);
+			sign = random >> 32 & 1 ? 1.0 : -1.0;
+			p10[i] = sign * prove->pool[k][0] + shift;
+			p50[i] = sign * prove->pool[k][1] + shift;
+		}
+		ret_redrawn->verdicts[judge_sequence(series, 2, &epochs, alpha, scratch)]++;
+		ret_redrawn->gates++;
+	}
+	ret_redrawn->pool = prove->pool_count;
+}
+
+static int subject_choose(struct prove *prove, struct err *err)
+{
+	const struct gate_options *options = prove->options;
+	ssize_t length;
+	char *slash;
+
+	prove->loader = options->loaders ? options->loaders : "memfd";
+	if (options->path_count)
+		return subject_open(&prove->subject, options->paths[0], options->symbol, true, err);
+	length = readlink("/proc/self/exe", prove->default_path, sizeof(prove->default_path) - 32);
+	if (length < 0)
+		return err_sys(err, "where this program is; name an object with --so");
+	prove->default_path[length] = '\0';
+	slash = strrchr(prove->default_path, '/');
+	strcpy(slash + 1, "objects/gen_390k.so");
+	return subject_open(&prove->subject, prove->default_path, options->symbol, true, err);
+}
+
+static int results_show(struct prove *prove, struct record *record)
+{
+	struct prove_table table = {
+		.campaigns = campaigns,
+		.results = prove->results,
+		.count = CAMPAIGNS,
+		.loader = prove->loader,
+		.object = prove->subject.path,
+		.record_ns = cost_record_ns(),
+		.quick = prove->options->quick,
+	};
+	char path[PATH_MAX];
+	FILE *file;
+
+	redraw(prove, 0.0, &prove->same);
+	redraw(prove, log1p(0.05), &prove->slower);
+	table.same = prove->same;
+	table.slower = prove->slower;
+	snprintf(path, sizeof(path), "%s/prove.md", record_folder(record));
+	file = fopen(path, "we");
+	if (!file || (prove_report_write(&table, file), fclose(file) != 0))
+		log_warn("%s: %s", path, strerror(errno));
+	prove_report_write(&table, stdout);
+	return prove_report_last_line(&table, stdout);
+}
+
+static int record_and_run(struct prove *prove, char **argv)
+{
+	struct record_spec spec = {
+		.out = prove->options->out,
+		.command = "prove",
+		.argv = argv,
+		.seed = prove->options->rules.seed,
+	};
+	struct record *record;
+	struct err err = { "" };
+	int r, code;
+
+	r = record_open(&record, &spec, &err);
+	if (r == 0) {
+		r = campaigns_run(prove, &err);
+		if (r == 0)
+			code = results_show(prove, record);
+		else
+			code = r == -EINTR ? EXIT_SIGNAL_BASE + command_interrupted() : EXIT_USAGE;
+		if (record_close(record, code, r == 0 ? &err : NULL) < 0 && r == 0)
+			r = -EIO;
+		if (r == 0 || r == -EINTR)
+			return code;
+	}
+	log_error("%s", err.text);
+	return EXIT_USAGE;
+}
+
+int prove_run(const struct gate_options *options, char **argv)
+{
+	struct prove *prove = calloc(1, sizeof(*prove));
+	struct err err = { "" };
+	int code = EXIT_USAGE;
+
+	if (!prove) {
+		log_error("out of memory");
+		return EXIT_USAGE;
+	}
+	prove->options = options;
+	command_catch_signals();
+	if (subject_choose(prove, &err) < 0 || gate_cpu_take(options->pin, &prove->cpu, &err) < 0)
+		log_error("%s", err.text);
+	else
+		code = record_and_run(prove, argv);
+	for (size_t i = 0; i < CAMPAIGNS; i++)
+		free(prove->results[i].seconds);
+	subject_close(&prove->subject);
+	free(prove->pool);
+	free(prove);
+	return code;
+}

@@ -1,0 +1,46 @@
+/* What the gate was seen to do on this machine, as a table in Markdown that reads well as text. */
+#ifndef SOLOAD_BENCH_PROVE_REPORT_H
+#define SOLOAD_BENCH_PROVE_REPORT_H
+
+#include "bench/judge.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct prove_campaign {
+	const char *text, *inject;
+	double delta;
+	unsigned int busy;	   /* loops that run meanwhile */
+	unsigned int gates, least; /* planned, and how many of them must be right */
+	enum judge_verdict right;
+	double seconds; /* a gate is expected to take */
+};
+
+struct prove_result {
+	unsigned int planned, gates;
+	unsigned int verdicts[JUDGE_INCONCLUSIVE + 1];
+	double *seconds; /* per gate */
+	double load_low, load_high;
+};
+
+struct prove_redrawn {
+	unsigned int gates, verdicts[JUDGE_INCONCLUSIVE + 1];
+	size_t pool; /* epochs */
+};
+
+struct prove_table {
+	const struct prove_campaign *campaigns;
+	struct prove_result *results;
+	size_t count;
+	const char *loader, *object;
+	struct prove_redrawn same, slower;
+	double record_ns;
+	bool quick;
+};
+
+void prove_report_write(const struct prove_table *table, FILE *out);
+
+/* "verdict=…", and the exit code. */
+int prove_report_last_line(const struct prove_table *table, FILE *out);
+
+#endif
