@@ -74,6 +74,7 @@ static int elf_load(struct image *image, struct err *err)
 		.name = image->so->path,
 		.fd = image->so->fd,
 		.offset = image->so->offset,
+		.linked_at = image->so->linked_at,
 		.map = options->map && image->so->fd >= 0,
 	};
 	int r = elf_object_load(loader->arena, &source, &self->object, image->time, err);

@@ -61,6 +61,10 @@ struct so {
 	off_t offset;
 	uint64_t id, generation;
 	const struct so_symbol *linked; /* or NULL */
+	/* The base for which the caller applied the relative relocations (elf_prelink()), 0 = none:
+	 * a loader that puts the object there need not. Untrue, it sends the object's code astray.
+	 */
+	uint64_t linked_at;
 };
 
 /* What a load found out, filled in by the loader for whoever judges it. Valid until the image is

@@ -164,6 +164,7 @@ static struct elf_source source_of(const struct so *so, const char *name)
 		.size = so->size,
 		.name = name,
 		.fd = -1,
+		.linked_at = so->linked_at,
 	};
 }
 

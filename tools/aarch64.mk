@@ -4,8 +4,10 @@
 A64 := $(BUILD)/aarch64
 A64_PARTS := $(BUILD)/aarch64-parts
 A64_TESTS = $(filter-out $(A64_UNFIT),$(filter $(addprefix $(BUILD)/tests/,base/% elf/% loaders/% library/% fuzz/%),$(TESTS)))
-# What judges the kernel, which is QEMU's imitation there: process_vm_readv (freshness), noexec mounts, seals.
-A64_UNFIT := $(addprefix $(BUILD)/tests/loaders/,memfd_test floor_test disk_test flaw_test freshness_test state_test)
+# What judges the kernel, which is QEMU's imitation there: process_vm_readv (freshness), noexec mounts, seals,
+# a fork among threads.
+A64_UNFIT := $(addprefix $(BUILD)/tests/loaders/,memfd_test floor_test disk_test flaw_test freshness_test state_test) \
+	$(BUILD)/tests/elf/stress_test
 A64_RUN = $(abspath $(A64_PARTS))/qemu/usr/bin/qemu-aarch64 -L /usr/aarch64-linux-gnu \
 	-E LD_LIBRARY_PATH=$(abspath $(A64_PARTS))/sysroot/usr/lib/aarch64-linux-gnu
 A64_MAKE = CPPFLAGS="-I$(abspath $(A64_PARTS))/sysroot/usr/include" LDFLAGS="-L$(abspath $(A64_PARTS))/sysroot/usr/lib/aarch64-linux-gnu" \

@@ -74,6 +74,7 @@ static int object_place(struct elf_object *object, const struct elf_source *sour
 			   err);
 	if (r == 0)
 		object->base = object->place.base;
+	object->linked = r == 0 && source->linked_at && source->linked_at == object->base;
 	return r;
 }
 

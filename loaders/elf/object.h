@@ -33,8 +33,9 @@ struct elf_source {
 	const char *name; /* for messages, gdb and perf; may be NULL */
 	int fd;		  /* -1, or a file that holds the same bytes at `offset` ... */
 	off_t offset;
-	bool map;   /* ... to be mapped instead of copied */
-	bool unrun; /* check, map and relocate, but run no byte of it: see below */
+	bool map;	    /* ... to be mapped instead of copied */
+	uint64_t linked_at; /* the base its RELATIVE words are right for already, 0 = none */
+	bool unrun;	    /* check, map and relocate, but run no byte of it: see below */
 };
 
 #define ELF_DSO_MAX 4 /* different __dso_handle values one object registers destructors under */
@@ -48,6 +49,7 @@ struct elf_object {
 	uintptr_t base;		 /* the load bias */
 	bool run;		 /* code of the object may run */
 	bool bound, committed, started;
+	bool linked;	     /* the RELATIVE words were right before it was bound */
 	bool indirect;	     /* relocations want answers of its own resolvers */
 	uint32_t tls_module; /* 0 = none */
 	int registry_entry;  /* -1 = none */

@@ -63,9 +63,11 @@ static size_t relatives_apply(const struct walk *walk, const elf_rela *table, si
 {
 	const uint64_t begin = walk->begin, room = walk->room, relative = walk->arch->relative;
 	const uintptr_t write = walk->write, base = walk->base;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < count; i++) {
+	while (walk->bind.object->linked && i < count && table[i].r_info == relative)
+		i++;
+	for (; i < count; i++) {
 		uint64_t address = table[i].r_offset;
 
 		if (table[i].r_info != relative || address - begin >= room)
