@@ -26,7 +26,8 @@ struct client_options {
 	int spinner_cpu; /* -1 = any */
 	uint32_t capacity;
 	uint32_t check_every;
-	const char *inject;	  /* bench/inject.h, NULL = nothing */
+	const char *const *wrapper; /* words before the program's, ends with NULL; or NULL */
+	const char *inject;	    /* bench/inject.h, NULL = nothing */
 	bool private_directories; /* stage in directories of the worker's own, where that can be */
 	uint64_t timeout_ns;	  /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
 	char *const *environment; /* variables to add, "NAME=VALUE", ends with NULL; or NULL */

@@ -35,6 +35,8 @@ static int channel_open(struct client *client, int *ret_theirs, int *ret_shared,
 	return err_sys(err, "memory shared with the worker");
 }
 
+#define WRAPPER_MAX 16
+
 /* The environment of this process and what is added to it; the caller frees the list alone. */
 static char **environment_make(char *const *added)
 {
@@ -57,14 +59,21 @@ static char **environment_make(char *const *added)
 static int worker_spawn(struct client *client, int theirs, int shared, struct err *err)
 {
 	const char *program = client->options.program ? client->options.program : "/proc/self/exe";
-	char name[] = "soload", command[] = "worker";
-	char *const argv[] = { name, command, NULL };
+	const char *const *wrapper = client->options.wrapper;
+	const char *argv[WRAPPER_MAX + 3] = { "soload", "worker" };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char **environment = environment_make(client->options.environment);
 	sigset_t defaults;
 	int r;
 
+	for (r = 0; wrapper && wrapper[r] && r < WRAPPER_MAX; r++)
+		argv[r] = wrapper[r];
+	if (wrapper) {
+		argv[r++] = program;
+		argv[r] = "worker";
+		program = wrapper[0];
+	}
 	if (!environment)
 		return err_set(err, ENOMEM, "out of memory");
 	/* Numbers above those they go to, so that no dup2 overwrites the source of the next. */
@@ -77,7 +86,8 @@ static int worker_spawn(struct client *client, int theirs, int shared, struct er
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&client->pid, program, &actions, &attributes, argv, environment);
+	r = posix_spawnp(&client->pid, program, &actions, &attributes, (char **)(uintptr_t)argv,
+			 environment);
 	free(environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);

@@ -54,6 +54,10 @@ enum cycle_check { CYCLE_CHECK_NONE, CYCLE_CHECK_QUICK, CYCLE_CHECK_FULL };
 /* Runs cycle `i` of a batch into loads[i] and timelines[i]; returns loads[i].result. */
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check);
 
+/* The same under a name of its own: emulators that count instructions count inside it alone. */
+#define CYCLE_COUNTED "cycle_run_counted"
+int cycle_run_counted(struct cycle *cycle, uint32_t i, enum cycle_check check);
+
 /* For loads so short that stamping each would be what is measured: `group` cycles as one, in
  * PHASE_OTHER alone and unchecked. */
 int cycle_run_group(struct cycle *cycle, uint32_t i, uint32_t group);

@@ -1,14 +1,13 @@
 /* soload gate: is head slower than base? Rows, a record of their epochs, one verdict. */
 #include "bench/command.h"
+#include "bench/gate_count.h"
 #include "bench/gate_options.h"
 #include "bench/gate_report.h"
+#include "bench/gate_sides.h"
 #include "bench/prove.h"
 #include "bench/record.h"
-#include "bench/side.h"
-#include "bench/subject.h"
 
 #include "base/log.h"
-#include "base/options.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -18,24 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define LOADERS_MAX 64
-#define DEFAULT_OBJECT "objects/gen_390k.so"
-
-struct gate {
-	struct gate_options options;
-	char **argv;
-	enum side_kind kind;
-	char default_path[PATH_MAX];
-	char *loader_copy;
-	const char *loaders[LOADERS_MAX];
-	size_t loader_count;
-	struct subject subjects[GATE_OBJECTS_MAX]; /* objects as sides: base and head */
-	size_t subject_count;
-	struct gate_row *rows;
-	size_t row_count;
-	int cpu;
-};
 
 static int replay_run(const struct gate_options *options)
 {
@@ -72,141 +53,26 @@ static int replay_run(const struct gate_options *options)
 	return code;
 }
 
-static int cpu_choose(struct gate *gate, struct err *err)
+/* The work of every row that could be timed. */
+static int rows_count(struct gate *gate, struct progress *progress, struct err *err)
 {
-	return gate_cpu_take(gate->options.pin, &gate->cpu, err);
-}
+	enum gate_counters counters = gate->options.counters;
+	struct expected expected;
+	int r = expected_read(&expected, EXPECTED_PATH, err);
 
-static int objects_open(struct gate *gate, struct err *err)
-{
-	struct gate_options *options = &gate->options;
-	const char *slash = strrchr(options->head, '/');
-	int r = 0;
+	if (counters == GATE_COUNTERS_DEFAULT)
+		counters = gate->kind == SIDE_LOADER ? GATE_COUNTERS_OFF : GATE_COUNTERS_EXACT;
+	for (size_t i = 0; r == 0 && counters != GATE_COUNTERS_OFF && i < gate->row_count; i++) {
+		struct gate_row *row = &gate->rows[i];
 
-	if (gate->kind == SIDE_OBJECT) {
-		if (options->path_count)
-			return err_set(err, EINVAL, "--so: BASE and HEAD are objects already");
-		options->paths[options->path_count++] = options->base;
-		options->paths[options->path_count++] = options->head;
-	} else if (!options->path_count && gate->kind == SIDE_BUILD) {
-		snprintf(gate->default_path, sizeof(gate->default_path), "%.*s/%s",
-			 (int)(slash - options->head), options->head, DEFAULT_OBJECT);
-		options->paths[options->path_count++] = gate->default_path;
+		if (row->state != GATE_JUDGED)
+			continue;
+		progress_step(progress, i, "counting");
+		r = gate_count_run(row, true, counters == GATE_COUNTERS_EXACT, err);
+		if (r == 0)
+			gate_count_judge(row, &expected);
 	}
-	if (!options->path_count)
-		return err_set(err, EINVAL, "no object given: --so FILE");
-	for (size_t i = 0; r == 0 && i < options->path_count; i++) {
-		r = subject_open(&gate->subjects[i], options->paths[i], options->symbol, true, err);
-		gate->subject_count += r == 0;
-	}
-	return r;
-}
-
-/* All that run the object's code; the others measure this program alone. */
-static void loaders_all(struct gate *gate)
-{
-	for (int i = 0; loader_types[i] && gate->loader_count < LOADERS_MAX; i++) {
-		if (loader_types[i]->caps & LOADER_EXECUTES)
-			gate->loaders[gate->loader_count++] = loader_types[i]->name;
-	}
-}
-
-static int loaders_choose(struct gate *gate, struct err *err)
-{
-	const char *words = gate->options.loaders;
-	char *items[LOADERS_MAX];
-	int count;
-
-	if (gate->kind == SIDE_LOADER && words)
-		return err_set(err, EINVAL, "--loader: BASE and HEAD are loaders already");
-	if (gate->kind == SIDE_LOADER)
-		words = gate->options.base;
-	else if (!words)
-		words = gate->kind == SIDE_BUILD ? "all" : "memfd";
-	if (strcmp(words, "all") == 0) {
-		loaders_all(gate);
-		return 0;
-	}
-	gate->loader_copy = strdup(words);
-	count = gate->loader_copy ? options_split(gate->loader_copy, items, LOADERS_MAX) : -ENOMEM;
-	if (count < 0)
-		return err_set(err, EINVAL, "--loader: more than %d loaders", LOADERS_MAX);
-	for (int i = 0; i < count; i++)
-		gate->loaders[gate->loader_count++] = items[i];
-	return 0;
-}
-
-/* 1 when a loader works in this build, 0 with the reason when not. */
-static int loader_stages(const char *spec, bool *ret_stages, struct err *err)
-{
-	struct loader *loader = NULL;
-
-	*ret_stages = true;
-	if (loader_open(&loader, spec, err) < 0)
-		return 0;
-	*ret_stages = !(loader->caps & LOADER_DISKLESS);
-	loader_close(loader);
-	return 1;
-}
-
-static struct client_options arm_options(const struct gate *gate, const char *loader,
-					 const struct subject *subject, bool stages)
-{
-	return (struct client_options){
-		.loader = loader,
-		.path = subject->path,
-		.symbol = subject->symbol,
-		.call = subject->call,
-		.cpu = gate->cpu,
-		.spinner_cpu = -1,
-		.private_directories = stages,
-	};
-}
-
-static int row_make(struct gate *gate, const char *loader, size_t object, struct err *err)
-{
-	struct gate_row *row = &gate->rows[gate->row_count];
-	const struct gate_options *options = &gate->options;
-	const char *other = gate->kind == SIDE_LOADER ? options->head : loader;
-	const struct subject *subject = &gate->subjects[object];
-	const struct subject *second = gate->kind == SIDE_OBJECT ? &gate->subjects[1] : subject;
-	const char *label =
-		strrchr(second->path, '/') ? strrchr(second->path, '/') + 1 : second->path;
-	char name[256], scenario[256];
-	bool stages[LOCKSTEP_ARMS];
-
-	if (!loader_stages(loader, &stages[LOCKSTEP_BASE], err) && gate->kind != SIDE_BUILD)
-		return -EINVAL;
-	if (!loader_stages(other, &stages[LOCKSTEP_HEAD], err) && gate->kind == SIDE_LOADER)
-		return -EINVAL;
-	row->arms[LOCKSTEP_BASE] = arm_options(gate, loader, subject, stages[LOCKSTEP_BASE]);
-	row->arms[LOCKSTEP_HEAD] = arm_options(gate, other, second, stages[LOCKSTEP_HEAD]);
-	row->arms[LOCKSTEP_HEAD].inject = options->inject;
-	if (gate->kind == SIDE_BUILD) {
-		row->arms[LOCKSTEP_BASE].program = options->base;
-		row->arms[LOCKSTEP_HEAD].program = options->head;
-	}
-	snprintf(name, sizeof(name), strcmp(loader, other) == 0 ? "%s" : "%s..%s", loader, other);
-	snprintf(scenario, sizeof(scenario), "cycle@%s", label);
-	row->place = gate->row_count++;
-	return epoch_row_open(&row->epochs, name, scenario) < 0
-		       ? err_set(err, ENOMEM, "out of memory")
-		       : 0;
-}
-
-static int rows_make(struct gate *gate, struct err *err)
-{
-	size_t objects = gate->kind == SIDE_OBJECT ? 1 : gate->subject_count;
-	int r = 0;
-
-	gate->rows = calloc(objects * gate->loader_count, sizeof(gate->rows[0]));
-	if (!gate->rows)
-		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < objects; i++) {
-		for (size_t j = 0; r == 0 && j < gate->loader_count; j++)
-			r = row_make(gate, gate->loaders[j], i, err);
-	}
-	gate->options.rules.verdict.rows = gate->row_count;
+	expected_close(&expected);
 	return r;
 }
 
@@ -228,6 +94,8 @@ static int rows_run(struct gate *gate, const char *folder, struct err *err)
 		rules.seed += i * UINT64_C(0x2545f4914f6cdd1d);
 		r = gate_row_run(&gate->rows[i], &rules, &csv, &progress, err);
 	}
+	if (r == 0)
+		r = rows_count(gate, &progress, err);
 	progress_end(&progress);
 	closed = csv_close(&csv, r == 0 ? err : NULL);
 	return r < 0 ? r : closed;
@@ -294,6 +162,10 @@ static int result_show(const struct gate *gate, struct record *record)
 	for (size_t i = 0; i < gate->row_count; i++)
 		summary_write(record, &gate->rows[i]);
 	gate_report_table(&result, stdout);
+	for (size_t i = 0; i < gate->row_count; i++) {
+		if (gate->rows[i].count)
+			gate_count_print(&gate->rows[i], stdout);
+	}
 	snprintf(path, sizeof(path), "%s/gate.md", record_folder(record));
 	markdown_append(&result, path, "we");
 	if (gate->options.github && summary && *summary)
@@ -353,43 +225,23 @@ static int record_and_run(struct gate *gate)
 	return EXIT_USAGE;
 }
 
-static int gate_run(struct gate *gate)
-{
-	struct err err;
-	int r = side_kind_both(gate->options.base, gate->options.head, &gate->kind, &err);
-
-	if (r == 0)
-		r = cpu_choose(gate, &err);
-	if (r == 0)
-		r = objects_open(gate, &err);
-	if (r == 0)
-		r = loaders_choose(gate, &err);
-	if (r == 0)
-		r = rows_make(gate, &err);
-	if (r < 0) {
-		log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
-	command_catch_signals();
-	return record_and_run(gate);
-}
-
 int command_gate(int argc, char **argv)
 {
 	struct gate gate = { .argv = argv };
-	int code;
+	struct err err;
+	int code = EXIT_USAGE;
 
 	gate_options_parse(&gate.options, argc, argv);
 	if (gate.options.prove)
 		return prove_run(&gate.options, argv);
 	if (gate.options.replay)
 		return replay_run(&gate.options);
-	code = gate_run(&gate);
-	for (size_t i = 0; i < gate.row_count; i++)
-		gate_row_close(&gate.rows[i]);
-	free(gate.rows);
-	for (size_t i = 0; i < gate.subject_count; i++)
-		subject_close(&gate.subjects[i]);
-	free(gate.loader_copy);
+	if (gate_open(&gate, &err) < 0) {
+		log_error("%s", err.text);
+	} else {
+		command_catch_signals();
+		code = record_and_run(&gate);
+	}
+	gate_close(&gate);
 	return code;
 }

@@ -2,6 +2,7 @@
 #include "bench/gate_options.h"
 
 #include "bench/command.h"
+#include "bench/expected.h"
 #include "bench/inject.h"
 
 #include "base/clock.h"
@@ -29,6 +30,7 @@ enum {
 	KEY_SYMBOL,
 	KEY_PROVE,
 	KEY_QUICK,
+	KEY_COUNTERS,
 };
 
 static const struct argp_option options[] = {
@@ -59,6 +61,11 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "inject", KEY_INJECT, "NS|PCT[:PHASE][:SHARE]", 0,
 	  "make HEAD slower by that much, to see the gate fail: 5%, 3000, 20%:link:30%", 3 },
+	{ "counters", KEY_COUNTERS, "exact|calls|off", 0,
+	  "count the work of a load, too, and fail any rise that " EXPECTED_PATH
+	  " does not declare; calls: "
+	  "without instructions; default exact, off for loaders",
+	  1 },
 	{ "prove", KEY_PROVE, NULL, 0,
 	  "no BASE and HEAD: measure false alarms and power of the gate itself, here, with the "
 	  "first "
@@ -169,7 +176,7 @@ static int pin_parse(struct argp_state *state, const char *text)
 	return (int)cpu;
 }
 
-static void inject_check(struct argp_state *state, const char *text)
+void gate_inject_check(struct argp_state *state, const char *text)
 {
 	struct inject inject;
 	struct err err;
@@ -205,12 +212,25 @@ static error_t rule_parse(int key, char *text, struct argp_state *state)
 			command_usage(state, "--seed: '%s' is no number", text);
 		return 0;
 	case KEY_INJECT:
-		inject_check(state, text);
+		gate_inject_check(state, text);
 		gate->inject = text;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+static enum gate_counters counters_parse(struct argp_state *state, const char *text)
+{
+	static const char *const words[] = { "default", "off", "calls", "exact", NULL };
+	char hint[80];
+
+	for (int i = GATE_COUNTERS_OFF; words[i]; i++) {
+		if (strcmp(words[i], text) == 0)
+			return (enum gate_counters)i;
+	}
+	command_usage(state, "--counters: '%s' is none of exact, calls, off%s", text,
+		      command_suggest(text, words, hint, sizeof(hint)));
 }
 
 static void word_take(struct argp_state *state, struct gate_options *gate, const char *text)
@@ -241,6 +261,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_GITHUB:
 		gate->github = true;
+		return 0;
+	case KEY_COUNTERS:
+		gate->counters = counters_parse(state, text);
 		return 0;
 	case KEY_PROVE:
 		gate->prove = true;

@@ -9,6 +9,13 @@
 
 #define GATE_OBJECTS_MAX 16
 
+enum gate_counters {
+	GATE_COUNTERS_DEFAULT,
+	GATE_COUNTERS_OFF,
+	GATE_COUNTERS_CALLS,
+	GATE_COUNTERS_EXACT,
+};
+
 /* Texts point into argv. */
 struct gate_options {
 	const char *base, *head; /* NULL with replay, or to prove */
@@ -19,6 +26,7 @@ struct gate_options {
 	const char *out;
 	const char *inject; /* into head, or NULL */
 	const char *replay; /* an epochs.csv, or NULL */
+	enum gate_counters counters;
 	bool github;
 	bool prove, quick; /* no BASE and HEAD: measure the gate itself, on this machine */
 	int pin;	   /* GATE_PIN_AUTO, GATE_PIN_NONE, or a CPU */
@@ -27,5 +35,10 @@ struct gate_options {
 
 /* Wrong usage ends the program, in words, with EXIT_USAGE. */
 void gate_options_parse(struct gate_options *ret_options, int argc, char **argv);
+
+struct argp_state;
+
+/* An injection that makes no sense is wrong usage, too. */
+void gate_inject_check(struct argp_state *state, const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 /* Showing what was judged. See gate_report.h. */
 #include "bench/gate_report.h"
 
+#include "bench/gate_count.h"
 #include "bench/table.h"
 
 #include <math.h>
@@ -68,6 +69,11 @@ static const char *row_word(const struct gate_row *row)
 /* Why a row is not a pass, in words; "" for one that is. */
 static const char *row_reason(const struct gate_row *row, char *buffer, size_t size)
 {
+	if (row->state == GATE_JUDGED && row->count && row->count->rise[0] &&
+	    row->verdict.verdict != JUDGE_FAIL) {
+		snprintf(buffer, size, "counter %s", row->count->rise);
+		return buffer;
+	}
 	if (row->state == GATE_JUDGED)
 		return verdict_reason(&row->verdict, buffer, size);
 	snprintf(buffer, size, "%s: %s",

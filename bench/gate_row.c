@@ -3,13 +3,17 @@
 
 #include "base/clock.h"
 #include "bench/command.h"
+#include "bench/gate_count.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 
 enum judge_verdict gate_row_verdict(const struct gate_row *row)
 {
-	return row->state == GATE_BROKEN ? JUDGE_FAIL : row->verdict.verdict;
+	if (row->state == GATE_BROKEN || (row->count && row->count->rise[0]))
+		return JUDGE_FAIL;
+	return row->verdict.verdict;
 }
 
 /* The arm that failed decides: a base that cannot is no regression of head. */
@@ -94,6 +98,7 @@ void gate_row_close(struct gate_row *row)
 {
 	epoch_row_close(&row->epochs);
 	verdict_close(&row->verdict);
+	free(row->count);
 }
 
 static cpu_set_t cpus_before;

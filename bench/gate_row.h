@@ -22,6 +22,8 @@ enum gate_state {
 	GATE_SKIPPED, /* base cannot do it: nothing to compare with */
 };
 
+struct gate_count;
+
 struct gate_row {
 	struct client_options arms[LOCKSTEP_ARMS];
 	struct epoch_row epochs;
@@ -29,8 +31,9 @@ struct gate_row {
 	enum gate_state state;
 	struct err error; /* why it is broken or was skipped */
 	double seconds;
-	uint64_t place; /* among the rows, for the progress line */
-	uint32_t group; /* loads stamped as one, 1 = each */
+	struct gate_count *count; /* NULL = not counted; freed with the row */
+	uint64_t place;		  /* among the rows, for the progress line */
+	uint32_t group;		  /* loads stamped as one, 1 = each */
 };
 
 struct gate_rules {
@@ -46,7 +49,8 @@ struct gate_rules {
 int gate_row_run(struct gate_row *row, const struct gate_rules *rules, struct csv *csv,
 		 struct progress *progress, struct err *err);
 
-enum judge_verdict gate_row_verdict(const struct gate_row *row); /* of a row not skipped */
+/* Of a row that was not skipped: what was measured and what was counted. */
+enum judge_verdict gate_row_verdict(const struct gate_row *row);
 
 void gate_row_close(struct gate_row *row);
 

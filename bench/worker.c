@@ -252,6 +252,7 @@ static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 		if (worker->shared)
 			worker->shared->loads++;
 		r = run->group > 1 ? cycle_run_group(&worker->cycle, done++, run->group)
+		    : run->marks   ? cycle_run_counted(&worker->cycle, done++, check)
 				   : cycle_run(&worker->cycle, done++, check);
 		if (r < 0)
 			break;

@@ -1,0 +1,170 @@
+/* Three fresh workers, each watched and then traced. See tally.h. */
+#include "bench/tally.h"
+
+#include "bench/callgrind.h"
+#include "bench/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY 40
+#define WARMUP 3 /* loads, one by one: what a loader does once is not what it does every time */
+
+static const char *const names[] = {
+	[TALLY_CALLS - COUNTERS_CALLS] = "syscalls",
+	[TALLY_WRITTEN - COUNTERS_CALLS] = "bytes_written",
+	[TALLY_MAPPED - COUNTERS_CALLS] = "bytes_mapped",
+	[TALLY_FAULTS - COUNTERS_CALLS] = "faults",
+	[TALLY_INSTRUCTIONS - COUNTERS_CALLS] = "instructions",
+};
+
+const char *tally_name(int counter, char *buffer, unsigned long size)
+{
+	const char *call;
+
+	if (counter >= COUNTERS_CALLS) {
+		snprintf(buffer, size, "%s", names[counter - COUNTERS_CALLS]);
+		return buffer;
+	}
+	call = counters_name((uint32_t)counter);
+	if (call)
+		snprintf(buffer, size, "syscalls.%s", call);
+	else
+		snprintf(buffer, size, "syscalls.%d", counter);
+	return buffer;
+}
+
+int tally_find(const char *name)
+{
+	char buffer[64];
+
+	for (int i = 0; i < TALLY_COUNTERS; i++) {
+		if (strcmp(tally_name(i, buffer, sizeof(buffer)), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int faults_take(struct client *client, struct client_load *loads, struct tally *tally,
+		       struct err *err)
+{
+	struct worker_run one = { .count = 1 }, run = { .count = CAPACITY };
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < WARMUP; i++)
+		r = client_run(client, &one, loads, err);
+	if (r >= 0)
+		r = client_run(client, &run, loads, err);
+	if (r < 0)
+		return r;
+	if (loads[r - 1].load.result < 0)
+		return err_set(err, EIO, "%s", loads[r - 1].load.text);
+	/* The fewest: now and then the kernel has no large page at hand, or took one back. */
+	for (int i = 0; i < r; i++) {
+		uint64_t faults = (uint64_t)loads[i].load.minflt;
+
+		if (i == 0 || faults < tally->values[TALLY_FAULTS])
+			tally->values[TALLY_FAULTS] = faults;
+	}
+	tally->known[TALLY_FAULTS] = true;
+	return 0;
+}
+
+static void calls_keep(struct tally *tally, const struct counters *counters)
+{
+	for (int i = 0; i < COUNTERS_CALLS; i++)
+		tally->values[i] = counters->calls[i];
+	tally->values[TALLY_CALLS] = counters->total;
+	tally->values[TALLY_WRITTEN] = counters->written_bytes;
+	tally->values[TALLY_MAPPED] = counters->mapped_bytes;
+	for (int i = 0; i <= TALLY_MAPPED; i++) {
+		tally->known[i] = true;
+		tally->exact[i] = counters->exact;
+	}
+}
+
+static int once_take(const struct client_options *arm, struct tally *tally, struct err *err)
+{
+	struct client_options options = *arm;
+	struct client_load *loads = calloc(CAPACITY, sizeof(loads[0]));
+	struct counters *counters = calloc(1, sizeof(*counters));
+	struct client client = { .to = -1, .from = -1 };
+	int r = loads && counters ? 0 : err_set(err, ENOMEM, "out of memory");
+
+	options.capacity = CAPACITY;
+	options.check_every = 0;
+	for (int i = 0; i < TALLY_COUNTERS; i++)
+		tally->exact[i] = true;
+	if (r == 0)
+		r = client_open(&client, &options, err);
+	if (r == 0)
+		r = faults_take(&client, loads, tally, err);
+	if (r == 0)
+		r = counters_take(&client, TALLY_LOADS, counters, err);
+	if (r == 0)
+		calls_keep(tally, counters);
+	client_close(&client);
+	free(loads);
+	free(counters);
+	return r;
+}
+
+static void tally_merge(struct tally *into, const struct tally *more)
+{
+	for (int i = 0; i < TALLY_COUNTERS; i++)
+		into->exact[i] &= more->exact[i] && into->known[i] == more->known[i] &&
+				  into->values[i] == more->values[i];
+}
+
+static int instructions_take(const struct client_options *arm, struct tally *tally, struct err *err)
+{
+	struct err why = { "" };
+	uint64_t count;
+	int r = callgrind_count(arm, WARMUP, TALLY_LOADS, &count, &why);
+
+	if (r == -EINTR)
+		return err_set(err, EINTR, "%s", why.text);
+	tally->known[TALLY_INSTRUCTIONS] = r == 0;
+	if (r == 0)
+		tally->values[TALLY_INSTRUCTIONS] = count;
+	else
+		memcpy(tally->unknown, why.text, sizeof(tally->unknown));
+	return 0;
+}
+
+int tally_take(const struct client_options *arm, bool instructions, struct tally *ret_tally,
+	       struct err *err)
+{
+	struct tally *once = calloc(1, sizeof(*once));
+	int r = once ? 0 : err_set(err, ENOMEM, "out of memory");
+
+	for (int i = 0; r == 0 && i < TALLY_TIMES; i++) {
+		memset(once, 0, sizeof(*once));
+		r = command_interrupted() ? err_set(err, EINTR, "interrupted")
+					  : once_take(arm, once, err);
+		/* One that cannot be counted is not tried again. */
+		if (r == 0 && instructions && (i == 0 || ret_tally->known[TALLY_INSTRUCTIONS]))
+			r = instructions_take(arm, once, err);
+		if (r == 0 && i == 0)
+			*ret_tally = *once;
+		else if (r == 0)
+			tally_merge(ret_tally, once);
+	}
+	free(once);
+	return r;
+}
+
+enum tally_change tally_compare(const struct tally *base, const struct tally *head, int counter)
+{
+	uint64_t a = base->values[counter], b = head->values[counter];
+
+	if (!base->known[counter] && !head->known[counter])
+		return TALLY_SAME;
+	if (!base->known[counter] || !head->known[counter])
+		return TALLY_ADVISORY;
+	if (!base->exact[counter] || !head->exact[counter])
+		return a == b ? TALLY_SAME : TALLY_ADVISORY;
+	return a == b ? TALLY_SAME : a < b ? TALLY_MORE : TALLY_FEWER;
+}

@@ -1,0 +1,55 @@
+/*
+ * What one load of a loader does, counted: system calls by number, bytes written and mapped, page
+ * faults, user instructions. Counted three times; what does not repeat is demoted to advisory, so
+ * that a new kernel cannot turn a gate red by itself. Times play no part in it.
+ */
+#ifndef SOLOAD_BENCH_TALLY_H
+#define SOLOAD_BENCH_TALLY_H
+
+#include "base/err.h"
+#include "bench/client.h"
+#include "bench/counters.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum tally_counter {
+	/* Below COUNTERS_CALLS: system calls by number. */
+	TALLY_CALLS = COUNTERS_CALLS, /* all of them */
+	TALLY_WRITTEN,
+	TALLY_MAPPED,
+	TALLY_FAULTS,
+	TALLY_INSTRUCTIONS, /* of TALLY_LOADS loads */
+	TALLY_COUNTERS
+};
+
+#define TALLY_LOADS 5
+#define TALLY_TIMES 3
+
+struct tally {
+	uint64_t values[TALLY_COUNTERS];
+	bool known[TALLY_COUNTERS];
+	bool exact[TALLY_COUNTERS];   /* the same three times */
+	char unknown[ERR_TEXT_BYTES]; /* why instructions are not known, or "" */
+};
+
+/* "syscalls.mmap", "instructions". Returns `buffer`. */
+const char *tally_name(int counter, char *buffer, unsigned long size);
+
+/* The counter of that name, or -1. */
+int tally_find(const char *name);
+
+/*
+ * Counts the arm's loads. System calls need ptrace, instructions need valgrind: without it they are
+ * unknown, with the reason. -EIO and others in words when loads fail; -EINTR.
+ */
+int tally_take(const struct client_options *arm, bool instructions, struct tally *ret_tally,
+	       struct err *err);
+
+enum tally_change { TALLY_SAME, TALLY_FEWER, TALLY_MORE, TALLY_ADVISORY };
+
+/* Of one counter from base to head. ADVISORY: different, but not exact or not known on both sides.
+ */
+enum tally_change tally_compare(const struct tally *base, const struct tally *head, int counter);
+
+#endif

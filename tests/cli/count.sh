@@ -1,0 +1,72 @@
+#!/bin/sh
+# soload count from outside: one system call, one fault or a few instructions more are found and named, the same thing
+# twice is the same, a declared rise passes, and what cannot be counted is said.
+# shellcheck disable=SC1091,SC2154
+. tests/cli/expect
+
+object=$build/objects/gen_16k.so
+[ -f "$object" ] || object=$fixtures/answer_1.so
+
+run 0 "$soload" count --so "$object" -l memfd --no-instructions
+if grep -q "not counted" "$out"; then
+	echo "skipped: $(cat "$out")"
+	exit 77
+fi
+has "$out" "memfd: syscalls "
+has "$out" "memfd_create 1"
+
+cp "$soload" "$scratch/base"
+run 0 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd,elf --no-instructions
+has "$out" "elf: work identical"
+equal "the last line" "$(tail -1 "$out")" "verdict=pass"
+run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd --no-instructions --inject call
+has "$out" "memfd: syscalls.getppid 0 -> 1: more"
+has "$out" "verdict=fail reason=memfd: counter syscalls.getppid 0 -> 1"
+# elf takes no fault of its own for an object it knows: one more is one.
+run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l elf --no-instructions --inject fault
+has "$out" "verdict=fail reason=elf: counter faults "
+
+# Two objects: the second asks for more.
+run 1 "$soload" count "$object" "$build/objects/gen_390k.so" -l memfd --no-instructions
+has "$out" "bytes_written"
+# Two loaders do different work; that is no failure.
+run 0 "$soload" count memfd elf --so "$object" --no-instructions
+
+# Declared, and declared for nothing.
+printf 'memfd syscalls.getppid +1\nmemfd syscalls +1\n' >"$scratch/expected"
+run 0 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd --no-instructions --inject call --expected "$scratch/expected"
+has_not "$out" "covers no rise"
+run 0 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd --no-instructions --expected "$scratch/expected"
+has "$out" "line 2 covers no rise"
+printf 'memfd syscalls.getppid +2\n' >"$scratch/expected"
+run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd --no-instructions --inject call --expected "$scratch/expected"
+
+# Instructions, where there is valgrind; elsewhere it is said, and nothing fails.
+run 0 env PATH=/nonexistent "$soload" count "$scratch/base" "$soload" --so "$object" -l elf
+has "$out" "instructions are not counted: no valgrind here"
+if command -v valgrind >/dev/null; then
+	run 0 "$soload" count "$scratch/base" "$soload" --so "$object" -l elf
+	if grep -q "elf: work identical.*instructions" "$out"; then
+		run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l elf --inject loop=20
+		has "$out" "verdict=fail reason=elf: counter instructions"
+	else
+		echo "valgrind does not run this build: $(grep 'not counted' "$out")"
+	fi
+fi
+
+# The gate has one verdict from both.
+run 1 "$soload" gate "$scratch/base" "$soload" --so "$object" -l elf --counters calls --inject call --budget 5 --out "$scratch/record"
+has "$out" "counter syscalls.getppid 0 -> 1"
+
+# Wrong usage, and what cannot be counted.
+printf 'memfd bogus +2\n' >"$scratch/expected"
+for arguments in "" "$object" "memfd elf disk --so $object" "--so /nonexistent" "--so $object -l mefmd" "--so $object --inject bogus" \
+	"--so $object --expected $scratch/expected"; do
+	# shellcheck disable=SC2086 # words on purpose
+	run 2 "$soload" count $arguments
+	one_line "$err"
+done
+run 77 "$soload" count "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --no-instructions
+has "$out" "not counted: crashed in phase link"
+
+expect_end
