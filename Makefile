@@ -28,7 +28,8 @@ LDFLAGS += -pthread -Wl,--export-dynamic-symbol=_dl_find_object # loaders/elf/in
 # Packages first: where a goal below needs one that is missing, make installs it and starts anew.
 DEPS := $(BUILD)/deps
 DEPS_GROUPS := $(if $(filter repro bench,$(MAKECMDGOALS)),repro) $(if $(filter test san,$(MAKECMDGOALS)),test) \
-	$(if $(filter lint format ci,$(MAKECMDGOALS)),lint) $(if $(filter prove-probes,$(MAKECMDGOALS)),probes)
+	$(if $(filter lint format ci,$(MAKECMDGOALS)),lint) $(if $(filter prove-probes,$(MAKECMDGOALS)),probes) \
+	$(if $(filter test-libraries,$(MAKECMDGOALS)),libraries)
 ifneq ($(strip $(DEPS_GROUPS)),)
 include $(addprefix $(DEPS)/,$(addsuffix .mk,$(strip $(DEPS_GROUPS))))
 endif
