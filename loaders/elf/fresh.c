@@ -1,7 +1,9 @@
 /*
  * A mapping of its own: one memory file for everything that is never written after the load, with
  * the exact protection of each run of pages, and private pages for variables. Nothing is ever
- * writable and executable, at once or in turn, so it works under PR_SET_MDWE too.
+ * writable and executable, at once or in turn, so it works under PR_SET_MDWE too. The mapping is
+ * private, so that a debugger can set breakpoints in it, which it can't in the shared pages of a
+ * slot.
  */
 #include "loaders/elf/arena.h"
 
@@ -31,7 +33,7 @@ static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 	}
 	if (run->kind == ELF_RUN_CODE)
 		protection |= PROT_EXEC | (layout->guarded ? PROT_BTI : 0);
-	if (mmap(at, bytes, protection, MAP_SHARED | MAP_FIXED, place->fd - 1,
+	if (mmap(at, bytes, protection, MAP_PRIVATE | MAP_FIXED, place->fd - 1,
 		 (off_t)(run->begin - layout->begin)) == MAP_FAILED)
 		return err_sys(err, "map %zu bytes of code or constants", bytes);
 	return 0;
