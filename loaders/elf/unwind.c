@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -172,6 +173,18 @@ static uint64_t frames_begin(const struct elf_file *file)
 	}
 }
 
+/* The unwinder holds a lock of its own meanwhile: a signal handler that asked for a backtrace in
+ * this thread would wait for ever. */
+static void frames_pass(frame_function *function, void *frames)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	function(frames);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 static void unwinder_look(uint64_t generation)
 {
 	uintptr_t global = (uintptr_t)dlsym(RTLD_DEFAULT, "_dl_find_object");
@@ -210,7 +223,8 @@ void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **r
 		begin = frames_begin(file);
 		if (begin) {
 			frames = (void *)(base + begin);
-			(unwinder.add_section ? unwinder.add_section : unwinder.add)(frames);
+			frames_pass(unwinder.add_section ? unwinder.add_section : unwinder.add,
+				    frames);
 		} else {
 			*ret_note = "its frame tables can't be registered: no unwinding through it";
 		}
@@ -225,9 +239,9 @@ void elf_unwind_remove(void *frames)
 		return;
 	pthread_mutex_lock(&unwinder.lock);
 	if (unwinder.remove_section)
-		unwinder.remove_section(frames);
+		frames_pass(unwinder.remove_section, frames);
 	else if (unwinder.remove)
-		unwinder.remove(frames);
+		frames_pass(unwinder.remove, frames);
 	pthread_mutex_unlock(&unwinder.lock);
 }
 

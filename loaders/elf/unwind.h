@@ -5,7 +5,8 @@
  * or libunwind that uses it) or dl_iterate_phdr(). A program that links interpose.c and exports its
  * _dl_find_object answers them for loaded objects too: nothing has to be registered. Elsewhere each
  * object is registered with __register_frame(), which costs microseconds per load and more at the
- * first throw.
+ * first throw; and libgcc's look-up then takes a lock, so that a signal handler that wants a
+ * backtrace may wait for ever for the exception it interrupted.
  */
 #ifndef SOLOAD_LOADERS_ELF_UNWIND_H
 #define SOLOAD_LOADERS_ELF_UNWIND_H
