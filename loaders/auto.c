@@ -84,10 +84,10 @@ static int auto_prepare(struct loader *loader, struct err *err)
 	struct err reason = { "" };
 	bool any = false;
 
+	if (options->steps.count > STEPS_MAX)
+		return err_set(err, EINVAL, "at most %d steps", STEPS_MAX);
 	self->count = options->steps.count ? options->steps.count
 					   : sizeof(default_steps) / sizeof(default_steps[0]);
-	if (self->count > STEPS_MAX)
-		return err_set(err, EINVAL, "at most %d steps", STEPS_MAX);
 	for (unsigned int i = 0; i < self->count; i++) {
 		self->steps[i].spec = specs[i];
 		if (step_open(&self->steps[i], &reason) == 0) {

@@ -61,7 +61,7 @@ static long probe_at(const unsigned char *bytes, size_t size, uint64_t linked_at
 	};
 	struct elf_object *object;
 	struct err err = { "" };
-	void *probe;
+	void *probe = NULL;
 	long value;
 
 	if (elf_object_load(arena, &source, &object, NULL, &err) < 0 ||
