@@ -225,10 +225,11 @@ static void cell_reduce(const struct gathered *from, struct speed_cell *cell)
 	double total, other;
 
 	*cell = (struct speed_cell){ .loads = from->count };
-	total = stats_mean(from->total, from->count);
-	other = stats_mean(from->other, from->count);
-	cell->other_share = other / total;
 	stats_sort(from->total, from->count);
+	stats_sort(from->other, from->count);
+	total = stats_median(from->total, from->count);
+	other = stats_median(from->other, from->count);
+	cell->other_share = other / total;
 	stats_sort(from->minflt, from->count);
 	cell->min = from->count ? from->total[0] : (double)NAN;
 	cell->p50 = stats_median(from->total, from->count);

@@ -39,7 +39,7 @@ static inline int speed_cell_index(enum speed_object object, enum speed_mode mod
 /* One row on one object in one mode; ns, NaN = not measured. */
 struct speed_cell {
 	double min, p50, p90;
-	double other_share; /* of the median total, in no phase */
+	double other_share; /* median time in no phase, of the median total */
 	double minflt;	    /* median per load */
 	uint64_t loads;
 };
