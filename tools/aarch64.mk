@@ -12,7 +12,7 @@ A64_RUN = $(abspath $(A64_PARTS))/qemu/usr/bin/qemu-aarch64 -L /usr/aarch64-linu
 	-E LD_LIBRARY_PATH=$(abspath $(A64_PARTS))/sysroot/usr/lib/aarch64-linux-gnu
 A64_MAKE = CPPFLAGS="-I$(abspath $(A64_PARTS))/sysroot/usr/include" LDFLAGS="-L$(abspath $(A64_PARTS))/sysroot/usr/lib/aarch64-linux-gnu" \
 	$(MAKE) --no-print-directory BUILD=$(A64) CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ AR=aarch64-linux-gnu-ar \
-	FIXTURE_CC=aarch64-linux-gnu-gcc FIXTURE_CXX=aarch64-linux-gnu-g++ 'ALL_OBJ=$$(LIB_OBJ)' 'LDLIBS=-ldl -lm' HAVE_BPF=0 HAVE_LZMA=0 HAVE_SDT=0
+	FIXTURE_CC=aarch64-linux-gnu-gcc FIXTURE_CXX=aarch64-linux-gnu-g++ 'ALL_OBJ=$$(LIB_OBJ) $$(call obj,device/parcel.c)' 'LDLIBS=-ldl -lm' HAVE_BPF=0 HAVE_LZMA=0 HAVE_SDT=0
 
 .PHONY: test-aarch64 aarch64-tests
 test-aarch64: ## cross-build the loaders and run their tests on a modelled aarch64 (skipped, with the reason, without the tools)
