@@ -1,7 +1,7 @@
 /*
- * Null intervals: what watching costs where nothing happens in between. Two functions of soload's
- * own are watched by the same programs as ld.so's, and the times between their events are taken
- * for what the events themselves cost.
+ * Null intervals: what watching costs where nothing but work of a known time happens in between.
+ * Two functions of soload's own are watched by the same programs as ld.so's, and the times between
+ * their events are taken for what the events themselves cost.
  */
 #ifndef SOLOAD_PROBES_CALIBRATE_H
 #define SOLOAD_PROBES_CALIBRATE_H
@@ -16,11 +16,21 @@
 #define CALIBRATE_ROUNDS 400
 #define CALIBRATE_EVENTS 6 /* of one round: open, step, step, system call, step, return */
 
-/* What things cost without probes: measured before any is attached. */
-struct calibrate_bare {
+#define CALIBRATE_INTERVALS 7
+
+/* The least that was seen so far; 0 = not yet. */
+struct calibrate_times {
 	double call_ns;	 /* the smallest system call */
 	double fault_ns; /* a fresh page */
 	double map_ns;	 /* a file mapped and unmapped */
+};
+
+/* Zeroed to begin with. Measured again and again, it only gets better: a minute in which other work
+ * ran is forgotten. */
+struct calibrate {
+	struct calibrate_times bare, watched;
+	double work_ns; /* what is done between two events */
+	double interval_ns[CALIBRATE_INTERVALS];
 };
 
 /* Where the two functions are: offsets in the file `path`. */
@@ -30,18 +40,22 @@ struct calibrate_sites {
 };
 
 int calibrate_sites(struct calibrate_sites *ret_sites, struct err *err);
-void calibrate_bare(struct calibrate_bare *ret_bare);
+
+/* Before anything is attached: what things take without probes. */
+void calibrate_bare(struct calibrate *calibrate);
 
 /* Makes the events of CALIBRATE_ROUNDS rounds; the caller reads them afterwards. */
 void calibrate_rounds(void);
 
-/* The cost of each kind of event, out of what was read of the rounds (any order of threads apart:
- * only this thread's). -ENODATA when events are missing. */
-int calibrate_cost(const struct probe_event *events, size_t count, struct probe_cost *ret_cost,
-		   const struct calibrate_bare *bare, struct err *err);
+/* Takes what was read of the rounds: this thread's events, in order. -ENODATA when some are
+ * missing. */
+int calibrate_intervals(struct calibrate *calibrate, const struct probe_event *events, size_t count,
+			struct err *err);
 
-/* Now that probes are attached: faults, file mappings and missed system calls. `mark` is the
- * worker's mark that opens the gate. */
-void calibrate_rest(struct probe_cost *cost, const struct calibrate_bare *bare);
+/* While probes are attached: faults, file mappings, and system calls outside every load. */
+void calibrate_rest(struct calibrate *calibrate);
+
+/* What each kind of event costs, out of all that was measured. */
+struct probe_cost calibrate_cost(const struct calibrate *calibrate);
 
 #endif

@@ -45,6 +45,7 @@ static const struct option_def ldphase_options[] = {
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, linux/proc_ns.h */
 #define CPUS_MAX 4096
+#define CALIBRATIONS 3 /* each time the probe is attached */
 
 struct ldphase {
 	struct ldphase_bpf *base;
@@ -52,7 +53,7 @@ struct ldphase {
 	struct ring_buffer *ring;
 	struct attach attach;
 	struct ldphase_sites sites;
-	struct calibrate_bare bare;
+	struct calibrate calibrate;
 	uint64_t drops;
 	probe_take take;
 	void *to;
@@ -306,7 +307,8 @@ static int ldphase_attach(struct probe *probe, const struct probe_target *target
 		r = linker_resolve(probe, self, target->linker, err);
 	if (r < 0)
 		return r;
-	calibrate_bare(&self->bare);
+	for (int i = 0; i < CALIBRATIONS; i++)
+		calibrate_bare(&self->calibrate);
 	self->base->bss->only_tgid = target->children ? 0 : pid;
 	if (bpf_map_update_elem(bpf_map__fd(self->base->maps.targets), &pid, &one, BPF_ANY) < 0)
 		return err_sys(err, "the BPF map of watched processes");
@@ -369,16 +371,19 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 	if (!own.events)
 		return err_set(err, ENOMEM, "out of memory");
 	r = own_attach(self, &attach, err);
-	if (r == 0) {
-		self->base->bss->only_tgid = (uint32_t)getpid();
+	self->base->bss->only_tgid = (uint32_t)getpid();
+	for (int i = 0; r == 0 && i < CALIBRATIONS; i++) {
+		own.count = 0;
 		calibrate_rounds();
 		ldphase_read(probe, own_take, &own);
-		r = calibrate_cost(own.events, own.count, ret_cost, &self->bare, err);
-		calibrate_rest(ret_cost, &self->bare);
-		self->base->bss->only_tgid = target;
-		own.count = own.room;
+		r = calibrate_intervals(&self->calibrate, own.events, own.count, err);
+		calibrate_rest(&self->calibrate);
+		own.count = own.room; /* those are not for us */
 		ldphase_read(probe, own_take, &own);
 	}
+	self->base->bss->only_tgid = target;
+	if (r == 0)
+		*ret_cost = calibrate_cost(&self->calibrate);
 	attach_close(&attach);
 	free(own.events);
 	return r;

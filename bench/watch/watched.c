@@ -50,10 +50,7 @@ static int probe_start(struct watched *watched, struct err *err)
 	if (!watched->probe)
 		return 0;
 	r = probe_attach(watched->probe, &target, err);
-	if (r == 0 && !watched->calibrated)
-		r = probe_calibrate(watched->probe, &watched->cost, err);
-	watched->calibrated = r == 0;
-	return r;
+	return r < 0 ? r : probe_calibrate(watched->probe, &watched->cost, err);
 }
 
 struct filter {

@@ -20,7 +20,6 @@ struct watched {
 	struct probe_environment environment;
 	struct client client;
 	struct probe_cost cost;
-	bool calibrated;
 	struct split_events events; /* of the batches since split_events_clear() */
 	uint64_t event_count;	    /* of all batches */
 	uint64_t drops;

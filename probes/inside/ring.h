@@ -20,6 +20,7 @@
 
 #define RING_VARIABLE "SOLOAD_WATCH"
 #define RING_OWN_VARIABLE "SOLOAD_WATCH_SELF" /* what the worker itself writes */
+#define RING_PADS_VARIABLE "SOLOAD_PADS"      /* mappings it makes first, see self.h */
 #define RING_COUNT_VARIABLE "SOLOAD_COUNT"    /* the counting probes it opens */
 #define RING_MAGIC 0x72696e67u		      /* "ring" */
 #define RING_VERSION 1u
