@@ -151,7 +151,7 @@ static void metrics_parse(struct argp_state *state, struct verdict_rule *rule, c
 			"--metrics: p10 or p50 must be among them, p90 alone decides nothing");
 }
 
-static uint64_t seconds_parse(struct argp_state *state, const char *text)
+uint64_t gate_seconds_parse(struct argp_state *state, const char *text)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -163,7 +163,7 @@ static uint64_t seconds_parse(struct argp_state *state, const char *text)
 	return (uint64_t)(value * unit * 1e9);
 }
 
-static int pin_parse(struct argp_state *state, const char *text)
+int gate_pin_parse(struct argp_state *state, const char *text)
 {
 	uint64_t cpu;
 
@@ -174,6 +174,15 @@ static int pin_parse(struct argp_state *state, const char *text)
 	if (options_size(text, &cpu) < 0 || cpu >= CPU_SETSIZE)
 		command_usage(state, "--pin: '%s' is no CPU", text);
 	return (int)cpu;
+}
+
+uint64_t gate_seed_parse(struct argp_state *state, const char *text)
+{
+	uint64_t seed;
+
+	if (options_size(text, &seed) < 0 || seed > INT64_MAX)
+		command_usage(state, "--seed: '%s' is no number", text);
+	return seed;
 }
 
 void gate_inject_check(struct argp_state *state, const char *text)
@@ -194,7 +203,7 @@ static error_t rule_parse(int key, char *text, struct argp_state *state)
 		delta_parse(state, &gate->rules.verdict, text);
 		return 0;
 	case KEY_BUDGET:
-		gate->rules.budget_ns = seconds_parse(state, text);
+		gate->rules.budget_ns = gate_seconds_parse(state, text);
 		return 0;
 	case KEY_ALPHA:
 		gate->rules.verdict.alpha = share_parse(state, "--alpha", text);
@@ -205,11 +214,10 @@ static error_t rule_parse(int key, char *text, struct argp_state *state)
 		metrics_parse(state, &gate->rules.verdict, text);
 		return 0;
 	case KEY_PIN:
-		gate->pin = pin_parse(state, text);
+		gate->pin = gate_pin_parse(state, text);
 		return 0;
 	case KEY_SEED:
-		if (options_size(text, &gate->rules.seed) < 0 || gate->rules.seed > INT64_MAX)
-			command_usage(state, "--seed: '%s' is no number", text);
+		gate->rules.seed = gate_seed_parse(state, text);
 		return 0;
 	case KEY_INJECT:
 		gate_inject_check(state, text);

@@ -38,6 +38,11 @@ void gate_options_parse(struct gate_options *ret_options, int argc, char **argv)
 
 struct argp_state;
 
+/* Words that other commands share; wrong usage as above. */
+uint64_t gate_seconds_parse(struct argp_state *state, const char *text); /* "30s", "2m" in ns */
+int gate_pin_parse(struct argp_state *state, const char *text);
+uint64_t gate_seed_parse(struct argp_state *state, const char *text);
+
 /* An injection that makes no sense is wrong usage, too. */
 void gate_inject_check(struct argp_state *state, const char *text);
 

@@ -8,6 +8,7 @@
 #include "bench/record.h"
 #include "bench/stats.h"
 #include "bench/subject.h"
+#include "bench/tally.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -40,6 +41,14 @@ static const struct prove_campaign campaigns[] = {
 	{ "30 % of the loads +20 %", "20%:30%", 0.05, 0, 20, 20, JUDGE_FAIL, 6.0 },
 };
 
+#define COUNTED 3
+
+static const struct prove_counted counted[COUNTED] = {
+	{ "one system call more", "call", "syscalls", false, "" },
+	{ "one page fault more", "fault", "faults", false, "" },
+	{ "some hundred instructions more in 5 loads", "loop=10", "instructions", false, "" },
+};
+
 #define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
 
 struct prove {
@@ -53,6 +62,7 @@ struct prove {
 	double (*pool)[2]; /* ln ratios of total p10 and p50, of epochs without a difference */
 	size_t pool_count;
 	struct prove_redrawn same, slower;
+	struct prove_counted counted[COUNTED];
 };
 
 static void busy_start(struct prove *prove, unsigned int loops)
@@ -99,11 +109,9 @@ static int pool_add(struct prove *prove, const struct epoch_row *row)
 	return 0;
 }
 
-/* One gate of a campaign, its verdict counted. */
-static int gate_count(struct prove *prove, const struct prove_campaign *campaign,
-		      struct prove_result *result, struct err *err)
+static struct client_options arm_options(const struct prove *prove)
 {
-	struct client_options arm = {
+	return (struct client_options){
 		.loader = prove->loader,
 		.path = prove->subject.path,
 		.symbol = prove->subject.symbol,
@@ -112,6 +120,36 @@ static int gate_count(struct prove *prove, const struct prove_campaign *campaign
 		.spinner_cpu = -1,
 		.private_directories = true,
 	};
+}
+
+/* Same build, more work: the counter it is about must rise, in the exact sense. */
+static int work_count(struct prove *prove, struct prove_counted *added, struct err *err)
+{
+	struct tally *tallies = calloc(2, sizeof(tallies[0]));
+	struct client_options arm = arm_options(prove);
+	int i = tally_find(added->counter);
+	int r = tallies ? tally_take(&arm, true, &tallies[0], err) : -ENOMEM;
+
+	arm.inject = added->inject;
+	if (r == 0)
+		r = tally_take(&arm, true, &tallies[1], err);
+	if (r == 0) {
+		added->found = tally_compare(&tallies[0], &tallies[1], i) == TALLY_MORE;
+		snprintf(added->result, sizeof(added->result), "%s %llu -> %llu%s%.80s",
+			 added->counter, (unsigned long long)tallies[0].values[i],
+			 (unsigned long long)tallies[1].values[i],
+			 tallies[0].exact[i] && tallies[1].exact[i] ? "" : ", does not repeat here",
+			 i == TALLY_INSTRUCTIONS ? tallies[0].unknown : "");
+	}
+	free(tallies);
+	return r;
+}
+
+/* One gate of a campaign, its verdict counted. */
+static int gate_count(struct prove *prove, const struct prove_campaign *campaign,
+		      struct prove_result *result, struct err *err)
+{
+	struct client_options arm = arm_options(prove);
 	struct gate_row row = { .arms = { arm, arm } };
 	struct gate_rules rules = prove->options->rules;
 	double load[1];
@@ -183,6 +221,9 @@ static int campaigns_run(struct prove *prove, struct err *err)
 				 now + (uint64_t)((double)(end > now ? end - now : 0) * own / all),
 				 &progress, err);
 	}
+	memcpy(prove->counted, counted, sizeof(counted));
+	for (int i = 0; r == 0 && i < COUNTED; i++)
+		r = work_count(prove, &prove->counted[i], err);
 	progress_end(&progress);
 	return r;
 }
@@ -244,6 +285,8 @@ static int results_show(struct prove *prove, struct record *record)
 		.campaigns = campaigns,
 		.results = prove->results,
 		.count = CAMPAIGNS,
+		.counted = prove->counted,
+		.counted_count = COUNTED,
 		.loader = prove->loader,
 		.object = prove->subject.path,
 		.record_ns = cost_record_ns(),

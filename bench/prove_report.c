@@ -28,9 +28,10 @@ static void campaign_write(const struct prove_campaign *campaign, struct prove_r
 		"| %s | %.0f %% | %u of %u | %u | %u | %u | %.1f | %.1f | %.1f to %.1f | %s |\n",
 		campaign->text, 100.0 * campaign->delta, result->gates, campaign->gates,
 		result->verdicts[JUDGE_PASS], result->verdicts[JUDGE_FAIL],
-		result->verdicts[JUDGE_INCONCLUSIVE], stats_median(result->seconds, result->gates),
-		stats_percentile(result->seconds, result->gates, 95.0), result->load_low,
-		result->load_high,
+		result->verdicts[JUDGE_INCONCLUSIVE],
+		result->gates ? stats_median(result->seconds, result->gates) : 0.0,
+		result->gates ? stats_percentile(result->seconds, result->gates, 95.0) : 0.0,
+		result->load_low, result->load_high,
 		is_missed(campaign, result)	  ? "**missed**"
 		: result->gates < campaign->gates ? "so far"
 						  : "reached");
@@ -64,6 +65,10 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 	for (size_t i = 0; i < table->count; i++)
 		campaign_write(&table->campaigns[i], &table->results[i], out);
 	fputc('\n', out);
+	for (size_t i = 0; i < table->counted_count; i++)
+		fprintf(out, "- %s: %s: %s\n", table->counted[i].text,
+			table->counted[i].found ? "found" : "**not found**",
+			table->counted[i].result);
 	redrawn_write(&table->same, "no difference, delta 5 %", out);
 	redrawn_write(&table->slower, "5 % added to every epoch", out);
 	fprintf(out,
@@ -77,6 +82,8 @@ int prove_report_last_line(const struct prove_table *table, FILE *out)
 		      (double)table->same.verdicts[JUDGE_FAIL] > 0.002 * table->same.gates;
 	bool complete = true;
 
+	for (size_t i = 0; i < table->counted_count; i++)
+		missed |= !table->counted[i].found;
 	for (size_t i = 0; i < table->count; i++) {
 		missed |= is_missed(&table->campaigns[i], &table->results[i]);
 		complete &= table->results[i].gates == table->campaigns[i].gates;

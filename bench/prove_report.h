@@ -28,10 +28,19 @@ struct prove_redrawn {
 	size_t pool; /* epochs */
 };
 
+/* Work that was added on purpose, and whether counting found it. */
+struct prove_counted {
+	const char *text, *inject, *counter;
+	bool found;
+	char result[192];
+};
+
 struct prove_table {
 	const struct prove_campaign *campaigns;
 	struct prove_result *results;
 	size_t count;
+	const struct prove_counted *counted;
+	size_t counted_count;
 	const char *loader, *object;
 	struct prove_redrawn same, slower;
 	double record_ns;

@@ -1,0 +1,46 @@
+#!/bin/sh
+# soload compare from outside: what is live has intervals and epochs, what is stored has neither and is refused across CPUs.
+# shellcheck disable=SC1091,SC2154
+. tests/cli/expect
+
+object=$build/objects/gen_16k.so
+[ -f "$object" ] || object=$fixtures/answer_1.so
+record=$scratch/record
+
+run 0 "$soload" compare memfd elf --so "$object" --budget 1 --out "$record"
+has "$out" "memfd..elf"
+checks=$((checks + 1))
+grep -q 'total .*[0-9]\.[0-9]* \[[0-9.]*, [0-9.]*\]' "$out" || fail "no interval: $(cat "$out")"
+equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
+cp "$soload" "$scratch/base"
+run 0 "$soload" compare "$scratch/base" "$soload" --so "$object" -l elf,cached --budget 1 --out "$record"
+has "$out" "cached"
+cp "$object" "$scratch/other.so"
+run 0 "$soload" compare "$object" "$scratch/other.so" --budget 1 --out "$record"
+run 1 "$soload" compare "$object" "$fixtures/orch_constructor_crashes.so" --budget 1 --out "$record"
+has "$err" "crashed in phase link"
+
+for name in a b; do
+	run 0 "$soload" run --so "$object" -l memfd,elf -n 6 --out "$scratch/$name"
+done
+run 0 "$soload" compare "$scratch/a" "$scratch/b"
+has "$out" "weak evidence"
+has "$out" "memfd@"
+sed -i 's/"cpu": "[^"]*"/"cpu": "another"/' "$scratch/b/run.json"
+run 3 "$soload" compare "$scratch/a" "$scratch/b"
+has "$err" "different CPUs"
+printf 'garbage\n' >"$scratch/b/samples.csv"
+run 2 "$soload" compare "$scratch/a" "$scratch/b"
+one_line "$err"
+head -1 "$scratch/a/samples.csv" >"$scratch/b/samples.csv"
+run 2 "$soload" compare "$scratch/a" "$scratch/b"
+has "$err" "no measured loads"
+
+for arguments in "" "memfd" "memfd elf" "memfd elf disk" "memfd $object" "/nonexistent/a /nonexistent/b" "memfd elf --so $object --budget x" \
+	"$scratch/a memfd"; do
+	# shellcheck disable=SC2086 # words on purpose
+	run 2 "$soload" compare $arguments
+	one_line "$err"
+done
+
+expect_end
