@@ -31,7 +31,7 @@ static struct elf_object *object_take(struct elf_arena *arena)
 		object = malloc(sizeof(*object));
 	if (!object)
 		return NULL;
-	memset(object, 0, sizeof(*object));
+	memset(object, 0, offsetof(struct elf_object, place)); /* the rest is written in full */
 	object->arena = arena;
 	object->registry_entry = -1;
 	return object;
