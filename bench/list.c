@@ -3,7 +3,9 @@
 
 #include "base/timeline.h"
 #include "bench/workloads/workload.h"
+#include "device/dma.h"
 #include "device/transport.h"
+#include "device/variant.h"
 #include "loaders/loader.h"
 #include "probes/probe.h"
 
@@ -108,9 +110,33 @@ static void phases_print(bool details)
 	}
 }
 
+static void variants_print(bool details)
+{
+	(void)details;
+	for (const struct device_variant *v = device_variants; v->platform; v++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "-p %s -r %s", v->platform, v->runtime);
+		printf("  %-36s %s\n", name, v->summary);
+	}
+}
+
+static void dma_print(bool details)
+{
+	for (const struct dma_model *model = dma_models; model->name; model++) {
+		printf("  %-14s %g us + bytes / %g GB/s per copy\n", model->name, model->latency_us,
+		       model->gigabytes_per_s);
+		if (details)
+			printf("    %s\n", model->source);
+	}
+	line_print("L+B", "your own: microseconds per copy and gigabytes per second (17+10)");
+}
+
 static const struct section sections[] = {
 	{ "loaders", "Loaders (--loader NAME[:KEY[=VALUE]]...)", loaders_print },
 	{ "transports", "Transports (--transport NAME)", transports_print },
+	{ "variants", "Variants of the flow (soload repro)", variants_print },
+	{ "dma", "Modelled hardware (--dma NAME), never mixed with what is measured", dma_print },
 	{ "probes", "Probes (--probe NAME[:KEY[=VALUE]]...)", probes_print },
 	{ "scenarios", "Scenarios", scenarios_print },
 	{ "workloads", "Workloads (soload repro NAME)", workloads_print },
@@ -142,7 +168,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 
 static const struct argp list_argp = {
 	.parser = option_parse,
-	.args_doc = "[loaders|transports|probes|scenarios|workloads|phases]",
+	.args_doc = "[loaders|transports|variants|dma|probes|scenarios|workloads|phases]",
 	.doc = "What there is to measure with. What does not work on this machine says why; it is "
 	       "never "
 	       "left out.\v"

@@ -6,6 +6,7 @@
 #include "device/host.h"
 
 #include "base/clock.h"
+#include "device/host_graph.h"
 #include "device/host_state.h"
 
 #include <errno.h>
@@ -98,6 +99,31 @@ static void struct_finish(const struct device *device)
 		mailboxes[i].core_type = i < variant->aic ? DEVICE_CORE_AIC : DEVICE_CORE_AIV;
 }
 
+/* host_build_graph: the object is loaded here, and says what the device will run. */
+static int graph_prepare(struct host_round *self, struct err *err)
+{
+	struct device *device = self->device;
+	struct device_result *result = self->result;
+	const struct graph_input input = {
+		.table = (struct graph_table *)(device_fields(device) + 1),
+		.heap = device_fields(device)->heap_ptr,
+		.heap_bytes = runtime_heap_bytes(&device->config),
+		.args = self->job->args,
+		.addresses = self->addresses,
+		.arg_count = self->job->arg_count,
+	};
+	struct graph_load load = { .staged_at = "" };
+	int r;
+
+	device_fields(device)->orch_built_on_host = true;
+	r = graph_build(&self->job->object->so, &input, self->lane, &load, err);
+	result->report = load.report;
+	result->verdict = load.verdict;
+	memcpy(result->staged_at, load.staged_at, sizeof(result->staged_at));
+	result->report.staged_at = result->staged_at;
+	return r;
+}
+
 /* Everything up to the doorbell. */
 static int prepare(struct host_round *self, struct err *err)
 {
@@ -113,8 +139,9 @@ static int prepare(struct host_round *self, struct err *err)
 	r = args_upload(self, err);
 	if (r < 0)
 		return r;
-	timeline_enter(self->lane, PHASE_SO_COPY);
 	dma_account(device->dma, &self->result->dma_object);
+	if (!device->variant->host_builds)
+		timeline_enter(self->lane, PHASE_SO_COPY);
 	r = transport->stage(&self->transport, err);
 	if (r < 0)
 		return r;
@@ -126,6 +153,10 @@ static int prepare(struct host_round *self, struct err *err)
 	timeline_enter(self->lane, PHASE_SHARED);
 	r = round_alloc(&self->round, runtime_shared_bytes(&device->config), 0,
 			&device_fields(device)->sm_ptr, err);
+	if (r < 0)
+		return r;
+	if (device->variant->host_builds)
+		r = graph_prepare(self, err);
 	if (r < 0)
 		return r;
 	timeline_enter(self->lane, PHASE_SEND);

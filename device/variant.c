@@ -8,6 +8,7 @@
 
 #define TMR "tensormap_and_ringbuffer"
 #define ABG "aicpu_build_graph"
+#define HBG "host_build_graph"
 #define NAMES_MAX 16
 
 const struct device_variant device_variants[] = {
@@ -43,6 +44,28 @@ const struct device_variant device_variants[] = {
 	  .workers = ABI_A5_WORKERS,
 	  .aic = AICORE_A5_AIC,
 	  .counter_ns = 1 },
+	{ .platform = "a2a3",
+	  .runtime = HBG,
+	  .summary = "control: the host loads and orchestrates, the device only runs tasks",
+	  .object_suffix = "_hbg",
+	  .operations = &runtime_hbg,
+	  .threads = 4,
+	  .threads_begun = 6,
+	  .workers = ABI_A2A3_WORKERS,
+	  .aic = AICORE_A2A3_AIC,
+	  .counter_ns = 20,
+	  .host_builds = true },
+	{ .platform = "a5",
+	  .runtime = HBG,
+	  .summary = "the same with 36 blocks and 7 threads",
+	  .object_suffix = "_hbg",
+	  .operations = &runtime_hbg,
+	  .threads = 7,
+	  .threads_begun = 7,
+	  .workers = ABI_A5_WORKERS,
+	  .aic = AICORE_A5_AIC,
+	  .counter_ns = 1,
+	  .host_builds = true },
 	{ 0 },
 };
 

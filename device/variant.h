@@ -20,6 +20,7 @@ struct device_variant {
 	unsigned int aic;	    /* of them; the others are AIV */
 	unsigned int counter_ns;    /* one tick of the system counter */
 	bool has_bind;		    /* the entry finds its runtime through the bind symbol */
+	bool host_builds;	    /* the host loads and orchestrates; nothing to transport */
 	bool forgets;		    /* deinit clears handle, path and function pointers */
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "bench/command.h"
+#include "device/host_graph.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,6 +78,30 @@ static int transports_choose(struct arm_lists *lists, char *given, struct err *e
 	return 0;
 }
 
+/* host_build_graph has one way to load, in the host, and nothing to transport. */
+static int lists_choose(struct repro *repro, struct arm_lists *lists, struct err *err)
+{
+	static char here[] = "null";
+	struct repro_options *options = repro->options;
+	int r;
+
+	if (options->variant->host_builds) {
+		if (strcmp(options->loaders, "all") != 0 || strcmp(options->transports, "all") != 0)
+			return err_set(err, EINVAL,
+				       "host_build_graph loads in the host, with dlopen, and "
+				       "sends no object: leave --loader and --transport out");
+		*lists = (struct arm_lists){ .loaders = { here },
+					     .loader_count = 1,
+					     .transports = { &transport_graph },
+					     .transport_count = 1 };
+		return 0;
+	}
+	r = loaders_choose(lists, options->loaders, err);
+	if (r == 0)
+		r = loaders_check(lists, err);
+	return r < 0 ? r : transports_choose(lists, options->transports, err);
+}
+
 /* What one round needs at once; device memory is sparse, so generous costs nothing. */
 static int memory_prepare(struct repro *repro, struct err *err)
 {
@@ -93,7 +118,8 @@ static int memory_prepare(struct repro *repro, struct err *err)
 		return r;
 	bytes = repro->data.bytes + runtime_shared_bytes(config) + runtime_heap_bytes(config) +
 		(2 + REPRO_LOADERS_MAX) * (uint64_t)repro->object.so.size +
-		sizeof(struct abi_runtime_a5_inline) + MEMORY_SLACK;
+		sizeof(struct abi_runtime_a5_inline) + MEMORY_SLACK +
+		(repro->options->variant->host_builds ? sizeof(struct graph_table) : 0);
 	r = memory_open(&repro->memory, bytes, err);
 	if (r < 0)
 		return r;
@@ -104,7 +130,7 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 {
 	const struct repro_options *given = repro->options;
 	struct device_options options = {
-		.loader = arm->loader,
+		.loader = given->variant->host_builds ? "null" : arm->loader,
 		.program = repro->workload->name,
 		.variant = given->variant,
 		.transport = arm->transport,
@@ -128,6 +154,11 @@ static int arm_add(struct repro *repro, const struct arm_lists *lists, int loade
 	arm->loader = lists->loaders[loader];
 	arm->transport = lists->transports[transport];
 	arm->caps = loader_find(arm->loader, options_name_length(arm->loader))->caps;
+	/* On the device nothing is loaded; what the host does is called by its name. */
+	if (repro->options->variant->host_builds) {
+		arm->loader = "host";
+		arm->caps = loader_find("disk", 4)->caps;
+	}
 	snprintf(arm->label, sizeof(arm->label), "%.60s/%s", arm->loader, arm->transport->name);
 	arm->values = calloc((size_t)repro->options->rounds, VALUE_COUNT * sizeof(double));
 	if (!arm->values)
@@ -175,11 +206,7 @@ int repro_arms_open(struct repro *repro, struct err *err)
 	size_t count;
 	int r;
 
-	r = loaders_choose(&lists, repro->options->loaders, err);
-	if (r == 0)
-		r = loaders_check(&lists, err);
-	if (r == 0)
-		r = transports_choose(&lists, repro->options->transports, err);
+	r = lists_choose(repro, &lists, err);
 	if (r == 0)
 		r = memory_prepare(repro, err);
 	if (r < 0)

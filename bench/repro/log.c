@@ -104,7 +104,8 @@ static void device_lines(const struct repro *repro)
 	lane.counter_ns = repro->options->variant->counter_ns;
 	lane_view(&lane, result, (int)result->threads - 1);
 	load_lines(repro, &lane);
-	thread_line(&lane, (int)result->threads - 1, "orch", PHASE_ORCHESTRATE);
+	if (!repro->options->variant->host_builds)
+		thread_line(&lane, (int)result->threads - 1, "orch", PHASE_ORCHESTRATE);
 	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
 		 result->counters.submitted, result->counters.executed);
 	for (int i = 0; i < (int)result->threads - 1; i++) {

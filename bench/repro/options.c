@@ -30,7 +30,7 @@ enum {
 static const struct argp_option table[] = {
 	{ NULL, 'p', "PLATFORM", 0, "a2a3 or a5 (a2a3)", 0 },
 	{ NULL, 'r', "RUNTIME", 0,
-	  "tensormap_and_ringbuffer or, on a2a3, aicpu_build_graph (the first)", 0 },
+	  "tensormap_and_ringbuffer, aicpu_build_graph (a2a3), host_build_graph (the first)", 0 },
 	{ NULL, 'd', "DEVICE", 0, "number of the device (0)", 0 },
 	{ NULL, 'n', "ROUNDS", 0, "rounds per arm (5)", 0 },
 	{ "warmup", KEY_WARMUP, "ROUNDS", 0, "rounds before those, recorded as warm-up (1)", 0 },

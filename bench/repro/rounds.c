@@ -55,6 +55,14 @@ static void lanes_convert(const struct repro *repro, struct outcome *outcome)
 		timeline_ns(&result->lanes[i].time, &outcome->map, outcome->lanes[i]);
 }
 
+/* The lane that loads and orchestrates. */
+static const uint64_t *lane_loading(const struct repro *repro, const struct outcome *outcome)
+{
+	if (repro->options->variant->host_builds)
+		return outcome->host;
+	return outcome->lanes[repro->result->threads - 1];
+}
+
 static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
 {
 	return (int64_t)clock_map_span_ns(&outcome->map, ticks);
@@ -82,7 +90,7 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 	sample.warmup = outcome->warmup;
 	sample.error = outcome->failed ? outcome->why.text : NULL;
 	if (outcome->ran)
-		sample_phases(&sample, outcome->lanes[result->threads - 1],
+		sample_phases(&sample, lane_loading(repro, outcome),
 			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
 				      PHASE_BIT(PHASE_CALL));
 	if (result->verdict.reason[0]) {
@@ -112,16 +120,19 @@ static void values_keep(struct repro *repro, struct repro_arm *arm, const struct
 	const struct device_result *result = repro->result;
 	const uint64_t *lane = outcome->lanes[result->threads - 1];
 	double *values = arm->values + arm->rounds_passed * VALUE_COUNT;
+	const uint64_t *loading = lane_loading(repro, outcome);
 	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
 
 	for (int phase = 0; phase < PHASE_COUNT; phase++) {
-		values[phase] = (double)lane[phase];
-		if (phase_class((enum phase)phase) == PHASE_CLASS_LOAD)
-			load += values[phase];
+		bool loads = phase_class((enum phase)phase) == PHASE_CLASS_LOAD;
+
+		values[phase] =
+			(double)(loads || phase == PHASE_ORCHESTRATE ? loading : lane)[phase];
+		load += loads ? values[phase] : 0;
 	}
 	for (int i = 0; i < (int)result->threads - 1; i++)
 		sched = fmax(sched, (double)outcome->lanes[i][PHASE_SCHEDULE]);
-	values[VALUE_HOST] = (double)outcome->host_ns - check;
+	values[VALUE_HOST] = (double)outcome->host_ns - check - (double)outcome->host[PHASE_CHECK];
 	values[VALUE_DEVICE] = (double)ticks_ns(outcome, result->device_ticks) - check;
 	values[VALUE_LOAD] = load;
 	values[VALUE_SCHED] = sched;

@@ -81,6 +81,12 @@ void repro_head_print(const struct repro *repro)
 	for (int i = 0; i < repro->arm_count; i++) {
 		if (!repro->arms[i].device)
 			continue;
+		if (options->variant->host_builds) {
+			printf("AICPU: %u threads; the object is loaded in this process, for "
+			       "good\n",
+			       options->variant->threads);
+			break;
+		}
 		printf("AICPU: %u threads (%u schedule, 1 loads and orchestrates), staging in %s\n",
 		       options->variant->threads, device_variant_schedulers(options->variant),
 		       device_directories(repro->arms[i].device));
@@ -188,7 +194,8 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 
 static void summary_print(const struct repro *repro, double *buffer)
 {
-	printf("\nOne load on the AICPU, medians in us of %lld rounds\n",
+	printf("\nOne load %s, medians in us of %lld rounds\n",
+	       repro->options->variant->host_builds ? "in the host" : "on the AICPU",
 	       (long long)repro->options->rounds);
 	arms_print(repro, TABLE_LOADS, buffer);
 	printf("\nThe invocation around it, medians in us; DMA of Runtime struct and object, as "

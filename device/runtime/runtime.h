@@ -51,6 +51,7 @@ struct runtime_variant;
 extern const struct runtime_variant runtime_tmr;    /* a2a3 tensormap_and_ringbuffer */
 extern const struct runtime_variant runtime_a5_tmr; /* the same on a5 */
 extern const struct runtime_variant runtime_abg;    /* a2a3 aicpu_build_graph */
+extern const struct runtime_variant runtime_hbg;    /* host_build_graph */
 
 struct runtime_config {
 	const struct runtime_variant *variant; /* NULL: runtime_tmr */
@@ -88,6 +89,7 @@ struct runtime_resources {
 };
 
 struct runtime;
+struct graph_table;
 
 /* `config` is resolved here if it was not. On failure nothing is left. */
 int runtime_create(const struct runtime_config *config, const struct runtime_resources *resources,
@@ -102,9 +104,10 @@ struct abi_runtime *runtime_abi(struct runtime *rt);
 
 /* The orchestration object's functions and arguments. */
 struct runtime_entry {
-	abi_entry_function entry;	/* of a variant with a bind symbol, */
-	abi_entry_rt_function entry_rt; /* and of one without */
-	abi_bind_function bind;		/* NULL: the object has none */
+	abi_entry_function entry;	 /* of a variant with a bind symbol, */
+	abi_entry_rt_function entry_rt;	 /* and of one without */
+	abi_bind_function bind;		 /* NULL: the object has none */
+	const struct graph_table *graph; /* of host_build_graph, instead of all that */
 	uint64_t *args;
 	int arg_count;
 };

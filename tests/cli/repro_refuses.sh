@@ -52,6 +52,8 @@ expect 2 "platform 'a6' is not modelled" -p a6
 expect 2 "runtime 'x' is not modelled" -r x
 expect 2 "simpler has no aicpu_build_graph for a5" -p a5 -r aicpu_build_graph
 expect 2 "coherent 'maybe'" --coherent maybe
+expect 2 "leave --loader and --transport out" -r host_build_graph --loader memfd
+expect 2 "not an orchestration object for host_build_graph" -r host_build_graph --orch "$SOLOAD_BUILD/objects/pa_unroll.so"
 expect 2 "rounds '0'" -n 0
 expect 2 "timeout 'soon'" --timeout soon
 expect 2 "pools 'huge'" --pools huge

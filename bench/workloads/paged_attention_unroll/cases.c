@@ -207,6 +207,7 @@ static const struct workload_variant variants[] = {
 	{ "", pa_linked, OBJECTS("") },
 	{ "_abg", pa_linked_abg, OBJECTS("_abg") },
 	{ "_a5", pa_linked_a5, OBJECTS("_a5") },
+	{ "_hbg", pa_linked_none, OBJECTS("_hbg") },
 	{ NULL, NULL, NULL },
 };
 

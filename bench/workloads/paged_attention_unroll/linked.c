@@ -9,6 +9,9 @@
 /* NOLINTNEXTLINE(bugprone-suspicious-include): the point of this file */
 #include "bench/workloads/paged_attention_unroll/orchestration.c"
 
+/* host_build_graph asks the device for nothing. */
+const struct so_symbol pa_linked_none[] = { { NULL, NULL } };
+
 const struct so_symbol pa_linked[] = {
 	{ ABI_CONFIG_SYMBOL, (void *)(uintptr_t)aicpu_orchestration_config },
 	{ ABI_ENTRY_SYMBOL, (void *)(uintptr_t)aicpu_orchestration_entry },

@@ -4,13 +4,14 @@
 PA := bench/workloads/paged_attention_unroll
 PA_C := $(PA)/orchestration.c
 PA_CXX := $(addprefix $(PA)/,orchestration.cpp failure.cpp)
-PA_DEPS := $(wildcard $(PA)/*.h $(PA)/*.hpp) device/abi.h $(PA)/objects.mk
-PA_C_OBJECTS := pa_unroll.so pa_unroll_abg.so pa_unroll_a5.so
+PA_DEPS := $(wildcard $(PA)/*.h $(PA)/*.hpp) device/abi.h device/graph.h $(PA)/objects.mk
+PA_C_OBJECTS := pa_unroll.so pa_unroll_abg.so pa_unroll_a5.so pa_unroll_hbg.so
 PA_CXX_OBJECTS := $(PA_C_OBJECTS:.so=_cxx.so)
 PA_NOUNIQUE_OBJECTS := $(PA_C_OBJECTS:.so=_cxx_nounique.so)
 PA_OBJECTS := $(PA_C_OBJECTS) $(PA_CXX_OBJECTS) $(PA_NOUNIQUE_OBJECTS)
 # What each variant of the flow asks of the orchestration; see orchestration.c.
-pa_variant = $(if $(findstring _abg,$(1)),-DPA_GRAPH_GIVEN) $(if $(findstring _a5,$(1)),-DPA_RUNTIME_PASSED)
+pa_variant = $(if $(findstring _abg,$(1)),-DPA_GRAPH_GIVEN) $(if $(findstring _a5,$(1)),-DPA_RUNTIME_PASSED) \
+	$(if $(findstring _hbg,$(1)),-DPA_HOST_BUILDS)
 PA_CXXFLAGS := -shared -fPIC -O3 -g -std=c++17 -I. $(WARN)
 PA_CFLAGS := -shared -fPIC -O3 -g -std=gnu17 -I. $(CWARN)
 

@@ -4,6 +4,7 @@
  *   (nothing)          a2a3 tensormap_and_ringbuffer: the runtime is bound by a symbol
  *   PA_RUNTIME_PASSED  a5: it is the entry's first argument
  *   PA_GRAPH_GIVEN     aicpu_build_graph: so it is there, and dependencies are given
+ *   PA_HOST_BUILDS     host_build_graph: dependencies are given, arrays are host addresses
  *
  * Built as shared objects of their own, and included by linked*.c for the copies in this program.
  */
@@ -13,11 +14,13 @@
 #define PA_EXPORT __attribute__((visibility("default")))
 #endif
 
+#ifdef PA_HOST_BUILDS
+#include "device/graph.h"
+#define PA_GRAPH_GIVEN
+#endif
 #ifdef PA_GRAPH_GIVEN
 #define PA_RUNTIME_PASSED
 #endif
-
-PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count);
 
 #ifdef PA_GRAPH_GIVEN
 static uint64_t unroll_submit(struct abi_runtime *rt, const struct abi_kernels *kernels,
@@ -58,15 +61,6 @@ static const struct abi_ops *unroll_ops(const struct abi_runtime *rt)
 }
 #endif
 
-PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count)
-{
-	struct abi_config config = { .expected_arg_count = PA_GRAPH_ARGS };
-
-	(void)args;
-	(void)count;
-	return config;
-}
-
 static void unroll_build(struct abi_runtime *rt, const uint64_t *args, int orchestrators, int index)
 {
 	struct pa_builder builder = {
@@ -79,6 +73,40 @@ static void unroll_build(struct abi_runtime *rt, const uint64_t *args, int orche
 	};
 
 	pa_graph_build(&builder, args, orchestrators, index);
+}
+
+#ifdef PA_HOST_BUILDS
+PA_EXPORT int build_paged_attention_graph(struct abi_runtime *rt, uint64_t *args, int count);
+
+/* Lengths and configuration are read here, on the host; the rest is for the kernels. */
+PA_EXPORT int build_paged_attention_graph(struct abi_runtime *rt, uint64_t *args, int count)
+{
+	static const int arrays[] = { 0, 1, 2, 3, 5 };
+	uint64_t places[PA_GRAPH_ARGS];
+
+	if (count < PA_GRAPH_ARGS) {
+		unroll_ops(rt)->log_error(__func__, "%d arguments given, %d needed", count,
+					  PA_GRAPH_ARGS);
+		return -1;
+	}
+	for (int i = 0; i < PA_GRAPH_ARGS; i++)
+		places[i] = args[i];
+	for (unsigned int i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		places[arrays[i]] = graph_host(rt)->device_address(
+			rt, (const void *)(uintptr_t)args[arrays[i]]);
+	unroll_build(rt, places, 1, 0);
+	return unroll_ops(rt)->is_fatal(rt) ? -1 : 0;
+}
+#else
+PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count);
+
+PA_EXPORT struct abi_config aicpu_orchestration_config(uint64_t *args, int count)
+{
+	struct abi_config config = { .expected_arg_count = PA_GRAPH_ARGS };
+
+	(void)args;
+	(void)count;
+	return config;
 }
 
 #ifdef PA_RUNTIME_PASSED
@@ -112,3 +140,4 @@ PA_EXPORT void aicpu_orchestration_entry(uint64_t *args, int count, int orchestr
 	else
 		unroll_build(rt, args, orchestrators, index);
 }
+#endif

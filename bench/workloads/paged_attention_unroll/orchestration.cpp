@@ -189,11 +189,6 @@ abi_runtime *Runtime::bound()
 
 } // namespace pa
 
-PA_EXPORT abi_config aicpu_orchestration_config(std::uint64_t *, int)
-{
-	return abi_config{ pa::args_needed };
-}
-
 /* Nothing may be thrown past this point: the caller is C. */
 static void orchestrate(abi_runtime *rt, const std::uint64_t *args, int count, int orchestrators,
 			int index)
@@ -213,6 +208,26 @@ static void orchestrate(abi_runtime *rt, const std::uint64_t *args, int count, i
 	}
 }
 
+#ifdef PA_HOST_BUILDS
+/* Lengths and configuration are read here, on the host; the rest is for the kernels. */
+PA_EXPORT int build_paged_attention_graph(abi_runtime *rt, std::uint64_t *args, int count)
+{
+	std::uint64_t places[pa::args_needed] = {};
+
+	for (int i = 0; i < std::min(count, pa::args_needed); i++)
+		places[i] = args[i];
+	for (int i : { 0, 1, 2, 3, 5 })
+		places[i] = graph_host(rt)->device_address(
+			rt, reinterpret_cast<const void *>(places[i]));
+	orchestrate(rt, places, count, 1, 0);
+	return pa::operations_of(rt).is_fatal(rt) ? -1 : 0;
+}
+#else
+PA_EXPORT abi_config aicpu_orchestration_config(std::uint64_t *, int)
+{
+	return abi_config{ pa::args_needed };
+}
+
 #ifdef PA_RUNTIME_PASSED
 PA_EXPORT void aicpu_orchestration_entry(abi_runtime *rt, std::uint64_t *args, int count,
 					 int orchestrators, int index)
@@ -230,4 +245,5 @@ PA_EXPORT void aicpu_orchestration_entry(std::uint64_t *args, int count, int orc
 {
 	orchestrate(pa::Runtime::bound(), args, count, orchestrators, index);
 }
+#endif
 #endif

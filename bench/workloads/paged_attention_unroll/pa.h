@@ -53,7 +53,7 @@ struct pa_shape {
 
 extern const struct device_kernel pa_kernels[];
 /* The C orchestration as linked in, per variant. */
-extern const struct so_symbol pa_linked[], pa_linked_abg[], pa_linked_a5[];
+extern const struct so_symbol pa_linked[], pa_linked_abg[], pa_linked_a5[], pa_linked_none[];
 
 int pa_golden(const struct workload_data *data, const struct workload_request *progress,
 	      float *ret_expected, struct err *err);

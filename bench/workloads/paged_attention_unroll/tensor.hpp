@@ -9,7 +9,11 @@
 #include "bench/workloads/paged_attention_unroll/failure.hpp"
 #include "device/abi.h"
 
-#ifdef PA_GRAPH_GIVEN /* see orchestration.c */
+#ifdef PA_HOST_BUILDS /* see orchestration.c */
+#include "device/graph.h"
+#define PA_GRAPH_GIVEN
+#endif
+#ifdef PA_GRAPH_GIVEN
 #define PA_RUNTIME_PASSED
 #endif
 
