@@ -1,0 +1,174 @@
+/* One invocation, lane by lane: what host and AICPU threads did, and when. */
+#include "bench/report/figures.h"
+
+#include "bench/report/reduce.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANES_MAX 12
+
+struct lanes {
+	const char *names[LANES_MAX];
+	size_t n;
+	double from_ns, to_ns;
+};
+
+static bool invocation_holds(const struct data_span *span, uint32_t run, int64_t seq)
+{
+	return span->run == run && span->seq == seq && strcmp(span->origin, "timing") == 0;
+}
+
+/* The load nearest to the median of the slowest arm on the device that has spans. */
+static bool load_choose(const struct data *data, uint32_t set, const struct data_arm **ret_arm,
+			int64_t *ret_seq)
+{
+	const struct data_arm *arms[DATA_ARMS_MAX];
+	size_t n = reduce_arms(data, set, arms, DATA_ARMS_MAX);
+	struct reduce_hosts hosts;
+	double best = INFINITY;
+
+	if (reduce_hosts(data, &hosts) < 0)
+		return false;
+	for (size_t i = n; i > 0 && isinf(best); i--) {
+		const struct data_arm *arm = arms[i - 1];
+		double p50 = reduce_summary(data, arm, REDUCE_TOTAL).p50;
+
+		for (size_t k = arm->first; k < arm->first + arm->loads; k++) {
+			const struct data_load *load = &data->loads.at[k];
+			double far = fabs((double)load->total_ns - p50);
+
+			if (load->warmup || load->failed || far >= best ||
+			    isnan(reduce_host(&hosts, arm->run, load->seq)))
+				continue;
+			best = far;
+			*ret_arm = arm;
+			*ret_seq = load->seq;
+		}
+	}
+	free(hosts.at);
+	return isfinite(best);
+}
+
+static int lane_compare(const void *left, const void *right)
+{
+	const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+
+	if ((strcmp(a, "host") == 0) != (strcmp(b, "host") == 0))
+		return strcmp(a, "host") == 0 ? -1 : 1;
+	return strcmp(a, b);
+}
+
+static void lanes_collect(struct lanes *lanes, const struct data *data, uint32_t run, int64_t seq)
+{
+	lanes->from_ns = INFINITY;
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		size_t k = 0;
+
+		if (!invocation_holds(span, run, seq))
+			continue;
+		while (k < lanes->n && lanes->names[k] != span->lane)
+			k++;
+		if (k == lanes->n && lanes->n < LANES_MAX)
+			lanes->names[lanes->n++] = span->lane;
+		lanes->from_ns = fmin(lanes->from_ns, (double)span->start_ns);
+		lanes->to_ns = fmax(lanes->to_ns, (double)(span->start_ns + span->dur_ns));
+	}
+	qsort(lanes->names, lanes->n, sizeof(lanes->names[0]), lane_compare);
+}
+
+/* Phases of a load, that are long enough to be seen, are named in the legend with their time. */
+static void legend_write(struct plot *plot, const struct data *data, uint32_t run, int64_t seq)
+{
+	for (int phase = 0; phase < DATA_PHASES; phase++) {
+		const char *label = phase_label((enum phase)phase);
+		double ns = 0;
+		char text[32];
+
+		for (size_t i = 0; i < data->spans.n; i++) {
+			const struct data_span *span = &data->spans.at[i];
+
+			if (invocation_holds(span, run, seq) && strcmp(span->phase, label) == 0)
+				ns += (double)span->dur_ns;
+		}
+		if (ns > 0)
+			plot_key(plot, label, plot_phase_colour(label),
+				 plot_time(ns, text, sizeof(text)));
+	}
+}
+
+static void spans_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
+			uint32_t run, int64_t seq)
+{
+	double whole = fmax(lanes->to_ns - lanes->from_ns, 1.0);
+
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		double start = ((double)span->start_ns - lanes->from_ns) / 1000.0;
+		double end = start + (double)span->dur_ns / 1000.0;
+		size_t lane = 0;
+
+		if (!invocation_holds(span, run, seq))
+			continue;
+		while (lane < lanes->n && lanes->names[lane] != span->lane)
+			lane++;
+		plot_field(plot, (double)lane);
+		plot_field(plot, start);
+		plot_field(plot, end);
+		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
+		/* written into the span where there is room for the word */
+		plot_label(plot, (double)span->dur_ns / whole >
+						 0.0105 * (double)strlen(span->phase) + 0.01
+					 ? span->phase
+					 : " ");
+		plot_row_end(plot);
+	}
+}
+
+static void names_write(struct plot *plot, const struct lanes *lanes)
+{
+	char name[32];
+
+	fprintf(plot->settings, "array lane[%d]\n", LANES_MAX);
+	for (size_t i = 0; i < lanes->n; i++) {
+		snprintf(name, sizeof(name), "lane[%zu]", i + 1);
+		plot_text(plot, name, lanes->names[i]);
+	}
+	plot_number(plot, "lanes", (double)lanes->n);
+	plot_number(plot, "longest", fmax(lanes->to_ns - lanes->from_ns, 1.0) / 1000.0);
+}
+
+int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
+{
+	const struct data_arm *arm = NULL;
+	struct lanes lanes = { .n = 0 };
+	struct plot *plot;
+	char label[300], whole[32], loading[32];
+	uint32_t set;
+	int64_t seq = 0;
+
+	if (!reduce_set(data, true, &set) || !load_choose(data, set, &arm, &seq))
+		return 0;
+	plot = plot_open(plots, "swimlane", "lanes", err);
+	if (!plot)
+		return -EIO;
+	lanes_collect(&lanes, data, arm->run, seq);
+	legend_write(plot, data, arm->run, seq);
+	spans_write(plot, data, &lanes, arm->run, seq);
+	names_write(plot, &lanes);
+	plot_title(plot, "Where in one invocation does the load happen, and who waits for it?");
+	plot_subtitle(
+		plot,
+		"load %lld of the record, %.80s: the one nearest to the median of the slowest "
+		"arm; pale: the rest of the invocation",
+		(long long)seq, reduce_label(arm, label, sizeof(label)));
+	plot_text(plot, "x_label", "time since the host began, microseconds");
+	plot_machine(plot, data, arm->run);
+	plot_alt(plot, "Lanes of one invocation with %.100s, %s long, of which loading takes %s.",
+		 label, plot_time(lanes.to_ns - lanes.from_ns, whole, sizeof(whole)),
+		 plot_time(reduce_summary(data, arm, REDUCE_TOTAL).p50, loading, sizeof(loading)));
+	return plot_close(plot, err) < 0 ? -EIO : 1;
+}

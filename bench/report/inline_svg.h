@@ -1,0 +1,11 @@
+/* Puts a figure's SVG into a page, beside others. */
+#ifndef SOLOAD_BENCH_REPORT_INLINE_SVG_H
+#define SOLOAD_BENCH_REPORT_INLINE_SVG_H
+
+#include "bench/report/plot.h"
+
+/* Without prolog, with ids of its own, with the title a screen reader reads. -errno when there is
+ * no such picture. */
+int inline_svg(FILE *out, const struct plots *plots, const struct plot *plot);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * One figure as both engines draw it: NAME.dat, a table of numbers, and NAME.set, what stands
+ * around them (title, labels, colours), in the form gnuplot loads and reports/draw.py parses. All
+ * numbers are made here; drawing adds none, so the engines agree.
+ */
+#ifndef SOLOAD_BENCH_REPORT_PLOT_H
+#define SOLOAD_BENCH_REPORT_PLOT_H
+
+#include "base/err.h"
+#include "bench/report/data.h"
+
+#include <stdio.h>
+
+#define PLOT_KEYS_MAX 48
+
+struct plot {
+	char name[48];	  /* of the files */
+	const char *kind; /* the drawing: reports/KIND.gp, and a function of reports/draw.py */
+	char title[160], subtitle[200], machine[240], noise[240];
+	char alt[400]; /* the figure in one sentence, for those who cannot see it */
+	FILE *table, *settings;
+	size_t rows, keys, label_width;
+	bool drawn;
+};
+
+struct plots {
+	const char *folder; /* figures' own */
+	struct plot at[16];
+	size_t n;
+};
+
+/* Opens both files and writes what every figure has. NULL with words in `err`. */
+struct plot *plot_open(struct plots *plots, const char *name, const char *kind, struct err *err);
+
+void plot_title(struct plot *plot, const char *title);
+void plot_subtitle(struct plot *plot, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void plot_alt(struct plot *plot, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Machine and noise of a run, beside the figure. */
+void plot_machine(struct plot *plot, struct data *data, uint32_t run);
+
+void plot_text(struct plot *plot, const char *name, const char *text);
+void plot_number(struct plot *plot, const char *name, double value);
+
+/* A series or a colour: its name, its colour, and what the legend says behind the name. */
+void plot_key(struct plot *plot, const char *label, const char *colour, const char *text);
+
+/* One field of the table; a number that does not exist is an empty field. Labels longer than the
+ * margin are cut. */
+void plot_field(struct plot *plot, double value);
+void plot_label(struct plot *plot, const char *label);
+void plot_row_end(struct plot *plot);
+void plot_block_end(struct plot *plot);
+
+/* Writes what is left and closes. -errno when the disk is full. */
+int plot_close(struct plot *plot, struct err *err);
+
+/* The same colour for the same loader, or phase, everywhere; "#rrggbb". */
+const char *plot_loader_colour(const char *loader);
+const char *plot_phase_colour(const char *phase);
+
+/* "30.9 us", "1.27 ms": three digits, the unit that fits. Returns `buffer`. */
+const char *plot_time(double ns, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,178 @@
+/* Statistics of arms, and the choice of what belongs side by side. */
+#include "bench/report/reduce.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t column_of(const struct data_load *load, enum reduce_column column)
+{
+	switch (column) {
+	case REDUCE_TOTAL:
+		return load->total_ns;
+	case REDUCE_MINFLT:
+		return load->minflt;
+	case REDUCE_DMA:
+		return load->dma_ns;
+	default:
+		return load->phase_ns[column];
+	}
+}
+
+double *reduce_values(const struct data *data, const struct data_arm *arm,
+		      enum reduce_column column, size_t *ret_n)
+{
+	double *values = arm->measured ? calloc(arm->measured, sizeof(*values)) : NULL;
+	size_t n = 0;
+
+	*ret_n = 0;
+	if (!values)
+		return NULL;
+	for (size_t i = arm->first; i < arm->first + arm->loads; i++) {
+		const struct data_load *load = &data->loads.at[i];
+		int64_t value = column_of(load, column);
+
+		if (!load->warmup && !load->failed && value != SAMPLE_NONE)
+			values[n++] = (double)value;
+	}
+	if (n == 0) {
+		free(values);
+		return NULL;
+	}
+	stats_sort(values, n);
+	*ret_n = n;
+	return values;
+}
+
+struct stats_summary reduce_summary(const struct data *data, const struct data_arm *arm,
+				    enum reduce_column column)
+{
+	size_t n;
+	double *values = reduce_values(data, arm, column, &n);
+	struct stats_summary summary = stats_summarise(values, n);
+
+	free(values);
+	return summary;
+}
+
+struct ranked {
+	const struct data_arm *arm;
+	double p50;
+};
+
+static int ranked_compare(const void *left, const void *right)
+{
+	const struct ranked *a = left, *b = right;
+
+	if (a->p50 != b->p50)
+		return a->p50 < b->p50 ? -1 : 1;
+	return a->arm < b->arm ? -1 : a->arm > b->arm;
+}
+
+size_t reduce_arms(const struct data *data, uint32_t set, const struct data_arm **ret_arms,
+		   size_t room)
+{
+	struct ranked ranked[DATA_ARMS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < data->arm_count; i++) {
+		const struct data_arm *arm = &data->arms[i];
+
+		if (arm->set == set && arm->measured)
+			ranked[n++] =
+				(struct ranked){ arm, reduce_summary(data, arm, REDUCE_TOTAL).p50 };
+	}
+	qsort(ranked, n, sizeof(ranked[0]), ranked_compare);
+	if (n > room)
+		n = room;
+	for (size_t i = 0; i < n; i++)
+		ret_arms[i] = ranked[i].arm;
+	return n;
+}
+
+static bool is_workload(const struct data_set *set)
+{
+	return strncmp(set->so, "pa_unroll", strlen("pa_unroll")) == 0;
+}
+
+static bool set_is_better(const struct data_set *set, const struct data_set *than)
+{
+	if (is_workload(set) != is_workload(than))
+		return is_workload(set);
+	if (set->arms != than->arms)
+		return set->arms > than->arms;
+	return set->measured > than->measured;
+}
+
+bool reduce_set(const struct data *data, bool reproduction, uint32_t *ret_set)
+{
+	const struct data_set *best = NULL;
+
+	for (size_t i = 0; i < data->set_count; i++) {
+		const struct data_set *set = &data->sets[i];
+
+		if ((strcmp(set->scenario, "reproduction") == 0) != reproduction || !set->measured)
+			continue;
+		if (!best || set_is_better(set, best))
+			best = set;
+	}
+	if (best)
+		*ret_set = (uint32_t)(best - data->sets);
+	return best;
+}
+
+bool reduce_any_set(const struct data *data, uint32_t *ret_set)
+{
+	return reduce_set(data, false, ret_set) || reduce_set(data, true, ret_set);
+}
+
+const char *reduce_label(const struct data_arm *arm, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s%s%s", arm->loader, *arm->transport ? ", " : "", arm->transport);
+	return buffer;
+}
+
+static int host_compare(const void *left, const void *right)
+{
+	const struct reduce_host *a = left, *b = right;
+
+	if (a->run != b->run)
+		return a->run < b->run ? -1 : 1;
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+int reduce_hosts(const struct data *data, struct reduce_hosts *ret_hosts)
+{
+	struct reduce_host *at = calloc(data->spans.n + 1, sizeof(*at));
+	size_t n = 0, out = 0;
+
+	*ret_hosts = (struct reduce_hosts){ 0 };
+	if (!at)
+		return -ENOMEM;
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+
+		if (strcmp(span->lane, "host") == 0 && strcmp(span->origin, "timing") == 0)
+			at[n++] =
+				(struct reduce_host){ span->run, span->seq, (double)span->dur_ns };
+	}
+	qsort(at, n, sizeof(*at), host_compare);
+	for (size_t i = 0; i < n; i++) {
+		if (out && host_compare(&at[out - 1], &at[i]) == 0)
+			at[out - 1].ns += at[i].ns;
+		else
+			at[out++] = at[i];
+	}
+	*ret_hosts = (struct reduce_hosts){ at, out };
+	return 0;
+}
+
+double reduce_host(const struct reduce_hosts *hosts, uint32_t run, int64_t seq)
+{
+	struct reduce_host key = { .run = run, .seq = seq };
+	const struct reduce_host *found =
+		hosts->n ? bsearch(&key, hosts->at, hosts->n, sizeof(key), host_compare) : NULL;
+
+	return found ? found->ns : (double)NAN;
+}

@@ -1,0 +1,23 @@
+/* What a report says in words and tables: the whole of it, an issue, a pull request's comment. */
+#ifndef SOLOAD_BENCH_REPORT_TEXT_H
+#define SOLOAD_BENCH_REPORT_TEXT_H
+
+#include "base/err.h"
+#include "bench/report/markup.h"
+
+/* Writes OUT/report.md and OUT/report.html. */
+int text_report(struct data *data, const struct plots *plots, const char *out, struct err *err);
+
+/* Under the headings of upstream's performance form, to paste. */
+void text_issue(struct data *data, const struct plots *plots, FILE *out);
+
+/* Verdict first, then the forest plot, the table folded. */
+void text_pull_request(struct data *data, const struct plots *plots, FILE *out);
+
+/* The table of a set of arms. */
+void text_set(struct markup *markup, struct data *data, uint32_t set, const char *folded);
+
+/* The main finding in a sentence; false when the records hold none. */
+bool text_finding(struct data *data, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Draws figures with matplotlib: draw.py KIND NAME [KIND NAME ...] in the folder of NAME.dat and NAME.set.
+
+Every number and word comes from those two files, which `soload report` made; gnuplot draws the same ones (KIND.gp). Here they
+are only placed, so both engines show the same.
+"""
+import re
+import sys
+
+import matplotlib
+
+matplotlib.use("agg")
+matplotlib.rcParams.update({
+    "svg.hashsalt": "soload", "svg.fonttype": "none", "font.size": 10, "font.family": "DejaVu Sans", "text.parse_math": False,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.axisbelow": True,
+    "grid.color": "#dddddd", "grid.linewidth": 0.6, "xtick.color": "#222222", "ytick.color": "#222222",
+})
+import matplotlib.pyplot as plt  # noqa: E402 (the backend first)
+from matplotlib.ticker import EngFormatter  # noqa: E402
+
+INK, PALE, DPI = "#222222", "#666666", 100
+
+
+def settings(name):
+    """NAME = 'text', NAME = number, NAME[i] = 'text' (from 1) of NAME.set."""
+    found = {}
+    with open(name + ".set", encoding="utf-8") as lines:
+        for line in lines:
+            match = re.match(r"(\w+)(?:\[(\d+)\])? = (?:'(.*)'|(\S+))$", line.rstrip("\n"))
+            if not match:
+                continue
+            key, place, text, number = match.groups()
+            value = text.replace("''", "'") if text is not None else float(number)
+            if place:
+                found.setdefault(key, []).append(value)
+            else:
+                found[key] = value
+    return found
+
+
+def cell(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def blocks(name):
+    """The table as a list of blocks of rows; empty lines end a block."""
+    found = [[]]
+    with open(name + ".dat", encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip("\n"):
+                found[-1].append([cell(field) for field in line.rstrip("\n").split("\t")[:-1]])
+            elif found[-1]:
+                found.append([])
+    return [block for block in found if block]
+
+
+def page(say, height):
+    """A figure of 800 pixels with title, subtitle, machine and noise, as style.gp dresses it."""
+    figure = plt.figure(figsize=(8, height / DPI), dpi=DPI)
+    for y, key, size, colour in ((height - 22, "title", 13, INK), (height - 44, "subtitle", 8.5, PALE),
+                                 (28, "machine", 8.5, PALE), (11, "noise", 8.5, PALE)):
+        figure.text(0.012, y / height, say[key], fontsize=size, color=colour, va="center")
+    return figure
+
+
+def panel(figure, height, left, right, above, below):
+    return figure.add_axes([left, below / height, right - left, (height - above - below) / height])
+
+
+def margin(say):
+    return 0.03 + 0.0098 * max(say["label_width"], 6)
+
+
+def rows_axis(axes, labels):
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(axis="y", length=0)
+
+
+def legend(figure, handles, labels, y, columns):
+    figure.legend(handles, labels, loc="upper right", bbox_to_anchor=(0.99, y), ncol=columns, frameon=False, fontsize=9,
+                  handlelength=1, handleheight=0.8, columnspacing=1.2)
+
+
+def draw_stack(say, table):
+    rows = table[0] if table else []
+    keys = say.get("key", [])
+    lines = (len(keys) + 5) // 5
+    height = int(118 + 26 * lines + (24 if len(rows) > 12 else 34) * len(rows) + 46)
+    figure = page(say, height)
+    axes = panel(figure, height, margin(say), 0.97, 62 + 24 * lines, 92)
+    for at, row in enumerate(rows):
+        start = 0.0
+        for value, colour in zip(row[5:], say.get("key_colour", []) + ["#000000"]):
+            axes.barh(at, value, 0.68, start, color=colour, edgecolor="white", linewidth=0.4)
+            start += value
+        low, high = (min(row[i], say["longest"]) for i in (3, 4))
+        axes.plot([low, high], [at + 0.43] * 2, color=INK, linewidth=1.2, marker="|", markersize=5)
+        axes.text(max(start, high) + say["longest"] * 0.012, at, row[2], va="center", fontsize=9, color=INK)
+    axes.set_xlim(0, say["longest"] * 1.24)
+    rows_axis(axes, [row[1] for row in rows])
+    axes.grid(axis="x")
+    axes.set_xlabel(say["x_label"])
+    patches = [plt.Rectangle((0, 0), 1, 1, color=c) for c in say.get("key_colour", []) + ["#000000"]]
+    legend(figure, patches, keys + [say["rest"]], (height - 50) / height, 5)
+    return figure
+
+
+def draw_tail(say, table):
+    count = len(table)
+    height = 400 + 15 * count
+    figure = page(say, height)
+    below = 112 + 15 * count
+    body = panel(figure, height, 0.075, 0.49, 76, below)
+    rest = panel(figure, height, 0.575, 0.975, 76, below)
+    handles = []
+    for rows, colour in zip(table, say["key_colour"]):
+        x = [row[0] for row in rows]
+        handles += body.plot(x, [row[1] for row in rows], color=colour, linewidth=1.6)
+        rest.plot(x, [row[2] for row in rows], color=colour, linewidth=1.6)
+    for axes, text in ((body, "percent of loads done"), (rest, "percent of loads that take longer")):
+        axes.set_xscale("log")
+        axes.set_xlim(say["x_low"] / 1.1, say["x_high"] * 1.1)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.grid(True)
+        axes.set_title(text, loc="left", fontsize=9, color=INK)
+    body.set_ylim(0, 100)
+    rest.set_yscale("log")
+    rest.set_ylim(say["y_low"] * 0.8, 100)
+    rest.yaxis.set_major_formatter("{x:g}")
+    figure.text(0.5, (72 + 15 * count) / height, say["x_label"], ha="center", color=INK)
+    figure.legend(handles, [f"{k}:  {t}" for k, t in zip(say["key"], say["key_text"])], loc="upper left", frameon=False,
+                  bbox_to_anchor=(0.03, (64 + 15 * count) / height), fontsize=8.5, labelspacing=0.15)
+    return figure
+
+
+def draw_scaling(say, table):
+    height = 520
+    figure = page(say, height)
+    axes = panel(figure, height, 0.09, 0.70, 88, 96)
+    handles = []
+    for rows, colour in zip(table, say["key_colour"]):
+        x = [row[0] for row in rows]
+        axes.fill_between(x, [row[2] for row in rows], [row[3] for row in rows], color=colour, alpha=0.13, linewidth=0)
+        handles += axes.plot(x, [row[1] for row in rows], color=colour, linewidth=1.8, marker="o", markersize=4)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(say["x_low"] / 1.3, say["x_high"] * 1.3)
+    axes.set_ylim((say["y_low"] or 0.001) / 1.5, say["y_high"] * 1.5)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.grid(True)
+    axes.set_xlabel(say["x_label"])
+    axes.set_title(say["y_label"], loc="left", fontsize=9, color=INK)
+    figure.legend(handles, [f"{k}  {t}" for k, t in zip(say["key"], say["key_text"])], loc="upper left", frameon=False,
+                  bbox_to_anchor=(0.71, (height - 84) / height), fontsize=8.5)
+    return figure
+
+
+def draw_pairs(say, table):
+    rows = table[0] if table else []
+    height = 160 + 28 * len(rows)
+    figure = page(say, height)
+    axes = panel(figure, height, margin(say), 0.74, 62, 92)
+    for at, row in enumerate(rows):
+        axes.plot(row[4:6], [at, at], color="#c4c4c4", linewidth=2, zorder=1)
+        axes.plot(row[4], at, "o", color=row[3], markerfacecolor="white", markersize=7, markeredgewidth=1.6)
+        axes.plot(row[5], at, "o", color=row[3], markersize=7)
+        axes.text(1.03, at, row[2], transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=INK)
+    axes.set_xscale("log")
+    axes.set_xlim(say["x_low"] / 1.6, say["x_high"] * 1.6)
+    axes.xaxis.set_major_formatter("{x:g}")
+    rows_axis(axes, [row[1] for row in rows])
+    axes.grid(axis="x")
+    axes.set_xlabel(say["x_label"])
+    return figure
+
+
+def draw_kernel(say, table):
+    rows = table[0] if table else []
+    height = 150 + 28 * len(rows)
+    figure = page(say, height)
+    left = margin(say)
+    middle = left + (0.98 - left) * 0.52 if say["syscalls_known"] else 0.98
+    panels = [(panel(figure, height, left, middle - 0.03, 86, 66), 3, "faults_most", "page faults per load")]
+    if say["syscalls_known"]:
+        panels.append((panel(figure, height, middle, 0.98, 86, 66), 5, "syscalls_most", "system calls per load"))
+    for axes, column, most, text in panels:
+        axes.barh(range(len(rows)), [row[column] for row in rows], 0.64, color=[row[2] for row in rows])
+        for at, row in enumerate(rows):
+            shown = row[column + 1]
+            axes.text(row[column] + say[most] * 0.02, at, f"{shown:g}" if isinstance(shown, float) else shown, va="center",
+                      fontsize=9, color=INK)
+        rows_axis(axes, [row[1] for row in rows] if column == 3 else [""] * len(rows))
+        axes.set_xlim(0, say[most] * 1.3)
+        axes.grid(axis="x")
+        axes.set_title(text, loc="left", fontsize=9, color=INK)
+    return figure
+
+
+def draw_calm(say, table):
+    rows = table[0]
+    height = 560
+    figure = page(say, height)
+    ratio = panel(figure, height, 0.085, 0.975, 80, 291)
+    broken = panel(figure, height, 0.085, 0.975, 308, 188)
+    load = panel(figure, height, 0.085, 0.975, 412, 92)
+    x = [row[0] for row in rows]
+    ratio.fill_between(x, [row[1] for row in rows], [row[3] for row in rows], color="#0072b2", alpha=0.25, linewidth=0)
+    ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
+    ratio.set_ylim(say["y_low"] * 0.97, say["y_high"] * 1.03)
+    broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
+    broken.set_ylim(0, say["interrupted_most"] * 1.1)
+    if say["load_known"]:
+        load.plot([say["x_low"], say["x_high"]], [say["load_before"], say["load_after"]], color="#555555", linewidth=1.8)
+    load.set_ylim(0, max(say["load_before"], say["load_after"]) * 1.25 or 1)
+    load_text = "before and after" if say["load_known"] else "not recorded"
+    for axes, text in ((ratio, "time of a load / its median"), (broken, "percent of loads interrupted"),
+                       (load, f"load average of the machine, {load_text}")):
+        axes.set_xlim(say["x_low"], max(say["x_high"], say["x_low"] + 1e-3))
+        axes.grid(True)
+        axes.set_title(text, loc="left", fontsize=9, color=INK)
+        if axes is not load:
+            axes.set_xticklabels([])
+    load.set_xlabel(say["x_label"])
+    return figure
+
+
+def draw_lanes(say, table):
+    rows = table[0]
+    keys = say.get("key", [])
+    lines = (len(keys) + 3) // 4
+    lanes = int(say["lanes"])
+    height = 160 + 24 * lines + 52 * lanes
+    figure = page(say, height)
+    axes = panel(figure, height, 0.09, 0.975, 66 + 24 * lines, 92)
+    for row in rows:
+        axes.barh(row[0], row[2] - row[1], 0.76, row[1], color=row[3])
+        if isinstance(row[4], str) and row[4].strip():
+            axes.text((row[1] + row[2]) / 2, row[0], row[4], ha="center", va="center", fontsize=8.5, color=INK)
+    axes.set_xlim(0, say["longest"])
+    rows_axis(axes, say["lane"])
+    axes.grid(axis="x")
+    axes.set_xlabel(say["x_label"])
+    patches = [plt.Rectangle((0, 0), 1, 1, color=c) for c in say.get("key_colour", [])]
+    legend(figure, patches, [f"{k} {t}" for k, t in zip(keys, say.get("key_text", []))], (height - 52) / height, 4)
+    return figure
+
+
+def draw_forest(say, table):
+    rows = table[0] if table else []
+    height = 150 + 28 * len(rows)
+    figure = page(say, height)
+    axes = panel(figure, height, margin(say), 0.70, 62, 92)
+    axes.axvline(1, color=INK, linewidth=1.4)
+    if say["cut"]:
+        axes.axvline(say["cut"], color="#d55e00", linewidth=1.1, linestyle="--")
+    for at, row in enumerate(rows):
+        axes.plot(row[5:7], [at, at], color=row[3], linewidth=1.8, marker="|", markersize=8)
+        axes.plot(row[4], at, "o", color=row[3], markersize=6)
+        axes.text(1.03, at, row[2], transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=INK)
+    axes.set_xscale("log")
+    axes.set_xlim(say["x_low"] / 1.03, say["x_high"] * 1.03)
+    axes.set_xticks([t for t in (0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4) if say["x_low"] <= t <= say["x_high"]])
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter("{x:g}")
+    rows_axis(axes, [row[1] for row in rows])
+    axes.grid(axis="x")
+    axes.set_xlabel(say["x_label"])
+    return figure
+
+
+DRAWINGS = {name[5:]: function for name, function in list(globals().items()) if name.startswith("draw_")}
+
+
+def main(arguments):
+    for kind, name in zip(arguments[::2], arguments[1::2]):
+        figure = DRAWINGS[kind](settings(name), blocks(name))
+        figure.savefig(name + ".svg", metadata={"Date": None})
+        figure.savefig(name + ".png", dpi=DPI)
+        plt.close(figure)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Every figure is drawn, by either engine, from the same numbers, without a word of warning, whatever the names.
+. tests/cli/expect
+. tests/reports/record
+command -v gnuplot >/dev/null 2>&1 || { echo "skipped: gnuplot is not installed" && exit 77; }
+names=$(printf 'disk elf a_b"c|d\\x`e #x %%s \303\244\303\266:long=abcdefghijklmnopqrstuvwxyz0123456789')
+record "$scratch/a" "$names" 12
+record "$scratch/lone" "elf" 2
+cp -r tests/reports/gate "$scratch/gate"
+cp -r tests/reports/repro "$scratch/repro"
+
+for engine in gnuplot matplotlib; do
+	if [ $engine = matplotlib ] && ! python3 -c 'import matplotlib' 2>/dev/null && ! /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; then
+		echo "not tried: matplotlib is not installed"
+		continue
+	fi
+	run 0 "$soload" report --engine $engine --out "$scratch/$engine" "$scratch/a" "$scratch/gate" "$scratch/repro"
+	equal "what $engine said" "$(cat "$err")" ""
+	for name in phases invocation share tail first size kernel calm swimlane forest; do
+		checks=$((checks + 1))
+		[ -s "$scratch/$engine/figures/$name.svg" ] || fail "$engine drew no $name.svg"
+		equal "width of $name.png" "$(head -c 20 "$scratch/$engine/figures/$name.png" | od -An -tu1 -j16 | awk '{ print $3 * 256 + $4 }')" 800
+	done
+	run 0 "$soload" report --engine $engine --out "$scratch/$engine-lone" "$scratch/lone"
+done
+if [ -d "$scratch/matplotlib" ]; then
+	for table in "$scratch"/gnuplot/figures/*.dat "$scratch"/gnuplot/figures/*.set; do
+		checks=$((checks + 1))
+		cmp -s "$table" "$scratch/matplotlib/figures/${table##*/}" || fail "${table##*/} differs between the engines"
+	done
+fi
+
+# The page holds its figures, ids are its own, nothing is fetched, and it stays small.
+page=$scratch/gnuplot/report.html
+equal "figures in the page" "$(grep -c '<figure>' "$page")" 10
+equal "ids used twice" "$(grep -oE '\bid="[^"]*"' "$page" | sort | uniq -d)" ""
+equal "addresses that are fetched" "$(grep -oE '(src|href)="?(https?:)?//[^"]*' "$page")" ""
+checks=$((checks + 1))
+[ "$(wc -c <"$page")" -lt 2000000 ] || fail "the page is larger than 2 MB"
+
+# An engine that is not there is said; the numbers are written all the same.
+run 2 env PATH=/nonexistent "$soload" report --engine gnuplot --out "$scratch/no" "$scratch/a"
+has "$err" "gnuplot is not installed"
+checks=$((checks + 1))
+[ -s "$scratch/no/report.md" ] || fail "no report without a picture"
+run 2 "$soload" report --engine gnuplot --scripts /nonexistent --out "$scratch/no" "$scratch/a"
+has "$err" "no drawings"
+expect_end

@@ -1,0 +1,90 @@
+#!/bin/sh
+# soload report reads what was recorded, whatever became of it, and says what was lost. Drawn by drawings.sh; here the numbers.
+. tests/cli/expect
+. tests/reports/record
+made=$scratch/made
+
+report() {
+	rm -rf "$made"
+	run 0 "$soload" report --engine none --out "$made" "$@"
+	checks=$((checks + 1))
+	if grep -rniE '(^|[^a-z])-?(nan|inf)([^a-z]|$)' "$made"; then
+		fail "a number that is none in the output"
+	fi
+}
+
+# The median of the loads 1 to 39 of disk (l = 1) with gen_a.so: 1000 + 500 + 20 + 100 ns.
+record "$scratch/good" "disk elf memfd"
+report "$scratch/good"
+has "$made/report.md" "| disk |   | 39 | 1.60 | 1.62 |"
+has "$made/report.html" "<td>disk</td>"
+has_not "$made/report.md" "Before you read on"
+equal "the first row of the phases" "$(head -1 "$made/figures/phases.dat" | cut -f 2,3,6,7)" "disk	1.62 us	1	0.52"
+equal "rows in the figure" "$(grep -c . "$made/figures/phases.dat")" 3
+equal "slope of disk, from 1.62 to 2.62 us as the size doubles" "$(sed -n "s/^key_text\[3\] = 'slope \(.*\)'/\1/p" "$made/figures/size.set")" 0.69
+
+# A file cut anywhere: the rows before the cut are used.
+for cut in 1 17 400 2000 5001; do
+	record "$scratch/cut" "disk"
+	size=$(($(wc -c <"$scratch/cut/samples.csv") - cut))
+	head -c "$size" "$scratch/good/samples.csv" >"$scratch/cut/samples.csv"
+	whole=$(($(wc -l <"$scratch/cut/samples.csv") - 1))
+	report "$scratch/cut"
+	has "$made/report.md" "1 row was damaged or cut short and left out; $whole whole rows are used"
+done
+
+# Nothing but a header; nothing at all; only warm-up; one loader; one load.
+record "$scratch/zero" "disk"
+head -1 "$scratch/good/samples.csv" >"$scratch/zero/samples.csv"
+report "$scratch/zero"
+has "$made/report.md" "nothing was measured, so there is no figure"
+: >"$scratch/zero/samples.csv"
+report "$scratch/zero"
+has "$made/report.html" "nothing was measured"
+head -2 "$scratch/good/samples.csv" >"$scratch/zero/samples.csv"
+report "$scratch/zero"
+has "$made/report.md" "every load of gen\\_a.so was warm-up"
+record "$scratch/one" "elf" 2
+report "$scratch/one"
+has "$made/report.md" "needs 6 loads"
+
+# Names that mean something to HTML, Markdown, gnuplot or a terminal, and names that are not UTF-8.
+record "$scratch/names" "$(printf 'a_b<script>|x c:dirs=/t_p#1 \303\244\303\266-l\303\244der bad\377\033[31m pi|pe%%s')"
+report "$scratch/names"
+has_not "$made/report.html" "<script>"
+has "$made/report.html" "a_b&lt;script&gt; x"
+has "$made/report.html" "äö-läder"
+has "$made/report.html" "bad??[31m"
+has "$made/report.md" "c:dirs=/t\\_p#1"
+has "$made/report.html" "pi pe%s"
+
+# Versions mixed: an old record without some columns, a new one with more; run.json broken or absent.
+cut -d, -f 4-12,14-17,19-20,26,41-42 "$scratch/good/samples.csv" >"$scratch/one/samples.csv"
+echo '{"schema_version": 1,' >"$scratch/one/run.json"
+sed 's/^/x,/' "$scratch/good/samples.csv" >"$scratch/names/samples.csv"
+sed -i 's/"schema_version": 1/"schema_version": 9/' "$scratch/names/run.json"
+report "$scratch/one" "$scratch/names"
+has "$made/report.md" "an unreadable run.json"
+has "$made/report.md" "of record version 9, newer than this soload"
+equal "tables of both" "$(grep -c '^| disk' "$made/report.md")" 4
+
+# Numbers that are none are damaged rows; a table of another kind is left out.
+sed '3s/,gen_[ab].so,[0-9]*,/,gen_a.so,-5,/; 4s/,gen_[ab].so,[0-9]*,/,gen_a.so,1e3,/; 5s/$/,more/' "$scratch/good/samples.csv" >"$scratch/one/samples.csv"
+report "$scratch/one"
+has "$made/report.md" "3 rows were damaged or cut short"
+echo 'name,value' >"$scratch/one/samples.csv"
+report "$scratch/one"
+has "$made/report.md" "samples.csv of one has no column loader and was left out"
+
+# What cannot be read at all.
+run 2 "$soload" report --out "$made" "$scratch/nowhere"
+one_line "$err"
+has "$err" "nowhere is no results folder"
+run 2 "$soload" report
+one_line "$err"
+run 2 "$soload" report --engine gunplot "$scratch/good"
+has "$err" "did you mean 'gnuplot'"
+: >"$scratch/file"
+run 2 "$soload" report --engine none --out "$scratch/file/x" "$scratch/good"
+one_line "$err"
+expect_end
