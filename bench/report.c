@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/report/chrome.h"
 #include "bench/report/data.h"
 #include "bench/report/draw.h"
 #include "bench/report/figures.h"
@@ -13,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ENGINE = 256, OPTION_OUT, OPTION_SCRIPTS, OPTION_ISSUE, OPTION_PR };
+enum { OPTION_ENGINE = 256, OPTION_OUT, OPTION_SCRIPTS, OPTION_ISSUE, OPTION_PR, OPTION_TRACE };
 
 struct report_options {
 	const char *out, *scripts;
 	enum draw_engine engine;
-	bool draw, issue, pr;
+	bool draw, issue, pr, trace;
 	char *const *runs;
 	size_t run_count;
 };
@@ -32,6 +33,8 @@ static const struct argp_option table[] = {
 	{ "issue", OPTION_ISSUE, "KIND", 0, "also print the text of an issue; KIND is performance",
 	  0 },
 	{ "pr", OPTION_PR, NULL, 0, "also print the text of a pull request comment", 0 },
+	{ "trace", OPTION_TRACE, NULL, 0,
+	  "also write DIR/trace.json, a timeline for ui.perfetto.dev and chrome://tracing", 0 },
 	{ 0 },
 };
 
@@ -84,6 +87,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	case OPTION_PR:
 		options->pr = true;
 		return 0;
+	case OPTION_TRACE:
+		options->trace = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		options->runs = state->argv + state->next;
 		options->run_count = (size_t)(state->argc - state->next);
@@ -114,6 +120,14 @@ static int figures_draw(struct plots *plots, const struct report_options *option
 	return options->engine == DRAW_AUTO && r == -ENOENT ? 0 : r;
 }
 
+static int trace_make(const struct data *data, const char *out, struct err *err)
+{
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/trace.json", out);
+	return chrome_write(data, path, err);
+}
+
 static int report_make(struct data *data, const struct report_options *options, struct err *err)
 {
 	char folder[4096];
@@ -133,6 +147,8 @@ static int report_make(struct data *data, const struct report_options *options, 
 		return r;
 	drawn = figures_draw(&plots, options, data);
 	r = text_report(data, &plots, options->out, err);
+	if (r == 0 && options->trace)
+		r = trace_make(data, options->out, err);
 	if (r == 0 && options->issue)
 		text_issue(data, &plots, stdout);
 	if (r == 0 && options->pr)

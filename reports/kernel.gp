@@ -21,7 +21,7 @@ set rmargin screen middle - 0.03
 set xrange [0 : faults_most * 1.3]
 set label 1 'page faults per load' at graph 0, screen above(72) left font small tc rgb ink
 plot data using (0):0:(0):4:($0 - 0.32):($0 + 0.32):(shade(strcol(3))):yticlabels(2) with boxxyerror lc rgb variable, \
-	data using 4:0:(' '.strcol(5)) with labels left font small tc rgb ink
+	data using 4:0:5 with labels left offset char 0.8, 0 font small tc rgb ink
 unset label 1; unset label 901; unset label 902; unset label 903; unset label 904
 if (syscalls_known) {
 set lmargin screen middle
@@ -31,6 +31,6 @@ set format y ''
 set ytics 1
 set label 1 'system calls per load' at graph 0, screen above(72) left font small tc rgb ink
 plot data using (0):0:(0):6:($0 - 0.32):($0 + 0.32):(shade(strcol(3))) with boxxyerror lc rgb variable, \
-	data using 6:0:(' '.strcol(7)) with labels left font small tc rgb ink
+	data using 6:0:7 with labels left offset char 0.8, 0 font small tc rgb ink
 }
 unset multiplot

@@ -1,13 +1,13 @@
 # Horizontal stacked bars, a whisker for the whole, its number at the end. See style.gp.
 name = ARG1; suffix = ARG2
 load ARG3
-legend_rows = (keys + 5) / 5
-height = 118 + 26 * legend_rows + (rows > 12 ? 24 : 34) * rows + 46
+legend_rows = (keys + 4) / 4
+height = 126 + 26 * legend_rows + (rows > 12 ? 24 : 34) * rows + 46
 @frame
 @dress
 first = 6
 last = first + keys
-set tmargin screen above(58 + 24 * legend_rows)
+set tmargin screen above(66 + 22 * legend_rows)
 set bmargin screen 92.0 / height
 set lmargin left
 set rmargin 3
@@ -17,7 +17,7 @@ set ytics scale 0
 set xlabel x_label tc rgb ink offset 0, 0.3
 unset grid
 set grid xtics lc rgb '#dddddd' lt 1 lw 0.6
-set key at screen 0.99, screen above(52) right top horizontal Left reverse samplen 1 width 1 maxrows legend_rows font small noenhanced
+set key at screen 0.99, screen above(60) right top horizontal Left reverse samplen 1 width 1 maxrows legend_rows font small noenhanced
 set style fill solid 1.0 border rgb '#ffffff'
 start(i) = i == first ? 0 : sum [k = first:i - 1] column(k)
 whole(n) = sum [k = first:last] column(k)
@@ -26,4 +26,4 @@ most(a, b) = a > b ? a : b
 plot for [i = first:last] data using (start(i)):0:(start(i)):(start(i) + column(i)):($0 - 0.34):($0 + 0.34):yticlabels(2) \
 	with boxxyerror lc rgb (i < last ? key_colour[i - first + 1] : '#000000') lw 0.4 title (i < last ? key[i - first + 1] : (rest ne '' ? rest : '')), \
 	data using (clip(column(4))):($0 + 0.43):(clip(column(4))):(clip(column(5))) with xerrorbars pt 0 ps 0 lw 1.3 lc rgb ink notitle, \
-	data using (most(whole(0), clip(column(5)))):0:(' '.strcol(3)) with labels left tc rgb ink font small notitle
+	data using (most(whole(0), clip(column(5)))):0:3 with labels left offset char 0.8, 0 tc rgb ink font small notitle

@@ -2,7 +2,7 @@
 name = ARG1; suffix = ARG2
 load ARG3
 half = (keys + 1) / 2
-height = 400 + 15 * keys
+height = 400 + 18 * keys
 @frame
 @dress
 set logscale x
@@ -11,14 +11,14 @@ set xrange [x_low / 1.1 : x_high * 1.1]
 set format x '%g'
 set xtics rotate by 0
 set tmargin screen above(76)
-set bmargin screen (112.0 + 15 * keys) / height
-set label 905 x_label at screen 0.5, screen (72.0 + 15 * keys) / height center tc rgb ink
+set bmargin screen (112.0 + 18 * keys) / height
+set label 905 x_label at screen 0.5, screen (72.0 + 18 * keys) / height center tc rgb ink
 set multiplot
 set lmargin screen 0.075
 set rmargin screen 0.49
 set yrange [0:100]
 set label 1 'percent of loads done' at graph 0, 1.05 left font small tc rgb ink
-set key at screen 0.03, screen (58.0 + 15 * keys) / height left top vertical maxrows keys Left reverse samplen 2 font small noenhanced
+set key at screen 0.03, screen (62.0 + 18 * keys) / height left top vertical maxrows keys Left reverse samplen 2 font small noenhanced
 plot for [i = 1:keys] data index (i - 1) using 1:2 with lines lw 2 lc rgb key_colour[i] title key[i].':  '.key_text[i]
 unset label 901; unset label 902; unset label 903; unset label 904; unset label 905
 set lmargin screen 0.575

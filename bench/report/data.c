@@ -37,8 +37,9 @@ static size_t sequence_length(const unsigned char *text)
 }
 
 #define NAME_BYTES 240 /* of a name, before it is cut */
-#define NAMES_MAX 8192 /* a record has some dozens; more is no record, and must not take for ever \
-			*/
+#define NAMES_MAX \
+	8192 /* a record has some dozens; more must not take for ever \
+	      */
 
 static void name_clean(const char *text, char *clean)
 {

@@ -3,6 +3,7 @@
 
 #include "bench/report/inline_svg.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,10 @@ static void html_escape(FILE *out, const char *text)
 /* What Markdown would read as its own is preceded by a backslash, and no tag begins. */
 static void markdown_escape(FILE *out, const char *text)
 {
-	for (; *text; text++) {
+	for (const char *start = text; *text; text++) {
 		if (*text == '<')
 			fputs("&lt;", out);
-		else if (*text == '@')
+		else if (*text == '@' && (text == start || !isalnum((unsigned char)text[-1])))
 			fputs("@\u200b", out); /* mentions nobody */
 		else if (strchr("\\`*_[]|~", *text))
 			fprintf(out, "\\%c", *text);
@@ -94,7 +95,8 @@ void markup_heading(struct markup *markup, const char *text)
 	fputs(markup->html ? "</h2>\n" : "\n\n", markup->out);
 }
 
-static void formatted_write(struct markup *markup, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void formatted_write(struct markup *markup,
+								  const char *format, va_list list)
 {
 	char *text;
 
@@ -144,7 +146,7 @@ void markup_table_begin(struct markup *markup, const char *const *columns, const
 		if (markup->html)
 			fprintf(markup->out, "<th%s>", number ? " class=\"n\"" : "");
 		else
-			fputs(" | " + (column == columns), markup->out);
+			fputs(column == columns ? "| " : " | ", markup->out);
 		text_write(markup, *column + number);
 		fputs(markup->html ? "</th>" : "", markup->out);
 	}
@@ -174,7 +176,7 @@ void markup_cell(struct markup *markup, const char *format, ...)
 		html_escape(markup->out, text);
 		fputs("</td>", markup->out);
 	} else {
-		fputs(" | " + (markup->columns == 0), markup->out);
+		fputs(markup->columns == 0 ? "| " : " | ", markup->out);
 		markdown_escape(markup->out, text);
 	}
 	markup->columns++;

@@ -1,0 +1,8 @@
+# make report: figures and a page out of what was recorded. RUNS names the results folders, REPORT where to write.
+RUNS ?= $(wildcard results/runs/repro results/runs/bench results/runs/scan results/runs/gate)
+REPORT ?= results/report
+
+.PHONY: report
+report: $(SOLOAD) ## figures, report.md and report.html from recorded runs (RUNS=…, REPORT=…); runs no load
+	$(Q)if [ -z "$(RUNS)" ]; then echo "soload: nothing is recorded yet (make repro, make bench), or name RUNS=results/runs/…" >&2; exit 2; fi
+	$(Q)$(SOLOAD) report $(RUNS) --out $(REPORT) $(ARGS)

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The texts to paste (an issue, a comment on a pull request) and the timeline, from committed records of a machine.
+# shellcheck disable=SC1091,SC2154,SC2016 # the sourced file defines what is used here
+. tests/cli/expect
+
+run 0 "$soload" report --engine none --out "$scratch/r" --issue performance tests/reports/repro
+cp "$out" "$scratch/issue"
+for heading in Platform "Runtime Variant" Summary "Git Commit ID" "CANN Version" "Driver Version" "Host Platform" "Reproduction Command" \
+	"Expected Performance" "Actual Performance" "Profiling Data" "Additional Context"; do
+	equal "headings '$heading'" "$(grep -cx "### $heading" "$scratch/issue")" 1
+done
+has "$scratch/issue" "soload repro paged_attention_unroll --loader all --transport all"
+has "$scratch/issue" "| disk | inline |"
+has "$scratch/issue" "a2a3, modelled on a host"
+has "$scratch/issue" "_Not recorded._"
+has_not "$scratch/issue" "report: "
+
+run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/gate
+cp "$out" "$scratch/pr"
+equal "the verdict comes first" "$(head -1 "$scratch/pr" | cut -c 1-8)" "**pass**"
+has "$scratch/pr" "<details><summary>All rows</summary>"
+has "$scratch/pr" "| disk | cycle@gen\\_390k.so |"
+equal "rows of the table" "$(grep -c '^| .*cannot be told' "$scratch/pr")" 7
+
+# A regression is called one, and a record without a comparison gets no verdict.
+mkdir "$scratch/gate"
+sed 's/"exit_code": 0/"exit_code": 1/' tests/reports/gate/run.json >"$scratch/gate/run.json"
+sed '/disk.*total,ratio.p50/s/,ratio,.*/,ratio,52,52,1.2,1.1,1.3/' tests/reports/gate/summary.csv >"$scratch/gate/summary.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/gate"
+has "$out" "**regression** — 7 rows: 1 slower, 0 faster"
+has "$out" "| +20.00 | +10.00 to +30.00 | 52 | slower |"
+# Without the gate's own figures the epochs are judged.
+rm "$scratch/gate/summary.csv"
+cp tests/reports/gate/epochs.csv "$scratch/gate/"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/gate"
+has "$out" "2 rows:"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/repro
+has "$out" "**No verdict"
+run 2 "$soload" report --issue praise tests/reports/repro
+one_line "$err"
+
+# Every span and every load of the record is in the timeline, in lanes that have names.
+run 0 "$soload" report --engine none --trace --out "$scratch/r" tests/reports/repro
+spans=$(($(wc -l <tests/reports/repro/spans.csv) + $(wc -l <tests/reports/repro/samples.csv) - 2))
+if command -v python3 >/dev/null 2>&1; then
+	run 0 python3 tests/reports/trace_schema "$scratch/r/trace.json"
+	equal "what is in the trace" "$(cat "$out")" "8 lanes, $spans spans"
+fi
+expect_end
