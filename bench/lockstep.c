@@ -17,6 +17,8 @@
 #define GROUP_MAX 1000
 #define PADDING_MAX 4096
 #define STEPS_MIN 100.0	 /* of the clock, for a verdict about a phase */
+#define STEP_NS_MIN 10.0 /* what a record costs: where the counter steps finer, that is the limit \
+			  */
 #define PORTION_MIN 0.05 /* of the load, too: less is no regression of a load */
 #define SAMPLES (LOCKSTEP_ROUNDS * (LOCKSTEP_BATCH - 1))
 
@@ -144,7 +146,8 @@ static bool phase_counts(double base_ns, double head_ns, double total_ns)
 {
 	double shorter = fmin(base_ns, head_ns);
 
-	return shorter >= STEPS_MIN * clock_step_ns() && shorter >= PORTION_MIN * total_ns;
+	return shorter >= STEPS_MIN * fmax(clock_step_ns(), STEP_NS_MIN) &&
+	       shorter >= PORTION_MIN * total_ns;
 }
 
 /* The quantiles of one subject in both arms; all NaN when it took no time in either. */

@@ -10,3 +10,8 @@ prove: all ## false alarms and power of the gate on this very machine (an hour; 
 	$(Q)$(SOLOAD) gate --prove --so $(BUILD)/objects/gen_390k.so --out results/runs/prove $(ARGS); r=$$?; \
 	if [ -s results/runs/prove/prove.md ]; then cp results/runs/prove/prove.md results/baseline/prove.md; fi; \
 	if [ $$r = 3 ]; then r=0; fi; exit $$r
+
+.PHONY: baseline
+baseline: all ## the committed reference run of every loader, with its machine (results/baseline/run)
+	$(Q)mkdir -p results/baseline/run
+	$(Q)$(SOLOAD) run --so $(BUILD)/objects/gen_390k.so -l all -n 100 --seed 1 --out results/baseline/run $(ARGS)
