@@ -1,0 +1,242 @@
+/*
+ * The registry and its order of calls, the counting probes against work of known size, and that a
+ * probe on a marker of one byte leaves the red zone of a leaf function alone.
+ */
+#include "probes/attach.h"
+#include "probes/names.h"
+#include "probes/probe.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#ifdef HAVE_BPF
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#endif
+
+#define PAGES 64
+
+static struct probe *open_or_skip(const char *spec)
+{
+	struct probe *probe;
+	struct err err = { "" };
+
+	if (probe_open(&probe, spec, &err) == 0)
+		return probe;
+	print_message("left out: %s\n", err.text);
+	skip();
+	return NULL;
+}
+
+static void wrong_names_are_told(void **state)
+{
+	struct probe *probe = NULL;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(probe_open(&probe, "rusag", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "did you mean 'rusage'"));
+	assert_int_equal(probe_open(&probe, "ldphase:levle=all", &err), -EINVAL);
+	assert_null(probe);
+}
+
+static void auto_finds_one_and_never_hooks(void **state)
+{
+	struct probe *probe;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(probe_open_auto(&probe, 0, &err), 0);
+	assert_false(probe->type->sight & (PROBE_OPT_IN | PROBE_COUNTS));
+	probe_close(probe);
+}
+
+static void a_probe_watches_one_process(void **state)
+{
+	struct probe_target target = { .pid = 1, .linker = "/nonexistent" };
+	struct probe *probe = open_or_skip("total");
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(probe_attach(probe, &target, &err), 0);
+	assert_int_equal(probe_attach(probe, &target, &err), -EBUSY);
+	probe_detach(probe);
+	assert_int_equal(probe_attach(probe, &target, &err), 0);
+	probe_close(probe);
+}
+
+static char *pages_touch(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	assert_true(memory != MAP_FAILED);
+	madvise(memory, PAGES * page, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < PAGES; i++)
+		memory[i * page] = 1;
+	return memory;
+}
+
+static size_t metric_of(const struct probe *probe, const char *name)
+{
+	size_t i = 0;
+
+	while (probe->type->metrics[i].name && strcmp(probe->type->metrics[i].name, name) != 0)
+		i++;
+	assert_non_null(probe->type->metrics[i].name);
+	return i;
+}
+
+static void rusage_counts_faults(void **state)
+{
+	struct probe *probe = open_or_skip("rusage");
+	uint64_t values[PROBE_METRICS_MAX];
+	char *memory;
+
+	(void)state;
+	assert_int_equal(probe->type->begin(probe), 0);
+	memory = pages_touch();
+	assert_int_equal(probe->type->end(probe, values), 0);
+	assert_true(values[metric_of(probe, "minflt")] >= PAGES);
+	munmap(memory, PAGES * (size_t)sysconf(_SC_PAGESIZE));
+	probe_close(probe);
+}
+
+static void smaps_sees_what_is_there(void **state)
+{
+	struct probe *probe = open_or_skip("smaps");
+	uint64_t values[PROBE_METRICS_MAX];
+	size_t bytes = PAGES * (size_t)sysconf(_SC_PAGESIZE);
+	char *memory;
+
+	(void)state;
+	assert_int_equal(probe->type->begin(probe), 0);
+	memory = pages_touch();
+	probe->type->loaded(probe);
+	munmap(memory, bytes);
+	assert_int_equal(probe->type->end(probe, values), 0);
+	assert_true(values[metric_of(probe, "private_dirty")] >= bytes);
+	assert_true(values[metric_of(probe, "rss")] >= bytes);
+	probe_close(probe);
+}
+
+/* Every metric is a count of hardware, or nothing: never a software event in its place. */
+static void perf_counts_hardware_or_nothing(void **state)
+{
+	struct probe *probe = open_or_skip("perf");
+	uint64_t values[PROBE_METRICS_MAX];
+	int r = probe->type->begin(probe);
+
+	(void)state;
+	assert_int_equal(probe->type->end(probe, values), 0);
+	if (r == 0) {
+		assert_true(values[metric_of(probe, "counted")] <= 100);
+	} else {
+		for (size_t i = 0; probe->type->metrics[i].name; i++)
+			assert_true(values[i] == UINT64_MAX);
+		assert_non_null(strstr(probe->note, "no hardware counter"));
+		probe->type->begin(probe);
+		assert_null(strchr(probe->note, '\n')); /* said once */
+	}
+	probe_close(probe);
+}
+
+#if defined(HAVE_BPF) && defined(HAVE_SDT)
+struct marker {
+	const struct names_file *file;
+	uint64_t offset;
+};
+
+static void marker_take(void *to, const char *name, uint64_t address)
+{
+	struct marker *marker = to;
+	size_t left;
+
+	if (strcmp(name, "leaf") == 0)
+		names_offset(marker->file, address, &marker->offset, &left);
+}
+
+static int program_load(void)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct bpf_prog_load_opts options = {
+		.sz = sizeof(options),
+		.expected_attach_type = (enum bpf_attach_type)ATTACH_UPROBE_MULTI,
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "leaf", "GPL", nothing, 2, &options);
+}
+#endif
+
+static void markers_keep_the_red_zone(void **state)
+{
+	(void)state;
+#if defined(HAVE_BPF) && defined(HAVE_SDT)
+	const char *build = getenv("SOLOAD_BUILD");
+	struct attach attach = { .way = ATTACH_MULTI };
+	struct names_file file;
+	struct marker marker = { &file, 0 };
+	uint64_t cookie = 1;
+	struct attach_sites sites = { .pid = getpid(), .count = 1, .cookies = &cookie };
+	struct err err = { "" };
+	char path[PATH_MAX];
+	int program = program_load();
+	long (*leaf)(long);
+	void *handle;
+
+	snprintf(path, sizeof(path), "%s/fixtures/probe_leaf.so", build ? build : "build");
+	if (program < 0) {
+		print_message("left out: no right to load a BPF program of uprobe_multi\n");
+		skip();
+	}
+	assert_int_equal(names_open(&file, path, &err), 0);
+	assert_int_equal(names_markers(&file, "soload", marker_take, &marker), 0);
+	assert_true(marker.offset > 0);
+	sites.path = path;
+	sites.offsets = &marker.offset;
+	handle = dlopen(path, RTLD_NOW);
+	assert_non_null(handle);
+	leaf = (long (*)(long))(uintptr_t)dlsym(handle, "probe_leaf");
+	assert_int_equal(attach_uprobes(&attach, program, false, &sites, &err), 0);
+	for (long i = 1; i <= 1000; i++)
+		assert_int_equal(leaf(i), 9 * i + 28);
+	attach_close(&attach);
+	close(program);
+	dlclose(handle);
+	names_close(&file);
+#else
+	print_message("left out: built without BPF or sys/sdt.h\n");
+	skip();
+#endif
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_names_are_told),
+		cmocka_unit_test(auto_finds_one_and_never_hooks),
+		cmocka_unit_test(a_probe_watches_one_process),
+		cmocka_unit_test(rusage_counts_faults),
+		cmocka_unit_test(smaps_sees_what_is_there),
+		cmocka_unit_test(perf_counts_hardware_or_nothing),
+		cmocka_unit_test(markers_keep_the_red_zone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
