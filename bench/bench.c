@@ -2,6 +2,7 @@
  */
 #include "bench/command.h"
 #include "bench/machine.h"
+#include "bench/speed/chain.h"
 #include "bench/speed/speed.h"
 
 #include "base/log.h"
@@ -106,6 +107,7 @@ static int bench_run(const struct request *request, struct record *record)
 {
 	static struct speed_table table;
 	static struct speed_checks checks;
+	static struct chain_table chains;
 	struct err err = { "" };
 	unsigned int failed;
 	int r;
@@ -113,6 +115,8 @@ static int bench_run(const struct request *request, struct record *record)
 	machine_print();
 	record_cost_check(&checks);
 	r = speed_measure(&request->speed, record, &table, &err);
+	if (r == 0)
+		r = chain_measure(&request->speed, &chains, &err);
 	if (r == -EINTR)
 		return EXIT_SIGNAL_BASE + command_interrupted();
 	if (r < 0) {
@@ -120,7 +124,10 @@ static int bench_run(const struct request *request, struct record *record)
 		return EXIT_USAGE;
 	}
 	speed_print(&table, stdout);
+	chain_print(&chains, stdout);
+	chain_record(record, &chains);
 	speed_checks_collect(&checks, &table);
+	chain_checks_collect(&checks, &chains);
 	printf("\n");
 	failed = speed_checks_print(&checks, stdout);
 	printf("\n%s: %u of %u checks passed; results in %s\n", failed ? "FAIL" : "PASS",
