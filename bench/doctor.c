@@ -116,9 +116,7 @@ static void clock_look(struct doctor *doctor)
 		   clock_is_raw ? NULL
 				: "no raw counter: the clock source is not the CPU's own; phases "
 				  "cost more to time",
-		   "clock",
-		   "%s, smallest step %.0f ns; phases below %.1f us get no verdict of their own",
-		   clock_name(), clock_step_ns(), 0.1 * clock_step_ns());
+		   "clock", "%s, smallest step %.2f ns", clock_name(), clock_step_ns());
 }
 
 static void load_look(struct doctor *doctor)
