@@ -72,6 +72,7 @@ static int once_count(const struct client_options *arm, uint32_t warmup, uint32_
 		      uint64_t *ret_count, struct err *err)
 {
 	struct client_options options = *arm;
+	static const char toggle[] = "--toggle-collect=" CYCLE_COUNTED;
 	char report[64], self[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	const char *wrapper[] = { "valgrind",
@@ -80,7 +81,7 @@ static int once_count(const struct client_options *arm, uint32_t warmup, uint32_
 				  "--vgdb=no",
 				  "--log-file=/dev/null",
 				  "--smc-check=all-non-file",
-				  "--toggle-collect=" CYCLE_COUNTED,
+				  toggle,
 				  report,
 				  NULL };
 	int memory = memfd_create("callgrind", MFD_CLOEXEC), fd, r;
