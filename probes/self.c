@@ -13,9 +13,11 @@ static void pads_make(void)
 	const char *text = getenv(RING_PADS_VARIABLE);
 	long count = text ? strtol(text, NULL, 10) : 0;
 
-	for (long i = 0; i < count && i < SELF_PADS_MAX; i++)
-		mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), i % 2 ? PROT_READ : PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (long i = 0; i < count && i < SELF_PADS_MAX; i++) {
+		if (mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), i % 2 ? PROT_READ : PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+			return;
+	}
 }
 
 void self_open(struct self *self)
