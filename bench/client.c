@@ -325,7 +325,9 @@ void client_close(struct client *client)
 	if (client->to > 0)
 		close(client->to);
 	client->to = client->from = -1;
-	if (client->pid && !client_process_reap(client, client->options.wrapper ? 60 * POLITE_MS : POLITE_MS, &status))
+	if (client->pid &&
+	    !client_process_reap(client, client->options.wrapper ? 60 * POLITE_MS : POLITE_MS,
+				 &status))
 		client_process_kill(client);
 	if (client->shared) {
 		client_process_clean(client);

@@ -16,8 +16,9 @@
 #define GROUP_NS 50000.0 /* what a group of short loads should take */
 #define GROUP_MAX 1000
 #define PADDING_MAX 4096
-#define STEPS_MIN 100.0	 /* of the clock, for a verdict about a phase */
-#define STEP_NS_MIN 10.0 /* what a record costs: where the counter steps finer, that is the limit \
+#define STEPS_MIN 100.0 /* of the clock, for a verdict about a phase */
+#define STEP_NS_MIN \
+	10.0		 /* what a record costs: where the counter steps finer, that is the limit \
 			  */
 #define PORTION_MIN 0.05 /* of the load, too: less is no regression of a load */
 #define SAMPLES (LOCKSTEP_ROUNDS * (LOCKSTEP_BATCH - 1))
