@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/file.h"
+#include "bench/anatomy.h"
 #include "bench/command.h"
 #include "bench/figure.h"
 #include "bench/machine.h"
@@ -257,6 +258,19 @@ static bool label_taken(const struct record *record, const char *label)
 	return false;
 }
 
+/* What a load has to do for it, for who asks how time grows with that. */
+static void object_count(json_t *json, const void *bytes, size_t size)
+{
+	struct anatomy *anatomy = calloc(1, sizeof(*anatomy));
+
+	if (anatomy && anatomy_read(anatomy, bytes, size, NULL) == 0) {
+		json_object_set_new(json, "relocations",
+				    json_integer((json_int_t)anatomy->reloc_total));
+		json_object_set_new(json, "imports", json_integer((json_int_t)anatomy->imports));
+	}
+	free(anatomy);
+}
+
 static void object_describe(struct record *record, const struct object *object, const void *bytes,
 			    size_t size)
 {
@@ -278,6 +292,7 @@ static void object_describe(struct record *record, const struct object *object, 
 		snprintf(hex + 2 * i, 3, "%02x", id[i]);
 	if (id_bytes)
 		json_object_set_new(json, "build_id", json_string(hex));
+	object_count(json, bytes, size);
 	json_array_append_new(record->objects_json, json);
 }
 

@@ -133,7 +133,7 @@ static size_t places_of(const struct series *series)
 	size_t places = series->n > 0;
 
 	for (size_t i = 1; i < series->n; i++)
-		places += series->points[i].x > series->points[i - 1].x;
+		places += series->points[i].x > 1.1 * series->points[i - 1].x;
 	return places;
 }
 
