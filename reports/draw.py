@@ -100,7 +100,7 @@ def draw_stack(say, table):
         low, high = (min(row[i], say["longest"]) for i in (3, 4))
         axes.plot([low, high], [at + 0.43] * 2, color=INK, linewidth=1.2, marker="|", markersize=5)
         axes.text(max(start, high) + say["longest"] * 0.012, at, row[2], va="center", fontsize=9, color=INK)
-    axes.set_xlim(0, say["longest"] * 1.24)
+    axes.set_xlim(0, say["longest"] * 1.3)
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
     axes.set_xlabel(say["x_label"])

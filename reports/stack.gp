@@ -11,7 +11,7 @@ set tmargin screen above(66 + 22 * legend_rows)
 set bmargin screen 92.0 / height
 set lmargin left
 set rmargin 3
-set xrange [0 : longest * 1.24]
+set xrange [0 : longest * 1.3]
 set yrange [rows - 0.45 : -0.55]
 set ytics scale 0
 set xlabel x_label tc rgb ink offset 0, 0.3

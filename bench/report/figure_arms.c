@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 40
+#define ROWS_MAX 64
 
 /* The load that began first of all of an arm's; NaN when it failed or was not timed. */
 static double first_of(const struct data *data, const struct data_arm *arm)

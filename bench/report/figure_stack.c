@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 40
+#define ROWS_MAX 64
 
 /* What one bar is drawn from. */
 struct bar {
