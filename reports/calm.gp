@@ -12,12 +12,14 @@ set multiplot
 set tmargin screen above(80)
 set bmargin screen 0.52
 set format x ''
-set yrange [y_low * 0.97 : y_high * 1.03]
-set format y '%.2g'
+set logscale y
+set yrange [y_low * 0.9 : y_high * 1.1]
+set format y '%g'
 set style fill transparent solid 0.25 noborder
 set label 1 'time of a load / its median' at graph 0, 1.06 left font small tc rgb ink
 set object 1 rectangle from graph 0, first 1 to graph 1, first 1 lc rgb '#888888'
 plot data using 1:2:4 with filledcurves lc rgb '#0072b2', data using 1:3 with linespoints pt 7 ps 0.4 lw 2 lc rgb '#0072b2'
+unset logscale y
 unset label 1; unset label 901; unset label 902; unset label 903; unset label 904; unset object
 set style fill solid 1 noborder
 set tmargin screen 0.45

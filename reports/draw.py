@@ -211,7 +211,10 @@ def draw_calm(say, table):
     x = [row[0] for row in rows]
     ratio.fill_between(x, [row[1] for row in rows], [row[3] for row in rows], color="#0072b2", alpha=0.25, linewidth=0)
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
-    ratio.set_ylim(say["y_low"] * 0.97, say["y_high"] * 1.03)
+    ratio.set_yscale("log")
+    ratio.set_ylim(say["y_low"] * 0.9, say["y_high"] * 1.1)
+    ratio.yaxis.set_major_formatter("{x:g}")
+    ratio.yaxis.set_minor_formatter("")
     broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
     broken.set_ylim(0, say["interrupted_most"] * 1.1)
     if say["load_known"]:

@@ -111,7 +111,7 @@ static int calm_write(struct data *data, struct plot *plot, uint32_t run, struct
 		return -ENOMEM;
 	width = bins_write(plot, &strip, moments, n);
 	free(strip.ratios);
-	plot_number(plot, "y_low", strip.low);
+	plot_number(plot, "y_low", fmax(strip.low, 0.01)); /* on a logarithmic axis */
 	plot_number(plot, "y_high", strip.high);
 	plot_number(plot, "interrupted_most", fmax(strip.worst, 1.0));
 	plot_number(plot, "load_before", data->runs[run].load_before);

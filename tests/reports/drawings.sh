@@ -6,6 +6,10 @@ command -v gnuplot >/dev/null 2>&1 || { echo "skipped: gnuplot is not installed"
 names=$(printf 'disk elf a_b"c|d\\x`e #x %%s \303\244\303\266:long=abcdefghijklmnopqrstuvwxyz0123456789')
 record "$scratch/a" "$names" 12
 record "$scratch/lone" "elf" 2
+# Loads too short for the clock: zeros on logarithmic axes.
+record "$scratch/zeros" "elf disk" 12
+awk -F, 'BEGIN { OFS = FS } NR > 1 { $17 = $19 = $20 = $27 = NR % 3 ? 0 : 40 } { print }' "$scratch/zeros/samples.csv" >"$scratch/zeros/new"
+mv "$scratch/zeros/new" "$scratch/zeros/samples.csv"
 cp -r tests/reports/gate "$scratch/gate"
 cp -r tests/reports/repro "$scratch/repro"
 
@@ -22,6 +26,8 @@ for engine in gnuplot matplotlib; do
 		equal "width of $name.png" "$(head -c 20 "$scratch/$engine/figures/$name.png" | od -An -tu1 -j16 | awk '{ print $3 * 256 + $4 }')" 800
 	done
 	run 0 "$soload" report --engine $engine --out "$scratch/$engine-lone" "$scratch/lone"
+	run 0 "$soload" report --engine $engine --out "$scratch/$engine-zeros" "$scratch/zeros"
+	has_not "$scratch/$engine-zeros/report.html" ">nan"
 done
 if [ -d "$scratch/matplotlib" ]; then
 	for table in "$scratch"/gnuplot/figures/*.dat "$scratch"/gnuplot/figures/*.set; do
