@@ -170,6 +170,14 @@ static void counters_print(const struct probed *probed, FILE *out)
 static void protocol_print(const struct probed *probed, const struct probed_verdict *verdict,
 			   FILE *out)
 {
+	if (!probed->choice->probe) {
+		fprintf(out,
+			"  unprobed p10 %.2f us, p50 %.2f us; beside counting p10 %.2f us "
+			"(%.2fx)\n",
+			verdict->base_p10 / NS_PER_US, verdict->base_p50 / NS_PER_US,
+			verdict->probed_p10 / NS_PER_US, verdict->inflation);
+		return;
+	}
 	fprintf(out,
 		"  unprobed p10 %.2f us, p50 %.2f us; probed p10 %.2f us: inflation %.2fx; "
 		"corrected "
@@ -182,7 +190,7 @@ static void protocol_print(const struct probed *probed, const struct probed_verd
 		fabs(verdict->ratio - 1.0) > 0.10 ? " (more than 10 % off: trust the shares less)"
 						  : "",
 		probed->events, (double)probed->events / (double)probed->load_count, probed->drops,
-		probed->gaps, probed->choice->probe ? probed->choice->probe->skipped : 0);
+		probed->gaps, probed->choice->probe->skipped);
 }
 
 void probed_print(const struct probed *probed, const char *name, FILE *out)
