@@ -72,6 +72,7 @@ grep -q 'Round ' "$scratch/out" || fail "no table of rounds"
 
 # Every variant through every transport passes its golden; an incoherent device pays in a phase of its own, a coherent one never.
 for variant in 'a2a3 tensormap_and_ringbuffer' 'a2a3 aicpu_build_graph' 'a5 tensormap_and_ringbuffer'; do
+	# shellcheck disable=SC2086 # two words
 	set -- $variant
 	"$soload" repro -p "$1" -r "$2" -n 1 --pools small --coherent no --loader null,memfd,elf --transport all --out "$scratch/variant" >"$scratch/out" 2>"$scratch/err" || fail "$variant: exit code $? with: $(cat "$scratch/err")"
 	tail -n 1 "$scratch/out" | grep -q '^PASS: 30 of 30 rounds' || fail "$variant: $(tail -n 1 "$scratch/out")"
@@ -92,6 +93,7 @@ grep -q ',invalidate,' "$scratch/all/spans.csv" && fail "a coherent device inval
 
 # host_build_graph: the whole struct every time, the golden every time; the handle that is never closed answers from the second round on, and that is told.
 for variant in 'a2a3 293083648' 'a5 293085952'; do
+	# shellcheck disable=SC2086 # two words
 	set -- $variant
 	"$soload" repro -p "$1" -r host_build_graph -n 1 --pools small --out "$scratch/hbg" >"$scratch/out" 2>"$scratch/err"
 	[ $? = 1 ] || fail "host_build_graph on $1: no verdict on the stale load: $(cat "$scratch/err")"
