@@ -98,7 +98,9 @@ static int prepare(struct repro *repro, char **argv, struct err *err)
 	repro->result = calloc(1, sizeof(*repro->result));
 	if (!repro->result)
 		return err_set(err, ENOMEM, "out of memory");
-	r = repro_object_open(repro, err);
+	r = repro_arms_choose(repro, err);
+	if (r == 0)
+		r = repro_object_open(repro, err);
 	if (r == 0)
 		r = arrays_prepare(repro, err);
 	if (r == 0)

@@ -192,14 +192,16 @@ static int keeping_load(struct image *image, struct entry *entry, struct err *er
 		return r;
 	timeline_enter(image->time, PHASE_RELOCATE);
 	r = elf_object_bind(object, err);
-	timeline_enter(image->time, PHASE_PROTECT);
-	if (r == 0)
+	if (r == 0) {
+		timeline_enter(image->time, PHASE_PROTECT);
 		r = elf_object_commit(object, err);
+	}
 	if (r == 0 && elf_keep_new(object, &entry->keep) == 0)
 		self->entry = entry;
-	timeline_enter(image->time, PHASE_INIT);
-	if (r == 0)
+	if (r == 0) {
+		timeline_enter(image->time, PHASE_INIT);
 		r = elf_object_start(object, err);
+	}
 	if (r < 0) {
 		self->entry = NULL;
 		elf_keep_free(&entry->keep);

@@ -12,15 +12,7 @@
 
 #define MEMORY_SLACK (64ull << 20)
 
-struct arm_lists {
-	char *loaders[REPRO_LOADERS_MAX];
-	int loader_count;
-	bool all_loaders;
-	const struct transport *transports[REPRO_TRANSPORTS_MAX];
-	int transport_count;
-};
-
-static int loaders_choose(struct arm_lists *lists, char *given, struct err *err)
+static int loaders_choose(struct repro_lists *lists, char *given, struct err *err)
 {
 	int count;
 
@@ -38,13 +30,17 @@ static int loaders_choose(struct arm_lists *lists, char *given, struct err *err)
 }
 
 /* A mistyped name or option is told before anything is started. */
-static int loaders_check(const struct arm_lists *lists, struct err *err)
+static int loaders_check(const struct repro_lists *lists, struct err *err)
 {
 	for (int i = 0; !lists->all_loaders && i < lists->loader_count; i++) {
 		const char *spec = lists->loaders[i];
 		struct loader *loader = NULL;
 		int r;
 
+		for (int k = 0; k < i; k++) {
+			if (strcmp(lists->loaders[k], spec) == 0)
+				return err_set(err, EINVAL, "loader %s is named twice", spec);
+		}
 		if (loader_find(spec, options_name_length(spec)))
 			continue;
 		r = loader_open(&loader, spec, err);
@@ -55,7 +51,7 @@ static int loaders_check(const struct arm_lists *lists, struct err *err)
 	return 0;
 }
 
-static int transports_choose(struct arm_lists *lists, char *given, struct err *err)
+static int transports_choose(struct repro_lists *lists, char *given, struct err *err)
 {
 	char *names[REPRO_TRANSPORTS_MAX];
 	int count;
@@ -73,15 +69,21 @@ static int transports_choose(struct arm_lists *lists, char *given, struct err *e
 
 		if (!transport)
 			return -EINVAL;
+		for (int k = 0; k < i; k++) {
+			if (lists->transports[k] == transport)
+				return err_set(err, EINVAL, "transport %s is named twice",
+					       transport->name);
+		}
 		lists->transports[lists->transport_count++] = transport;
 	}
 	return 0;
 }
 
 /* host_build_graph has one way to load, in the host, and nothing to transport. */
-static int lists_choose(struct repro *repro, struct arm_lists *lists, struct err *err)
+int repro_arms_choose(struct repro *repro, struct err *err)
 {
 	static char here[] = "null";
+	struct repro_lists *lists = &repro->lists;
 	struct repro_options *options = repro->options;
 	int r;
 
@@ -90,10 +92,10 @@ static int lists_choose(struct repro *repro, struct arm_lists *lists, struct err
 			return err_set(err, EINVAL,
 				       "host_build_graph loads in the host, with dlopen, and "
 				       "sends no object: leave --loader and --transport out");
-		*lists = (struct arm_lists){ .loaders = { here },
-					     .loader_count = 1,
-					     .transports = { &transport_graph },
-					     .transport_count = 1 };
+		*lists = (struct repro_lists){ .loaders = { here },
+					       .loader_count = 1,
+					       .transports = { &transport_graph },
+					       .transport_count = 1 };
 		return 0;
 	}
 	r = loaders_choose(lists, options->loaders, err);
@@ -145,7 +147,7 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 	return device_open(&arm->device, repro->memory, &options, err);
 }
 
-static int arm_add(struct repro *repro, const struct arm_lists *lists, int loader, int transport,
+static int arm_add(struct repro *repro, const struct repro_lists *lists, int loader, int transport,
 		   struct err *err)
 {
 	struct repro_arm *arm = &repro->arms[repro->arm_count];
@@ -181,7 +183,7 @@ static bool is_final(int code)
 }
 
 /* A loader that does not start with the first transport is not tried with the others. */
-static int arms_add(struct repro *repro, const struct arm_lists *lists, struct err *err)
+static int arms_add(struct repro *repro, const struct repro_lists *lists, struct err *err)
 {
 	for (int l = 0; l < lists->loader_count; l++) {
 		int r = 0;
@@ -202,20 +204,16 @@ static int arms_add(struct repro *repro, const struct arm_lists *lists, struct e
 
 int repro_arms_open(struct repro *repro, struct err *err)
 {
-	struct arm_lists lists = { 0 };
-	size_t count;
-	int r;
+	const struct repro_lists *lists = &repro->lists;
+	size_t count = (size_t)lists->loader_count * (size_t)lists->transport_count;
+	int r = memory_prepare(repro, err);
 
-	r = lists_choose(repro, &lists, err);
-	if (r == 0)
-		r = memory_prepare(repro, err);
 	if (r < 0)
 		return r;
-	count = (size_t)lists.loader_count * (size_t)lists.transport_count;
 	repro->arms = calloc(count, sizeof(*repro->arms));
 	if (!repro->arms)
 		return err_set(err, ENOMEM, "out of memory");
-	return arms_add(repro, &lists, err);
+	return arms_add(repro, lists, err);
 }
 
 void repro_arms_close(struct repro *repro)

@@ -58,9 +58,18 @@ struct repro_arm {
 	unsigned int caps;
 	struct device *device; /* NULL: not available */
 	double *values;	       /* [round][VALUE_COUNT] of the rounds that passed */
-	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed;
+	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
 	int64_t stale;
 	char stale_reason[160], error[ERR_TEXT_BYTES];
+};
+
+/* What the command line asks for, by name. */
+struct repro_lists {
+	char *loaders[REPRO_LOADERS_MAX];
+	int loader_count;
+	bool all_loaders;
+	const struct transport *transports[REPRO_TRANSPORTS_MAX];
+	int transport_count;
 };
 
 struct repro {
@@ -72,6 +81,7 @@ struct repro {
 	struct runtime_config runtime; /* resolved, as the device's */
 	struct memory *memory;
 	struct dma *dma;
+	struct repro_lists lists;
 	struct repro_arm *arms;
 	int arm_count, arms_open;
 	bool arm_missing; /* one that was asked for by name is not available */
@@ -84,6 +94,9 @@ struct repro {
 
 /* The object: read, checked and registered. -ENOEXEC and others in words. */
 int repro_object_open(struct repro *repro, struct err *err);
+
+/* Takes the names apart: a typo is told before anything is built, started or recorded. */
+int repro_arms_choose(struct repro *repro, struct err *err);
 
 /* Device memory for the workload, and one device per arm. 0 when at least one arm is there. */
 int repro_arms_open(struct repro *repro, struct err *err);

@@ -233,6 +233,10 @@ static int round_once(struct repro *repro, struct repro_arm *arm, struct outcome
 	if (repro->result->failure == DEVICE_INTERRUPTED || command_interrupted())
 		return err_set(err, EINTR, "interrupted");
 	outcome->failed = r < 0;
+	if (r == 0 && repro->result->restarted) {
+		outcome->warmup = true; /* a new process: its first load is a cold one */
+		arm->restarts++;
+	}
 	if (r < 0)
 		failure_tell(repro, arm, outcome->why.text);
 	freshness_count(repro, arm);

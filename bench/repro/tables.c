@@ -213,6 +213,11 @@ static void notes_print(const struct repro *repro)
 			printf("%s: %lld of %lld loads stale: %s\n", arm->label,
 			       (long long)arm->stale, (long long)arm->rounds_done,
 			       arm->stale_reason);
+		if (arm->restarts > 0)
+			printf("%s: the AICPU had ended and was started anew %lld times: the round "
+			       "after that "
+			       "is a warm-up\n",
+			       arm->label, (long long)arm->restarts);
 		if (arm->rounds_done > arm->golden_passed)
 			printf("%s: %lld of %lld rounds failed, last: %s\n", arm->label,
 			       (long long)(arm->rounds_done - arm->golden_passed),

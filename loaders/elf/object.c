@@ -215,12 +215,14 @@ int elf_object_load(struct elf_arena *arena, const struct elf_source *source,
 		return r;
 	timeline_enter(time, PHASE_RELOCATE);
 	r = elf_object_bind(object, err);
-	timeline_enter(time, PHASE_PROTECT);
-	if (r == 0)
+	if (r == 0) {
+		timeline_enter(time, PHASE_PROTECT);
 		r = elf_object_commit(object, err);
-	timeline_enter(time, PHASE_INIT);
-	if (r == 0 && object->run)
-		r = elf_object_start(object, err);
+	}
+	if (r == 0) {
+		timeline_enter(time, PHASE_INIT);
+		r = object->run ? elf_object_start(object, err) : 0;
+	}
 	if (r < 0) {
 		elf_object_close(object);
 		return r;
