@@ -1,5 +1,6 @@
 #!/bin/sh
 # Every figure is drawn, by either engine, from the same numbers, without a word of warning, whatever the names.
+# shellcheck disable=SC1091,SC2154,SC2016 # the sourced files define what is used here
 . tests/cli/expect
 . tests/reports/record
 command -v gnuplot >/dev/null 2>&1 || { echo "skipped: gnuplot is not installed" && exit 77; }

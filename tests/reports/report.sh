@@ -1,5 +1,6 @@
 #!/bin/sh
 # soload report reads what was recorded, whatever became of it, and says what was lost. Drawn by drawings.sh; here the numbers.
+# shellcheck disable=SC1091,SC2154,SC2016 # the sourced files define what is used here
 . tests/cli/expect
 . tests/reports/record
 made=$scratch/made
