@@ -1,7 +1,7 @@
 #!/bin/sh
 # soload trim from outside: the object gets smaller, keeps its build-id, and is taken for the same by every loader; what is wrong is said in a line.
-set -u
 # shellcheck disable=SC1091,SC2154 # the sourced file defines what is used here
+set -u
 . tests/cli/expect
 twin=$build/objects/pa_unroll_cxx_nounique.so
 
