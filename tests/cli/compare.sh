@@ -18,7 +18,7 @@ has "$out" "cached"
 cp "$object" "$scratch/other.so"
 run 0 "$soload" compare "$object" "$scratch/other.so" --budget 1 --out "$record"
 run 1 "$soload" compare "$object" "$fixtures/orch_constructor_crashes.so" --budget 1 --out "$record"
-has "$err" "crashed in phase link"
+has "$err" "in phase link"
 
 for name in a b; do
 	run 0 "$soload" run --so "$object" -l memfd,elf -n 6 --out "$scratch/$name"
