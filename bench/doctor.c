@@ -49,10 +49,14 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const char doc[] = "Looks at everything on this machine that moves measurements or forbids "
-			  "them; each line that is not "
-			  "as it should be says what to do.\v"
-			  "Exit codes: 0 looked; 2 usage.";
+static const char doc[] =
+	"Looks at everything on this machine that moves measurements or forbids "
+	"them; each line that is not "
+	"as it should be says what to do.\v"
+	"Examples:\n"
+	"  soload doctor           before the first measurement on a machine\n"
+	"  soload doctor --quick   the same without trying what can be seen in 5 s\n\n"
+	"Exit codes: 0 looked; 2 usage.";
 
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
