@@ -50,6 +50,27 @@ long fd_read_all(int fd, void *bytes, size_t size, const char *what, struct err 
 	return (long)done;
 }
 
+int fd_shared(const char *name, size_t size, struct err *err)
+{
+	static const char *const folders[] = { "/dev/shm", "/var/tmp" };
+	int fd = memfd_create(name, MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		r = err_sys(err, "%s: memfd_create", name);
+	for (size_t i = 0; fd < 0 && i < sizeof(folders) / sizeof(folders[0]); i++)
+		fd = open(folders[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_prefix(
+			err, r,
+			"neither a memory file nor an unlinked one in /dev/shm or /var/tmp");
+	if (ftruncate(fd, (off_t)size) == 0)
+		return fd;
+	r = err_sys(err, "%s: %zu bytes of shared memory", name, size);
+	close(fd);
+	return r;
+}
+
 static int regular_size(int fd, const char *path, size_t *ret_size, struct err *err)
 {
 	struct stat st;

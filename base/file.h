@@ -14,6 +14,12 @@ int fd_write_all(int fd, const void *bytes, size_t size, const char *what, struc
 long fd_read_all(int fd, void *bytes, size_t size, const char *what, struct err *err);
 
 /*
+ * A descriptor of `size` zero bytes to share between processes, without a name: a memory file,
+ * else, where the kernel or a sandbox refuses those, an unlinked file in /dev/shm or /var/tmp.
+ */
+int fd_shared(const char *name, size_t size, struct err *err);
+
+/*
  * A whole regular file in memory (page aligned, mapped privately, writable without changing the
  * file). The caller unmaps it with file_unload(). Directories, empty files and files above 1 GiB
  * are refused in words.

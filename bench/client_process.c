@@ -1,6 +1,8 @@
 /* Starting and burying the worker of a client. See client_process.h. */
 #include "bench/client_process.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,9 +26,9 @@ static int channel_open(struct client *client, int *ret_theirs, int *ret_shared,
 		return err_sys(err, "a socket pair for the worker");
 	client->to = client->from = pair[0];
 	*ret_theirs = pair[1];
-	*ret_shared = memfd_create("soload-worker", MFD_CLOEXEC);
-	if (*ret_shared < 0 || ftruncate(*ret_shared, WORKER_SHARED_BYTES) < 0)
-		return err_sys(err, "memory shared with the worker");
+	*ret_shared = fd_shared("soload-worker", WORKER_SHARED_BYTES, err);
+	if (*ret_shared < 0)
+		return *ret_shared;
 	client->shared =
 		mmap(NULL, WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *ret_shared, 0);
 	if (client->shared != MAP_FAILED)

@@ -12,16 +12,19 @@
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define EXIT_START 2
 #define EXIT_KERNEL_HANGS 3
+#define EXIT_HOST_GONE 4
 
 struct scheduler {
 	struct aicpu *aicpu;
@@ -90,6 +93,36 @@ static int schedulers_start(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
+/* Waits for the host's end. An object may ignore or block the death signal; this it cannot stop. */
+static void *host_watch_main(void *argument)
+{
+	struct pollfd host = { .fd = (int)(intptr_t)argument, .events = POLLIN };
+
+	while (poll(&host, 1, -1) < 0 && errno == EINTR)
+		;
+	staged_unlink_all();
+	directories_leave();
+	_exit(EXIT_HOST_GONE);
+}
+
+/* Kernels before 5.3 have no pidfd: there the death signal must do. */
+static void host_watch(pid_t host)
+{
+	int fd = (int)syscall(SYS_pidfd_open, host, 0);
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (fd < 0)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&thread, NULL, host_watch_main, (void *)(intptr_t)fd) == 0)
+		pthread_detach(thread);
+	else
+		close(fd);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /*
  * Freed memory stays with the process. glibc would give the runtime's 20 MiB of pools back after
  * some runs and not after others, by what happens to lie above them in its heap: creating them anew
@@ -125,6 +158,7 @@ static int surroundings_prepare(struct control *control, struct err *err)
 		return err_sys(err, "prctl");
 	if (getppid() != control->setup.host)
 		return err_set(err, ESRCH, "the host is gone");
+	host_watch(control->setup.host);
 	return 0;
 }
 

@@ -1,6 +1,8 @@
 /* The control page's memory. */
 #include "device/control.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,17 +34,12 @@ void control_unmap(struct control *control)
 int control_create(struct control **ret_control, struct err *err)
 {
 	struct control *control;
-	int r, fd = memfd_create("soload-control", MFD_CLOEXEC);
+	int r = 0, fd = fd_shared("soload-control", sizeof(*control), err);
 
 	if (fd < 0)
-		return err_sys(err, "control page: memfd_create");
-	if (ftruncate(fd, sizeof(*control)) < 0)
-		r = err_sys(err, "control page: %zu bytes", sizeof(*control));
-	else
-		r = 0;
-	control = r < 0 ? MAP_FAILED
-			: mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (r == 0 && control == MAP_FAILED)
+		return fd;
+	control = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (control == MAP_FAILED)
 		r = err_sys(err, "control page: map");
 	if (r < 0) {
 		close(fd);

@@ -5,6 +5,7 @@
  */
 #include "device/memory.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -34,13 +35,9 @@ static uint64_t round_up(uint64_t value, uint64_t align)
 
 static int memory_create(struct memory *memory, uint64_t bytes, struct err *err)
 {
-	char size[32];
-
-	memory->fd = memfd_create("soload-device-memory", MFD_CLOEXEC);
+	memory->fd = fd_shared("soload-device-memory", bytes, err);
 	if (memory->fd < 0)
-		return err_sys(err, "device memory: memfd_create");
-	if (ftruncate(memory->fd, (off_t)bytes) < 0)
-		return err_sys(err, "device memory of %s", text_bytes(bytes, size, sizeof(size)));
+		return memory->fd;
 	memory->bytes = bytes;
 	memory->count = 1;
 	memory->blocks[0] = (struct block){ .bytes = bytes };

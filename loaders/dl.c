@@ -58,7 +58,11 @@ int dl_load(struct image *image, const char *path, int flags, void **ret_handle,
 	timeline_enter(image->time, PHASE_CHECK);
 	if (!handle) {
 		reason = dlerror();
-		return err_set(err, ENOEXEC, "dlopen: %s", reason ? reason : "no reason given");
+		return err_set(
+			err, ENOEXEC, "dlopen: %s%s", reason ? reason : "no reason given",
+			reason && strstr(reason, "failed to map segment")
+				? " (a folder mounted noexec? name another, or use memfd or elf)"
+				: "");
 	}
 	dl_iterate_phdr(look_at, &after);
 	image->report.known_before = before.known || before.adds == after.adds;
