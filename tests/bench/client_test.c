@@ -93,8 +93,13 @@ static void the_harness_leaves_no_trace(void **state)
 			faults += loads[i].load.minflt;
 	}
 	/* The kernel may move a page behind our back, seldom; new memory would be a fault in every
-	 * fourth load at least. */
+	 * fourth load at least. A sanitizer's own memory is new now and then. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	assert_in_range(faults, 0, 4 * BATCH / 20);
+#else
+	print_message("left out: page faults of %d loads (%d), the sanitizer has its own\n",
+		      4 * BATCH, faults);
+#endif
 	r = counters_take(&client, 4, &counters, &err);
 	if (r == 0) {
 		assert_int_equal(counters.total, 0);
