@@ -93,7 +93,7 @@ run 2 "$soload" gate memfd memfd --so "$object" --out /dev/null/x
 one_line "$err"
 
 # Interrupted: the epochs so far are whole.
-run 130 timeout --preserve-status -s INT 2 "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record"
+run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record"
 equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
 has "$record/run.json" '"exit_code": 130'
 

@@ -158,7 +158,7 @@ victim=$!
 run 0 "$soload" trace -p $victim -t 0.5
 checks=$((checks + 1))
 [ "$(opens)" -gt 0 ] || fail "no dlopen of a running process seen"
-timeout -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
+timeout --foreground -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
 equal "exit code of an interrupted trace" "$?" 124
 kill $victim
 wait $victim 2>/dev/null
