@@ -24,6 +24,7 @@ struct run {
 	const char *loaders[LOADERS_MAX]; /* in loader_copy, or names of types */
 	bool stages[LOADERS_MAX];
 	size_t loader_count;
+	bool loader_missing; /* one that was named does not work here */
 	struct subject *subjects;
 	size_t subject_count;
 	char **argv;
@@ -42,7 +43,7 @@ static int loader_add(struct run *run, const char *spec, struct err *err)
 	return 0;
 }
 
-/* "all" is what works here; what is named must work. */
+/* "all" is what works here. */
 static void loaders_all(struct run *run)
 {
 	for (int i = 0; i < LOADERS_MAX && loader_types[i]; i++) {
@@ -68,9 +69,17 @@ static int loaders_choose(struct run *run, struct err *err)
 	count = options_split(run->loader_copy, items, LOADERS_MAX);
 	if (count < 0)
 		return err_set(err, EINVAL, "--loader: more than %d loaders", LOADERS_MAX);
-	for (int i = 0; r == 0 && i < count; i++)
+	/* A typo ends the run; a loader this machine cannot run is told, and the others go on. */
+	for (int i = 0; i < count; i++) {
 		r = loader_add(run, items[i], err);
-	return r;
+		if (r == -EINVAL || (r < 0 && count == 1))
+			return r;
+		if (r < 0)
+			log_error("%s", err->text);
+		run->loader_missing |= r < 0;
+	}
+	return run->loader_count ? 0
+				 : err_set(err, ENODEV, "no loader that was asked for works here");
 }
 
 /* The last CPU this process may use, as the first is where interrupts go; the spinner's is another.
@@ -148,7 +157,8 @@ static void record_describe(struct record *record, const struct run *run)
 /* 0 when every arm did all its loads, and none was stale. */
 static int verdict(const struct run *run, const struct runner *runner)
 {
-	bool measured = false, failed = run->subject_count < run->options.path_count;
+	bool measured = false;
+	bool failed = run->loader_missing || run->subject_count < run->options.path_count;
 
 	for (size_t i = 0; i < runner->arm_count; i++) {
 		measured |= runner->arms[i].count > 0;

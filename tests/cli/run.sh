@@ -200,6 +200,11 @@ rows_check
 has "$record/run.json" '"state": "running"'
 gone
 
+# A loader that does not work here is told; the others go on, and the run ends with 1.
+run 1 "$soload" run --so "$object" -l disk:dirs=/proc/none,memfd -n 20 --out "$scratch/missing"
+has "$err" "no staging folder is writable"
+has "$out" "memfd"
+
 # Interrupted: 130, and everything that is known is there.
 rm -rf "$record"
 run 130 timeout --foreground --preserve-status -s INT 1 "$soload" run --so "$object" -l disk:mended,tmpfs,memfd -n 1000000 --out "$record"
