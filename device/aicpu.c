@@ -101,7 +101,7 @@ static void *host_watch_main(void *argument)
 	while (poll(&host, 1, -1) < 0 && errno == EINTR)
 		;
 	staged_unlink_all();
-	directories_leave();
+	directories_leave_last();
 	_exit(EXIT_HOST_GONE);
 }
 
@@ -135,6 +135,12 @@ static void memory_keep(void)
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
+static int directories_choose(const struct control_setup *setup, struct err *err)
+{
+	return setup->chip ? directories_enter_shared(setup->directories, err)
+			   : directories_enter(setup->directories, err);
+}
+
 /* The private directories come before any thread, and the death signal after them: a change of
  * credentials forgets it. */
 static int surroundings_prepare(struct control *control, struct err *err)
@@ -148,10 +154,11 @@ static int surroundings_prepare(struct control *control, struct err *err)
 	r = aicpu_crash_prepare(control, err);
 	if (r < 0)
 		return r;
+	staged_number_set(control->setup.chip);
 	if (!control->setup.directories[0])
 		snprintf(startup->directories, sizeof(startup->directories),
 			 "the machine's own directories");
-	else if (directories_enter(control->setup.directories, &why) < 0)
+	else if (directories_choose(&control->setup, &why) < 0)
 		snprintf(startup->directories, sizeof(startup->directories),
 			 "the machine's own directories (%.200s)", why.text);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)

@@ -134,6 +134,27 @@ static void image_judge(struct aicpu *aicpu)
 	answer->judged = true;
 }
 
+/*
+ * Where dies share a file system, the file under a mapping may be overwritten at any time, and with
+ * it the code that was not written to: what was right after the load is looked at again.
+ */
+static void image_judge_again(struct aicpu *aicpu)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+	struct freshness_verdict verdict;
+
+	if (!aicpu->control->setup.chip || !answer->judged ||
+	    answer->verdict.freshness == FRESHNESS_STALE)
+		return;
+	timeline_enter(lane(aicpu), PHASE_CHECK);
+	freshness_check(aicpu->image, &verdict);
+	if (verdict.freshness != FRESHNESS_STALE)
+		return;
+	snprintf(verdict.reason, sizeof(verdict.reason),
+		 "right when it was loaded, overwritten while it ran");
+	answer->verdict = verdict;
+}
+
 /* Absent is fine for an optional symbol: upstream only mentions it. */
 static int symbol_optional(struct aicpu *aicpu, const char *name, uintptr_t *ret_address,
 			   struct err *err)
@@ -321,8 +342,10 @@ static void clean(struct aicpu *aicpu)
 		runtime_count(aicpu->rt, &answer->counters);
 	runtime_destroy(aicpu->rt);
 	aicpu->rt = NULL;
-	if (aicpu->image)
+	if (aicpu->image) {
+		image_judge_again(aicpu);
 		image_unload(aicpu->image);
+	}
 	/* Elsewhere upstream's deinit leaves the stale values where they are. */
 	if (aicpu->variant->forgets) {
 		aicpu->configure = NULL;

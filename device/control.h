@@ -24,6 +24,7 @@ struct control_setup {
 	uint64_t memory_bytes, memory_base; /* base 0: choose one */
 	uint64_t timeout_ns;
 	int32_t pools, log_level, variant;
+	int32_t chip; /* device_options.chip */
 	bool incoherent;
 	pid_t host;
 };

@@ -29,6 +29,7 @@
 #define ENTRIES_MAX 16384
 #define REMOVE_DEPTH_MAX 8
 #define PRIVATE_MAX 5
+#define SHARED_DESCRIPTORS 200 /* from here on, where a folder is shared */
 
 /* Parents before what lies in them. */
 static const char *const privates[PRIVATE_MAX] = {
@@ -45,6 +46,7 @@ static const char kernels_directory[] = "aicpu_kernels/0/aicpu_kernels_device";
 /* The folder that directories_enter() moved into: its parent and name, for a signal handler. */
 static int entered_parent = -1;
 static char entered_name[64];
+static bool entered_shared;
 
 static bool directory_usable(const char *path)
 {
@@ -216,30 +218,107 @@ static void kernels_directory_make(int folder)
 	}
 }
 
-static int private_mount(int own, int index, const char *path, struct err *err)
+/* A private directory: its folder below `own`, and the descriptor its links lead through. */
+struct private
 {
-	char name[24], source[64], target[64];
-	uint32_t random;
-	int folder, r, original = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char name[32];
+	int folder, original;
+};
 
-	if (original < 0) /* not on this machine: the seed's flow passes it over, too */
-		return 0;
+static int private_create(int own, int index, const char *path, struct private *private,
+			  struct err *err)
+{
+	uint32_t random;
+	int r;
+
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = (uint32_t)getpid();
-	snprintf(name, sizeof(name), "%d-%08x", index, random);
-	if (mkdirat(own, name, 0755) < 0)
+	snprintf(private->name, sizeof(private->name), "%d-%d-%08x", index, private->original,
+		 random);
+	if (mkdirat(own, private->name, 0755) < 0)
 		return err_sys(err, "create a folder for %s", path);
-	folder = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0)
+	private->folder = openat(own, private->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (private->folder < 0)
 		return err_sys(err, "open the folder for %s", path);
-	r = links_make(original, folder, path, err);
+	r = links_make(private->original, private->folder, path, err);
 	if (index == 0)
-		kernels_directory_make(folder);
-	snprintf(source, sizeof(source), "/proc/self/fd/%d", folder);
-	snprintf(target, sizeof(target), "/proc/self/fd/%d", original);
+		kernels_directory_make(private->folder);
+	return r;
+}
+
+/* The folder another AICPU made for the same directory: 1, 0 = there is none. */
+static int private_find(int own, int index, struct private *private)
+{
+	int scan = openat(own, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = scan < 0 ? NULL : fdopendir(scan);
+	const struct dirent *entry;
+	char prefix[16];
+	int found = 0;
+
+	snprintf(prefix, sizeof(prefix), "%d-", index);
+	while (entries && !found && (entry = readdir(entries))) {
+		found = strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+			strlen(entry->d_name) < sizeof(private->name);
+		if (found)
+			snprintf(private->name, sizeof(private->name), "%.31s", entry->d_name);
+	}
+	if (entries)
+		closedir(entries);
+	return found;
+}
+
+/* Its links lead through a descriptor by its number, which is in the name: ours gets the same. */
+static int private_join(int own, const char *path, struct private *private, struct err *err)
+{
+	const char *dash = strchr(private->name, '-');
+	int number = dash ? atoi(dash + 1) : -1;
+
+	private->folder = openat(own, private->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (private->folder < 0)
+		return err_sys(err, "open the folder for %s", path);
+	if (number == private->original)
+		return 0;
+	if (number < 0 || fcntl(number, F_GETFD) >= 0)
+		return err_set(err, EBUSY, "a private %s: descriptor %d is taken", path, number);
+	if (dup3(private->original, number, O_CLOEXEC) < 0)
+		return err_sys(err, "a private %s", path);
+	close(private->original);
+	private->original = number;
+	return 0;
+}
+
+/* Shared, it has a number that is hardly ever in use in the AICPU that joins. */
+static int original_open(const char *path)
+{
+	int moved, original = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (original < 0 || !entered_shared)
+		return original;
+	moved = fcntl(original, F_DUPFD_CLOEXEC, SHARED_DESCRIPTORS);
+	if (moved < 0)
+		return original;
+	close(original);
+	return moved;
+}
+
+static int private_mount(int own, int index, const char *path, struct err *err)
+{
+	struct private private = { .folder = -1, .original = original_open(path) };
+	char source[64], target[64];
+	int r;
+
+	if (private.original < 0) /* not on this machine: the seed's flow passes it over, too */
+		return 0;
+	if (entered_shared && private_find(own, index, &private))
+		r = private_join(own, path, &private, err);
+	else
+		r = private_create(own, index, path, &private, err);
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", private.folder);
+	snprintf(target, sizeof(target), "/proc/self/fd/%d", private.original);
 	if (r == 0 && mount(source, target, NULL, MS_BIND, NULL) < 0)
 		r = err_sys(err, "mount a private %s", path);
-	close(folder);
+	if (private.folder >= 0)
+		close(private.folder);
 	return r; /* `original` stays open: the links lead through it */
 }
 
@@ -304,6 +383,12 @@ int directories_enter(const char *path, struct err *err)
 	return privates_mount(own, err); /* `own` stays open: it holds the lock */
 }
 
+int directories_enter_shared(const char *path, struct err *err)
+{
+	entered_shared = true;
+	return directories_enter(path, err);
+}
+
 struct kernel_dirent {
 	uint64_t ino, next;
 	unsigned short length;
@@ -353,8 +438,14 @@ void directories_remove(const char *path)
 		tree_remove(AT_FDCWD, path, 0);
 }
 
-void directories_leave(void)
+void directories_leave_last(void)
 {
 	if (entered_parent >= 0 && entered_name[0])
 		tree_remove(entered_parent, entered_name, 0);
+}
+
+void directories_leave(void)
+{
+	if (!entered_shared)
+		directories_leave_last();
 }

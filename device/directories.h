@@ -26,9 +26,20 @@ int directories_create(char *ret_path, size_t size, struct err *err);
  */
 int directories_enter(const char *path, struct err *err);
 
-/* Removes the folder and what is in it, from either side; nothing to remove is fine.
- * directories_leave() does it for the folder entered. Both are async-signal-safe. */
+/*
+ * The same for a folder that several AICPUs share, as the dies of one chip share a file system: the
+ * first makes the five, the others find what is written there under the same names. They enter one
+ * after the other.
+ */
+int directories_enter_shared(const char *path, struct err *err);
+
+/*
+ * Removes the folder and what is in it, from either side; nothing to remove is fine.
+ * directories_leave() does it for the folder entered, unless that is shared: then it is the host's
+ * to remove, or directories_leave_last()'s when the host is gone. All are async-signal-safe.
+ */
 void directories_remove(const char *path);
 void directories_leave(void);
+void directories_leave_last(void);
 
 #endif

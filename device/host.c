@@ -70,6 +70,9 @@ int device_open(struct device **ret_device, struct memory *memory,
 	device->variant = options->variant ? options->variant : &device_variants[0];
 	device->memory = memory;
 	device->dma = options->dma;
+	device->peer = options->beside;
+	if (device->peer)
+		device->peer->peer = device;
 	r = device_build(device, err);
 	if (r == 0)
 		r = device_start(device, err);
@@ -86,6 +89,8 @@ void device_close(struct device *device)
 	if (!device)
 		return;
 	device_stop(device);
+	if (device->peer)
+		device->peer->peer = NULL;
 	if (device->transport_state && device->options.transport->release)
 		device->options.transport->release(device->transport_state);
 	free(device->transport_state);

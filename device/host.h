@@ -2,9 +2,10 @@
  * The host: starts a modelled device and has it run an orchestration, in upstream's order.
  *
  * A device is one AICPU process (this program, executed again) with one loader and one transport.
- * Several devices may be open on one device memory; they run one at a time. Whatever happens in the
- * AICPU — a bad object, a crash, a constructor that never returns — comes back as one sentence and
- * the phase it happened in, and the next round starts a fresh process.
+ * Several devices may be open on one device memory; they run one at a time. Devices on memories of
+ * their own, with DMA engines of their own, may run at once, each by a thread. Whatever happens in
+ * the AICPU — a bad object, a crash, a constructor that never returns — comes back as one sentence
+ * and the phase it happened in, and the next round starts a fresh process.
  */
 #ifndef SOLOAD_DEVICE_HOST_H
 #define SOLOAD_DEVICE_HOST_H
@@ -45,9 +46,16 @@ struct device_options {
 	const struct transport *transport;
 	struct dma *dma; /* of the same memory; shared, too */
 	enum runtime_pools pools;
-	uint64_t timeout_ns;	  /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
-	bool incoherent;	  /* the AICPU invalidates what DMA brought */
-	bool shared_directories;  /* the AICPU stages in the machine's own directories */
+	uint64_t timeout_ns;	 /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
+	bool incoherent;	 /* the AICPU invalidates what DMA brought */
+	bool shared_directories; /* the AICPU stages in the machine's own directories */
+	/*
+	 * For the dies of one chip, which share a file system: the process number in the names of
+	 * staged files, the same for each of them (0: the AICPU's own, and nothing is shared); and,
+	 * but for the first, the device that was opened before.
+	 */
+	int chip;
+	struct device *beside;
 	int (*interrupted)(void); /* not 0: every wait ends with -EINTR. May be NULL */
 };
 
@@ -60,6 +68,12 @@ struct device;
 int device_open(struct device **ret_device, struct memory *memory,
 		const struct device_options *options, struct err *err);
 void device_close(struct device *device); /* NULL is fine */
+
+/*
+ * Starts an AICPU that has ended anew, which device_run() would do by itself: for devices of one
+ * chip, whose AICPUs must start one after the other. The next result says that it was restarted.
+ */
+int device_revive(struct device *device, struct err *err);
 
 /* Where the AICPU stages files: "its own directories", or why it uses the machine's. Static or
  * owned by the device. */

@@ -38,7 +38,9 @@ static int setup_fill(struct device *device, struct err *err)
 	text_copy(setup->loader, sizeof(setup->loader), device->loader);
 	text_copy(setup->program, sizeof(setup->program), device->program);
 	text_copy(setup->transport, sizeof(setup->transport), options->transport->name);
-	text_copy(setup->directories, sizeof(setup->directories), device->folder);
+	text_copy(setup->directories, sizeof(setup->directories),
+		  device->folder ? device->folder->path : "");
+	setup->chip = options->chip;
 	setup->memory_fd = memory_fd(device->memory);
 	setup->memory_bytes = memory_bytes(device->memory);
 	setup->memory_base = memory_base(device->memory);
@@ -216,13 +218,38 @@ static int ready_wait(struct device *device, struct err *err)
 	return 0;
 }
 
-/* Without a folder the AICPU uses the machine's directories; the reason is kept in words. */
-static void folder_create(struct device *device, struct err *ret_why)
+/* Without a folder the AICPU uses the machine's directories; the reason is kept in words. Dies of
+ * one chip start one after the other, so the peer's is there or it is not. */
+static void folder_take(struct device *device, struct err *ret_why)
 {
-	device->folder[0] = '\0';
+	struct device_folder *folder = device->peer ? device->peer->folder : NULL;
+
 	if (device->options.shared_directories)
 		return;
-	device->folder_fd = directories_create(device->folder, sizeof(device->folder), ret_why);
+	if (!folder) {
+		folder = calloc(1, sizeof(*folder));
+		if (!folder)
+			return;
+		folder->fd = directories_create(folder->path, sizeof(folder->path), ret_why);
+		if (folder->fd < 0) {
+			free(folder);
+			return;
+		}
+	}
+	__atomic_add_fetch(&folder->users, 1, __ATOMIC_ACQ_REL);
+	device->folder = folder;
+}
+
+static void folder_drop(struct device *device)
+{
+	struct device_folder *folder = device->folder;
+
+	device->folder = NULL;
+	if (!folder || __atomic_sub_fetch(&folder->users, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	directories_remove(folder->path);
+	close(folder->fd);
+	free(folder);
 }
 
 int device_start(struct device *device, struct err *err)
@@ -235,7 +262,7 @@ int device_start(struct device *device, struct err *err)
 		return device->control_fd;
 	device->answered_seen = 0;
 	device->busy = true;
-	folder_create(device, &why);
+	folder_take(device, &why);
 	r = setup_fill(device, err);
 	if (r == 0)
 		r = spawn(device, err);
@@ -287,12 +314,21 @@ void device_stop(struct device *device)
 		return;
 	aicpu_end(device);
 	staged_unlink_list(&device->control->staged);
-	if (device->folder[0]) {
-		directories_remove(device->folder);
-		close(device->folder_fd);
-	}
-	device->folder[0] = '\0';
+	folder_drop(device);
 	control_unmap(device->control);
 	device->control = NULL;
 	close(device->control_fd);
+}
+
+int device_revive(struct device *device, struct err *err)
+{
+	int r;
+
+	if (device_is_dead(device))
+		device_stop(device);
+	if (device->control)
+		return 0;
+	r = device_start(device, err);
+	device->revived = r == 0;
+	return r;
 }

@@ -342,14 +342,11 @@ static int ready(struct host_round *self, struct err *err)
 	struct device *device = self->device;
 	int r;
 
-	if (device_is_dead(device))
-		device_stop(device);
-	if (!device->control) {
-		r = device_start(device, err);
-		if (r < 0)
-			return r;
-		self->result->restarted = true;
-	}
+	r = device_revive(device, err);
+	if (r < 0)
+		return r;
+	self->result->restarted = device->revived;
+	device->revived = false;
 	return struct_prepare(self, err);
 }
 

@@ -5,6 +5,13 @@
 #include "device/control.h"
 #include "device/host.h"
 
+/* Staging directories of one AICPU, or of those of one chip. */
+struct device_folder {
+	char path[256];
+	int fd;		    /* holds the lock on it */
+	unsigned int users; /* devices; the last removes it */
+};
+
 struct device {
 	struct device_options options;
 	char *loader, *program;
@@ -22,10 +29,11 @@ struct device {
 	int control_fd;
 	pid_t process; /* 0: none */
 	int exit_status;
-	bool busy;	       /* it was asked for something and has not answered */
-	int folder_fd;	       /* holds the lock on it */
-	char folder[256];      /* its own staging directories; "" = none */
-	char directories[256]; /* in words */
+	bool busy;		      /* it was asked for something and has not answered */
+	bool revived;		      /* since the last round */
+	struct device_folder *folder; /* NULL = none */
+	struct device *peer;	      /* another die of the chip, or NULL */
+	char directories[256];	      /* in words */
 	uint32_t answered_seen;
 };
 

@@ -137,7 +137,7 @@ static int seed_stage(struct image *image, const char *directory, const struct s
 	int length, fd, r;
 
 	length = snprintf(path, sizeof(self->file.path), "%s/libdevice_orch_%d.so", directory,
-			  (int)getpid());
+			  staged_number());
 	if (length < 0 || (size_t)length >= sizeof(self->file.path))
 		return err_set(err, ENAMETOOLONG, "the folder name %.60s… is too long", directory);
 	self->file.place = staged_add(path);

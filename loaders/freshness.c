@@ -178,6 +178,9 @@ static void judge_bytes(const struct image *image, const struct elf_file *file,
 	const struct image_report *report = &image->report;
 	int equal = object_equal(image, file, verdict);
 
+	if (equal == 0)
+		verdict->answers_bytes = (uint32_t)mapped_build_id(
+			report->base, report->base + file->loads[0].address, verdict->answers);
 	if (equal < 0)
 		verdict_set(verdict, FRESHNESS_UNKNOWN, "this process may not read its own memory");
 	else if (report->known_before && !report->hit)

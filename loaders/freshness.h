@@ -7,6 +7,7 @@
 #define SOLOAD_LOADERS_FRESHNESS_H
 
 #include "loaders/loader.h"
+#include "loaders/mapped_id.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,10 @@ struct freshness_verdict {
 	uint64_t compared_bytes; /* of memory, found equal */
 	dev_t mapped_dev;	 /* what is mapped at the object's base; ino 0 = anonymous memory */
 	ino_t mapped_ino;
+	/* Where other bytes answer, the GNU build-id of what they are part of; no bytes: unknown.
+	 */
+	unsigned char answers[MAPPED_ID_BYTES];
+	uint32_t answers_bytes;
 	char reason[160]; /* one sentence, always set */
 };
 

@@ -114,7 +114,7 @@ static int path_make(char *path, const char *directory, struct err *err)
 			word = none;
 	}
 	length = snprintf(path, STAGED_PATH_BYTES, "%s/soload_%d_%016llx_%llu.so", directory,
-			  (int)getpid(), (unsigned long long)(word | 1),
+			  staged_number(), (unsigned long long)(word | 1),
 			  (unsigned long long)atomic_fetch_add(&count, 1));
 	if (length < 0 || length >= STAGED_PATH_BYTES)
 		return err_set(err, ENAMETOOLONG, "the folder name %.60s… is too long", directory);

@@ -10,6 +10,18 @@ enum { SLOT_FREE, SLOT_CLAIMED, SLOT_LIVE };
 static struct staged_list own;
 static struct staged_list *active = &own;
 
+static int own_number; /* 0: the process's */
+
+int staged_number(void)
+{
+	return own_number ? own_number : (int)getpid();
+}
+
+void staged_number_set(int number)
+{
+	own_number = number;
+}
+
 static int slot_take(struct staged_file *file, uint32_t from)
 {
 	return __atomic_compare_exchange_n(&file->state, &from, SLOT_CLAIMED, 0, __ATOMIC_ACQ_REL,

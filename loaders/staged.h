@@ -29,6 +29,14 @@ struct staged_list {
 void staged_place(struct staged_list *list);
 
 /*
+ * The process number that names of staged files carry: this process's, or the one that was set. Two
+ * AICPUs that are to share a file system, as the dies of one chip do, are given the same, which
+ * every loader must stand. Set it before the first load.
+ */
+int staged_number(void);
+void staged_number_set(int number);
+
+/*
  * Remembers a path before its file is created: a place in the list, for staged_remove(). A list
  * that is full, or a path that is too long, forgets (negative): the file is then only removed by
  * its loader.
