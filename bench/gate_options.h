@@ -29,6 +29,7 @@ struct gate_options {
 	enum gate_counters counters;
 	bool github;
 	bool prove, quick; /* no BASE and HEAD: measure the gate itself, on this machine */
+	int jobs;	   /* gates at once, to prove */
 	int pin;	   /* GATE_PIN_AUTO, GATE_PIN_NONE, or a CPU */
 	struct gate_rules rules;
 };

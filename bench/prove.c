@@ -4,6 +4,7 @@
 #include "bench/command.h"
 #include "bench/cost.h"
 #include "bench/machine.h"
+#include "bench/prove_gates.h"
 #include "bench/prove_report.h"
 #include "bench/record.h"
 #include "bench/stats.h"
@@ -16,29 +17,26 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define GATE_BUDGET_NS UINT64_C(30000000000)
 #define BUSY_LOOPS 4
-#define BUSY_MAX 8
 #define QUICK_PART 10
 #define REDRAWN 6000
 #define REDRAWN_EPOCHS 300
 
 /* Seconds are what a gate is expected to take at most, for sharing the budget. */
 static const struct prove_campaign campaigns[] = {
-	{ "same build twice", NULL, 0.05, 0, 200, 200, JUDGE_PASS, 3.0 },
-	{ "same build twice, 4 busy loops", NULL, 0.05, BUSY_LOOPS, 200, 200, JUDGE_PASS, 6.0 },
-	{ "+5 % busy wait", "5%", 0.05, 0, 200, 200, JUDGE_FAIL, 3.0 },
-	{ "+2 % busy wait", "2%", 0.02, 0, 100, 98, JUDGE_FAIL, 5.0 },
-	{ "same build twice, delta 2 %", NULL, 0.02, 0, 100, 100, JUDGE_PASS, 8.0 },
-	{ "30 % of the loads +20 %", "20%:30%", 0.05, 0, 20, 20, JUDGE_FAIL, 6.0 },
+	{ "same build twice", NULL, 0.05, 0, 200, 200, JUDGE_PASS, 3.0, 0, 0 },
+	{ "same build twice, 4 busy loops", NULL, 0.05, BUSY_LOOPS, 200, 200, JUDGE_PASS, 6.0, 0,
+	  0 },
+	{ "+5 % busy wait", "5%", 0.05, 0, 200, 200, JUDGE_FAIL, 3.0, 4.0, 8.0 },
+	{ "+2 % busy wait", "2%", 0.02, 0, 100, 98, JUDGE_FAIL, 5.0, 0, 0 },
+	{ "same build twice, delta 2 %", NULL, 0.02, 0, 100, 100, JUDGE_PASS, 8.0, 0, 0 },
+	{ "30 % of the loads +20 %", "20%:30%", 0.05, 0, 20, 20, JUDGE_FAIL, 6.0, 0, 0 },
 };
 
 #define COUNTED 3
@@ -46,7 +44,7 @@ static const struct prove_campaign campaigns[] = {
 static const struct prove_counted counted[COUNTED] = {
 	{ "one system call more", "call", "syscalls", false, "" },
 	{ "one page fault more", "fault", "faults", false, "" },
-	{ "some hundred instructions more in 5 loads", "loop=10", "instructions", false, "" },
+	{ "0.1 % more instructions", "loop=1", "instructions", false, "" },
 };
 
 #define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
@@ -56,77 +54,18 @@ struct prove {
 	struct subject subject;
 	char default_path[PATH_MAX];
 	const char *loader;
-	int cpu;
-	pid_t busy[BUSY_MAX];
 	struct prove_result results[CAMPAIGNS];
-	double (*pool)[2]; /* ln ratios of total p10 and p50, of epochs without a difference */
-	size_t pool_count;
+	struct prove_gates gates;
+	struct prove_pool pool;
 	struct prove_redrawn same, slower;
 	struct prove_counted counted[COUNTED];
 };
-
-static void busy_start(struct prove *prove, unsigned int loops)
-{
-	for (unsigned int i = 0; i < loops; i++) {
-		prove->busy[i] = fork();
-		if (prove->busy[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			signal(SIGTERM, SIG_DFL);
-			signal(SIGINT, SIG_DFL);
-			gate_cpus_release();
-			for (volatile unsigned int turn = 0;; turn = turn + 1)
-				;
-		}
-	}
-}
-
-static void busy_stop(struct prove *prove, unsigned int loops)
-{
-	for (unsigned int i = 0; i < loops; i++) {
-		if (prove->busy[i] <= 0)
-			continue;
-		kill(prove->busy[i], SIGKILL);
-		waitpid(prove->busy[i], NULL, 0);
-	}
-}
-
-static int pool_add(struct prove *prove, const struct epoch_row *row)
-{
-	double(*pool)[2] =
-		reallocarray(prove->pool, prove->pool_count + row->count, sizeof(pool[0]));
-
-	if (!pool && row->count)
-		return -ENOMEM;
-	prove->pool = pool;
-	for (size_t i = 0; i < row->count; i++) {
-		const struct epoch_value *total = row->epochs[i].values[EPOCH_TOTAL];
-
-		if (!isfinite(total[EPOCH_P10].ln_ratio) || !isfinite(total[EPOCH_P50].ln_ratio))
-			continue;
-		pool[prove->pool_count][0] = total[EPOCH_P10].ln_ratio;
-		pool[prove->pool_count++][1] = total[EPOCH_P50].ln_ratio;
-	}
-	return 0;
-}
-
-static struct client_options arm_options(const struct prove *prove)
-{
-	return (struct client_options){
-		.loader = prove->loader,
-		.path = prove->subject.path,
-		.symbol = prove->subject.symbol,
-		.call = prove->subject.call,
-		.cpu = prove->cpu,
-		.spinner_cpu = -1,
-		.private_directories = true,
-	};
-}
 
 /* Same build, more work: the counter it is about must rise, in the exact sense. */
 static int work_count(struct prove *prove, struct prove_counted *added, struct err *err)
 {
 	struct tally *tallies = calloc(2, sizeof(tallies[0]));
-	struct client_options arm = arm_options(prove);
+	struct client_options arm = prove->gates.arm;
 	int i = tally_find(added->counter);
 	int r = tallies ? tally_take(&arm, true, &tallies[0], err) : -ENOMEM;
 
@@ -145,60 +84,20 @@ static int work_count(struct prove *prove, struct prove_counted *added, struct e
 	return r;
 }
 
-/* One gate of a campaign, its verdict counted. */
-static int gate_count(struct prove *prove, const struct prove_campaign *campaign,
-		      struct prove_result *result, struct err *err)
-{
-	struct client_options arm = arm_options(prove);
-	struct gate_row row = { .arms = { arm, arm } };
-	struct gate_rules rules = prove->options->rules;
-	double load[1];
-	int r;
-
-	row.arms[LOCKSTEP_HEAD].inject = campaign->inject;
-	rules.budget_ns = GATE_BUDGET_NS;
-	rules.verdict.delta = campaign->delta;
-	rules.seed += (uint64_t)(campaign - campaigns) * 1000003u + result->gates;
-	r = epoch_row_open(&row.epochs, prove->loader, "prove");
-	if (r == 0)
-		r = gate_row_run(&row, &rules, NULL, NULL, err);
-	if (r == 0 && row.state != GATE_JUDGED)
-		r = err_set(err, EIO, "%s", row.error.text);
-	if (r == 0 && !campaign->inject)
-		r = pool_add(prove, &row.epochs);
-	if (r == 0) {
-		if (getloadavg(load, 1) == 1) {
-			result->load_low =
-				result->gates ? fmin(result->load_low, load[0]) : load[0];
-			result->load_high = fmax(result->load_high, load[0]);
-		}
-		result->seconds[result->gates++] = row.seconds;
-		result->verdicts[row.verdict.verdict]++;
-	}
-	gate_row_close(&row);
-	return r;
-}
-
 /* As many gates as planned, or as fit before `deadline_ns`. */
 static int campaign_run(struct prove *prove, size_t i, uint64_t deadline_ns,
 			struct progress *progress, struct err *err)
 {
 	const struct prove_campaign *campaign = &campaigns[i];
 	struct prove_result *result = &prove->results[i];
-	int r = 0;
+	struct prove_gates gates = prove->gates;
 
 	result->planned = prove->options->quick ? campaign->gates / QUICK_PART : campaign->gates;
 	result->seconds = calloc(result->planned, sizeof(result->seconds[0]));
 	if (!result->seconds)
 		return err_set(err, ENOMEM, "out of memory");
-	busy_start(prove, campaign->busy);
-	while (r == 0 && result->gates < result->planned && clock_now_ns() < deadline_ns) {
-		progress_step(progress, progress->total - (result->planned - result->gates),
-			      campaign->text);
-		r = gate_count(prove, campaign, result, err);
-	}
-	busy_stop(prove, campaign->busy);
-	return r;
+	gates.rules.seed += (uint64_t)i * 1000003u;
+	return prove_gates_run(&gates, campaign, deadline_ns, result, &prove->pool, progress, err);
 }
 
 /* The time that is left is shared by what the campaigns still to come are expected to need. */
@@ -238,7 +137,7 @@ static void redraw(struct prove *prove, double shift, struct prove_redrawn *ret_
 	const double alpha = prove->options->rules.verdict.alpha;
 	uint64_t random = prove->options->rules.seed | 1u;
 
-	for (int gate = 0; prove->pool_count && gate < REDRAWN; gate++) {
+	for (int gate = 0; prove->pool.count && gate < REDRAWN; gate++) {
 		struct judge_series series[] = {
 			{ .ln_ratios = p10, .cut = log1p(0.025), .decisive = true },
 			{ .ln_ratios = p50, .cut = log1p(0.025), .decisive = true },
@@ -250,15 +149,15 @@ static void redraw(struct prove *prove, double shift, struct prove_redrawn *ret_
 			size_t k;
 
 			random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-			k = (size_t)((random >> 33) % prove->pool_count);
+			k = (size_t)((random >> 33) % prove->pool.count);
 			sign = random >> 32 & 1 ? 1.0 : -1.0;
-			p10[i] = sign * prove->pool[k][0] + shift;
-			p50[i] = sign * prove->pool[k][1] + shift;
+			p10[i] = sign * prove->pool.epochs[k][0] + shift;
+			p50[i] = sign * prove->pool.epochs[k][1] + shift;
 		}
 		ret_redrawn->verdicts[judge_sequence(series, 2, &epochs, alpha, scratch)]++;
 		ret_redrawn->gates++;
 	}
-	ret_redrawn->pool = prove->pool_count;
+	ret_redrawn->pool = prove->pool.count;
 }
 
 static int subject_choose(struct prove *prove, struct err *err)
@@ -290,6 +189,7 @@ static int results_show(struct prove *prove, struct record *record)
 		.loader = prove->loader,
 		.object = prove->subject.path,
 		.record_ns = cost_record_ns(),
+		.jobs = prove->gates.jobs,
 		.quick = prove->options->quick,
 	};
 	char path[PATH_MAX];
@@ -335,6 +235,34 @@ static int record_and_run(struct prove *prove, char **argv)
 	return EXIT_USAGE;
 }
 
+/* What all gates share. This process itself counts, later, on the CPU of the first job. */
+static int gates_prepare(struct prove *prove, struct err *err)
+{
+	const struct gate_options *options = prove->options;
+	struct prove_gates *gates = &prove->gates;
+	int cpu, r;
+
+	gates->loader = prove->loader;
+	gates->rules = options->rules;
+	gates->rules.budget_ns = GATE_BUDGET_NS;
+	gates->jobs = options->jobs;
+	r = prove_gates_cpus(gates, options->pin, err);
+	if (r == 0)
+		r = gate_cpu_take(gates->cpus[0] < 0 ? GATE_PIN_NONE : gates->cpus[0], &cpu, err);
+	if (r < 0)
+		return r;
+	gates->arm = (struct client_options){
+		.loader = prove->loader,
+		.path = prove->subject.path,
+		.symbol = prove->subject.symbol,
+		.call = prove->subject.call,
+		.cpu = cpu,
+		.spinner_cpu = -1,
+		.private_directories = true,
+	};
+	return 0;
+}
+
 int prove_run(const struct gate_options *options, char **argv)
 {
 	struct prove *prove = calloc(1, sizeof(*prove));
@@ -347,14 +275,14 @@ int prove_run(const struct gate_options *options, char **argv)
 	}
 	prove->options = options;
 	command_catch_signals();
-	if (subject_choose(prove, &err) < 0 || gate_cpu_take(options->pin, &prove->cpu, &err) < 0)
+	if (subject_choose(prove, &err) < 0 || gates_prepare(prove, &err) < 0)
 		log_error("%s", err.text);
 	else
 		code = record_and_run(prove, argv);
 	for (size_t i = 0; i < CAMPAIGNS; i++)
 		free(prove->results[i].seconds);
 	subject_close(&prove->subject);
-	free(prove->pool);
+	free(prove->pool.epochs);
 	free(prove);
 	return code;
 }

@@ -20,6 +20,15 @@ static bool is_missed(const struct prove_campaign *campaign, const struct prove_
 	return result->gates - result->verdicts[JUDGE_FAIL] > spare;
 }
 
+/* Right, but later than the goals allow. `seconds` are sorted. */
+static bool is_late(const struct prove_campaign *campaign, const struct prove_result *result)
+{
+	if (!result->gates || campaign->median_most == 0.0)
+		return false;
+	return stats_median(result->seconds, result->gates) > campaign->median_most ||
+	       stats_percentile(result->seconds, result->gates, 95.0) > campaign->p95_most;
+}
+
 static void campaign_write(const struct prove_campaign *campaign, struct prove_result *result,
 			   FILE *out)
 {
@@ -33,6 +42,7 @@ static void campaign_write(const struct prove_campaign *campaign, struct prove_r
 		result->gates ? stats_percentile(result->seconds, result->gates, 95.0) : 0.0,
 		result->load_low, result->load_high,
 		is_missed(campaign, result)	  ? "**missed**"
+		: is_late(campaign, result)	  ? "**late**"
 		: result->gates < campaign->gates ? "so far"
 						  : "reached");
 }
@@ -53,10 +63,10 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 
 	fprintf(out,
 		"# What the gate does on this machine\n\n%s. Loader %s, object %s, alpha 0.001, at "
-		"most 30 s a gate%s. The load average says how busy the machine was with other "
-		"work.\n\n",
+		"most 30 s a gate, %d at once%s. The load average counts the gates themselves, "
+		"the busy loops, and what else ran.\n\n",
 		machine_line(machine, sizeof(machine)), table->loader,
-		slash ? slash + 1 : table->object,
+		slash ? slash + 1 : table->object, table->jobs,
 		table->quick ? "; a quick run, a tenth of the gates that prove it" : "");
 	fputs("| head is | delta | gates run | pass | fail | inconclusive | s, median | s, p95 | "
 	      "load average | goal |\n"
@@ -85,7 +95,8 @@ int prove_report_last_line(const struct prove_table *table, FILE *out)
 	for (size_t i = 0; i < table->counted_count; i++)
 		missed |= !table->counted[i].found;
 	for (size_t i = 0; i < table->count; i++) {
-		missed |= is_missed(&table->campaigns[i], &table->results[i]);
+		missed |= is_missed(&table->campaigns[i], &table->results[i]) ||
+			  is_late(&table->campaigns[i], &table->results[i]);
 		complete &= table->results[i].gates == table->campaigns[i].gates;
 	}
 	fprintf(out, "verdict=%s%s\n",

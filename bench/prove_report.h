@@ -13,7 +13,8 @@ struct prove_campaign {
 	unsigned int busy;	   /* loops that run meanwhile */
 	unsigned int gates, least; /* planned, and how many of them must be right */
 	enum judge_verdict right;
-	double seconds; /* a gate is expected to take */
+	double seconds;		      /* a gate is expected to take */
+	double median_most, p95_most; /* seconds a gate may take, 0 = no goal */
 };
 
 struct prove_result {
@@ -44,6 +45,7 @@ struct prove_table {
 	const char *loader, *object;
 	struct prove_redrawn same, slower;
 	double record_ns;
+	int jobs; /* gates at once */
 	bool quick;
 };
 

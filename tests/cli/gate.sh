@@ -82,7 +82,8 @@ for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $obje
 	"memfd memfd --so $object --delta x" "memfd memfd --so $object --delta bogus=5%" "memfd memfd --so $object --delta 0" \
 	"memfd memfd --so $object --alpha 2" "memfd memfd --so $object --budget 0" "memfd memfd --so $object --metrics p90" \
 	"memfd memfd --so $object --metrics p10,x" "memfd memfd --so $object --inject bogus" "memfd memfd --so $object --pin 9999" \
-	"--replay /nonexistent" "--replay $0" "--replay x memfd elf"; do
+	"--replay /nonexistent" "--replay $0" "--replay x memfd elf" "--quick" "memfd memfd --so $object --jobs 2" "--prove memfd elf" \
+	"--prove --jobs 0" "--prove --jobs 9" "--prove --jobs x" "--prove --jobs 2 --pin 0"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" gate $arguments --out "$record"
 	one_line "$err"
@@ -92,7 +93,18 @@ done
 run 2 "$soload" gate memfd memfd --so "$object" --out /dev/null/x
 one_line "$err"
 
+# The gate about itself, as far as two seconds go: every campaign has its row, what it counted was found, and nothing is claimed.
+proof=$scratch/proof
+"$soload" gate --prove --quick --budget 2s --so "$object" --out "$proof" >"$scratch/out" 2>"$scratch/err"
+status=$? out=$scratch/out
+checks=$((checks + 1))
+case $status in 1 | 3) ;; *) fail "exit code $status of a proof of two seconds" && cat "$scratch/err" >&2 ;; esac
+equal "campaigns" "$(grep -c '^| .* | [0-9.]* to [0-9.]* | ' "$out")" 6
+equal "the proof, printed and kept" "$(grep -v '^verdict=' "$out")" "$(cat "$proof/prove.md")"
+has "$out" "one system call more: found"
+
 # Interrupted: the epochs so far are whole.
+run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate --prove --budget 60s --so "$object" --out "$record"
 run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record"
 equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
 has "$record/run.json" '"exit_code": 130'
