@@ -97,7 +97,10 @@ static int campaign_run(struct prove *prove, size_t i, uint64_t deadline_ns,
 	if (!result->seconds)
 		return err_set(err, ENOMEM, "out of memory");
 	gates.rules.seed += (uint64_t)i * 1000003u;
-	return prove_gates_run(&gates, campaign, deadline_ns, result, &prove->pool, progress, err);
+	gates.deadline_ns = deadline_ns;
+	gates.pool = &prove->pool;
+	gates.progress = progress;
+	return prove_gates_run(&gates, campaign, result, err);
 }
 
 /* The time that is left is shared by what the campaigns still to come are expected to need. */

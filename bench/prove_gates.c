@@ -89,7 +89,7 @@ static int gate_run(const struct prove_gates *gates, const struct prove_campaign
 }
 
 static void job_main(const struct prove_gates *gates, const struct prove_campaign *campaign,
-		     unsigned int planned, int index, uint64_t deadline_ns, int out)
+		     unsigned int planned, int index, int out)
 {
 	struct err ignored;
 	int cpu = -1;
@@ -98,8 +98,8 @@ static void job_main(const struct prove_gates *gates, const struct prove_campaig
 	gate_cpus_release();
 	if (gates->cpus[index] >= 0)
 		gate_cpu_take(gates->cpus[index], &cpu, &ignored);
-	for (unsigned int k = (unsigned int)index; k < planned && clock_now_ns() < deadline_ns;
-	     k += (unsigned int)gates->jobs) {
+	for (unsigned int k = (unsigned int)index;
+	     k < planned && clock_now_ns() < gates->deadline_ns; k += (unsigned int)gates->jobs) {
 		if (gate_run(gates, campaign, k, cpu, out) < 0)
 			break;
 	}
@@ -107,8 +107,7 @@ static void job_main(const struct prove_gates *gates, const struct prove_campaig
 }
 
 static int jobs_start(struct job *jobs, const struct prove_gates *gates,
-		      const struct prove_campaign *campaign, unsigned int planned,
-		      uint64_t deadline_ns, struct err *err)
+		      const struct prove_campaign *campaign, unsigned int planned, struct err *err)
 {
 	for (int i = 0; i < gates->jobs; i++) {
 		int ends[2];
@@ -117,7 +116,7 @@ static int jobs_start(struct job *jobs, const struct prove_gates *gates,
 			return err_sys(err, "a pipe to a gate");
 		jobs[i].pid = fork();
 		if (jobs[i].pid == 0)
-			job_main(gates, campaign, planned, i, deadline_ns, ends[1]);
+			job_main(gates, campaign, planned, i, ends[1]);
 		close(ends[1]);
 		jobs[i].pipe = ends[0];
 		if (jobs[i].pid < 0)
@@ -173,18 +172,18 @@ static int report_read(struct job *job, struct prove_result *result, struct prov
 	return 0;
 }
 
-static int reports_read(struct job *jobs, int count, const struct prove_campaign *campaign,
-			struct prove_result *result, struct prove_pool *pool,
-			struct progress *progress, struct err *err)
+static int reports_read(struct job *jobs, const struct prove_gates *gates, const char *what,
+			struct prove_result *result, struct err *err)
 {
-	const uint64_t before = progress->total - result->planned;
+	const uint64_t before = gates->progress->total - result->planned;
+	const int count = gates->jobs;
 	int r = 0;
 
 	for (int open = 1; r == 0 && open;) {
 		struct pollfd polls[PROVE_JOBS_MAX];
 
 		open = 0;
-		progress_step(progress, before + result->gates, campaign->text);
+		progress_step(gates->progress, before + result->gates, what);
 		for (int i = 0; i < count; i++) {
 			polls[i] = (struct pollfd){ .fd = jobs[i].pipe, .events = POLLIN };
 			open |= jobs[i].pipe >= 0;
@@ -195,7 +194,7 @@ static int reports_read(struct job *jobs, int count, const struct prove_campaign
 			r = -EINTR;
 		for (int i = 0; r == 0 && open && i < count; i++) {
 			if (polls[i].revents)
-				r = report_read(&jobs[i], result, pool, err);
+				r = report_read(&jobs[i], result, gates->pool, err);
 		}
 	}
 	return r;
@@ -227,8 +226,7 @@ static void busy_stop(const pid_t *busy, unsigned int loops)
 }
 
 int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign *campaign,
-		    uint64_t deadline_ns, struct prove_result *result, struct prove_pool *pool,
-		    struct progress *progress, struct err *err)
+		    struct prove_result *result, struct err *err)
 {
 	struct job jobs[PROVE_JOBS_MAX];
 	pid_t busy[BUSY_MAX];
@@ -237,9 +235,9 @@ int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign
 	for (int i = 0; i < PROVE_JOBS_MAX; i++)
 		jobs[i] = (struct job){ .pid = -1, .pipe = -1 };
 	busy_start(busy, campaign->busy);
-	r = jobs_start(jobs, gates, campaign, result->planned, deadline_ns, err);
+	r = jobs_start(jobs, gates, campaign, result->planned, err);
 	if (r == 0)
-		r = reports_read(jobs, gates->jobs, campaign, result, pool, progress, err);
+		r = reports_read(jobs, gates, campaign->text, result, err);
 	jobs_stop(jobs, gates->jobs);
 	busy_stop(busy, campaign->busy);
 	return r;

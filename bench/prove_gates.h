@@ -24,16 +24,18 @@ struct prove_gates {
 	struct gate_rules rules;   /* of one gate; the seed is varied */
 	int cpus[PROVE_JOBS_MAX];  /* one per job; -1 = wherever the kernel likes */
 	int jobs;
+	uint64_t deadline_ns;	 /* no gate begins after it */
+	struct prove_pool *pool; /* takes the epochs of gates without a difference */
+	struct progress *progress;
 };
 
 /*
- * As many gates of the campaign as planned, or as begin before `deadline_ns`, into `result`, whose
- * `seconds` has room for all; the epochs of gates without a difference are added to `pool`.
- * -EINTR when command_interrupted(), -ENOMEM, or what kept a gate from running, in words.
+ * As many gates of the campaign as planned, or as the deadline allows, into `result`, whose
+ * `seconds` has room for all. -EINTR when command_interrupted(), -ENOMEM, or what kept a gate from
+ * running, in words.
  */
 int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign *campaign,
-		    uint64_t deadline_ns, struct prove_result *result, struct prove_pool *pool,
-		    struct progress *progress, struct err *err);
+		    struct prove_result *result, struct err *err);
 
 /*
  * CPUs for `jobs` gates, from the last this process may use downwards; all -1 with GATE_PIN_NONE.
