@@ -23,9 +23,9 @@ struct pt_regs {
 struct pt_regs {
 	unsigned long regs[31], sp, pc, pstate;
 };
-#define REGS_FIRST(regs) ((regs)->regs[0])
-#define REGS_SECOND(regs) ((regs)->regs[1])
-#define REGS_RESULT(regs) ((regs)->regs[0])
+#define REGS_FIRST(context) ((context)->regs[0])
+#define REGS_SECOND(context) ((context)->regs[1])
+#define REGS_RESULT(context) ((context)->regs[0])
 #define REGS_STACK(regs) ((regs)->sp)
 #define REGS_IP(regs) ((regs)->pc)
 #define CALL_PRCTL 167

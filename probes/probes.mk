@@ -1,6 +1,7 @@
 # The BPF programs of ldphase, the objects that live inside a watched process, and what is left out where a tool is missing.
 
-PROBE_HAS = $(shell printf '\#include <$(1)>\nint main(void){return 0;}' | $(CC) -E -x c - >/dev/null 2>&1 && echo 1)
+hash := \#
+PROBE_HAS = $(shell echo '$(hash)include <$(1)>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
 BPF_CLANG ?= $(firstword $(shell command -v clang clang-14 2>/dev/null))
 BPFTOOL ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool 2>/dev/null))
 HAVE_BPF ?= $(if $(and $(BPF_CLANG),$(BPFTOOL),$(call PROBE_HAS,bpf/libbpf.h)),1,0)
@@ -9,12 +10,12 @@ HAVE_SDT ?= $(if $(call PROBE_HAS,sys/sdt.h),1,0)
 
 BPF_GEN := $(BUILD)/gen
 BPF_ARCH := $(if $(filter aarch64,$(ARCH)),arm64,x86)
-BPF_FLAGS := -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I. \
-	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_INCLUDE ?= /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_FLAGS := -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I. -idirafter $(BPF_INCLUDE)
 
 ifeq ($(HAVE_BPF),1)
 CPPFLAGS += -DHAVE_BPF
-LDLIBS += -lbpf -lz
+LDLIBS := -lbpf $(LDLIBS) -lz # in the order that static libraries need
 $(call obj,probes/ldphase.c probes/attach.c): $(BPF_GEN)/ldphase.skel.h $(BPF_GEN)/ldphase_core.skel.h
 endif
 ifeq ($(HAVE_LZMA),1)

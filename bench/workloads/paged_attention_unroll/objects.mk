@@ -34,30 +34,3 @@ $(addprefix $(BUILD)/objects/,$(PA_NOUNIQUE_OBJECTS)): $(PA_CXX) $(PA_DEPS)
 	$(call say,OBJECT,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CXX) $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -fno-gnu-unique -o $@ $(PA_CXX)
-
-# The same for the processor of the device, where a cross compiler is installed.
-AARCH64 ?= aarch64-linux-gnu-
-PA_AARCH64 := $(addprefix $(BUILD)/objects/aarch64/,$(PA_OBJECTS))
-
-.PHONY: objects-aarch64
-ifneq ($(shell command -v $(AARCH64)g++ 2>/dev/null),)
-objects-aarch64: $(PA_AARCH64) ## the objects under test, for aarch64
-else
-objects-aarch64:
-	@echo "skipped: $(AARCH64)g++ is not installed (Debian: g++-aarch64-linux-gnu)"
-endif
-
-$(addprefix $(BUILD)/objects/aarch64/,$(PA_C_OBJECTS)): $(PA_C) $(PA_DEPS)
-	$(call say,OBJECT,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)gcc $(PA_CFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_C)
-
-$(addprefix $(BUILD)/objects/aarch64/,$(PA_CXX_OBJECTS)): $(PA_CXX) $(PA_DEPS)
-	$(call say,OBJECT,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -o $@ $(PA_CXX)
-
-$(addprefix $(BUILD)/objects/aarch64/,$(PA_NOUNIQUE_OBJECTS)): $(PA_CXX) $(PA_DEPS)
-	$(call say,OBJECT,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(AARCH64)g++ $(PA_CXXFLAGS) $(call pa_variant,$(@F)) -fno-gnu-unique -o $@ $(PA_CXX)
