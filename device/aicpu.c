@@ -203,6 +203,8 @@ static int loader_prepare(struct aicpu *aicpu, struct err *err)
 	r = loader_open(&aicpu->loader, setup->loader, err);
 	if (r < 0)
 		return r;
+	if (aicpu->loader->target)
+		aicpu->control->startup.target = *aicpu->loader->target;
 	aicpu->image = image_new(aicpu->loader);
 	return aicpu->image ? 0 : err_set(err, ENOMEM, "out of memory");
 }

@@ -100,6 +100,7 @@ static int object_read(struct aicpu *aicpu, struct err *err)
 		.fd = -1,
 		.id = request->object_id,
 		.generation = request->object_generation,
+		.linked_at = request->object_linked_at,
 		.linked = aicpu->program->linked,
 	};
 	return aicpu->transport->receive(&aicpu->device, &aicpu->so, err);

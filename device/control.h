@@ -10,6 +10,7 @@
 
 #include "device/channel.h"
 #include "device/host.h"
+#include "loaders/elf/prelink.h"
 
 #include <sys/types.h>
 
@@ -34,14 +35,16 @@ struct control_startup {
 	int32_t code; /* 0, or why it cannot start */
 	struct err err;
 	uint64_t memory_base;
-	char directories[256]; /* where it stages, in words */
+	char directories[256];		  /* where it stages, in words */
+	struct elf_prelink_target target; /* where its loader puts objects; zeroed = not told */
 };
 
 struct control_request {
 	uint64_t runtime_address;
 	uint64_t object_id, object_generation;
-	char object_path[256]; /* for messages */
-	bool leave;	       /* no round: end the process */
+	uint64_t object_linked_at; /* the base it was relocated for, 0 = none */
+	char object_path[256];	   /* for messages */
+	bool leave;		   /* no round: end the process */
 };
 
 struct control_answer {

@@ -10,24 +10,28 @@
 #include <string.h>
 #include <xxhash.h>
 
+void object_identify(struct so *so)
+{
+	XXH128_hash_t hash = XXH3_128bits(so->bytes, so->size);
+
+	so->id = hash.low64 ? hash.low64 : 1;
+	so->generation = hash.high64 ? hash.high64 : 1;
+}
+
 int device_object_register(struct device_object *ret_object, const struct so *so, struct err *err)
 {
 	struct device_object object = { .so = *so };
 	void *copy = malloc(so->size ? so->size : 1);
-	XXH128_hash_t hash;
 	uint64_t begin;
 
 	if (!copy)
 		return err_set(err, ENOMEM, "no memory for a copy of %zu bytes", so->size);
 	memcpy(copy, so->bytes, so->size);
-	begin = clock_now_ns();
-	hash = XXH3_128bits(copy, so->size);
-	object.register_ns = clock_now_ns() - begin;
 	object.so.bytes = copy;
 	object.so.fd = -1;
-	/* 0 means that there is no identity. */
-	object.so.id = hash.low64 ? hash.low64 : 1;
-	object.so.generation = hash.high64 ? hash.high64 : 1;
+	begin = clock_now_ns();
+	object_identify(&object.so);
+	object.register_ns = clock_now_ns() - begin;
 	*ret_object = object;
 	return 0;
 }
@@ -94,6 +98,8 @@ void device_close(struct device *device)
 	if (device->transport_state && device->options.transport->release)
 		device->options.transport->release(device->transport_state);
 	free(device->transport_state);
+	ahead_forget(device);
+	free(device->ahead);
 	free(device->runtime);
 	free(device->loader);
 	free(device->program);

@@ -106,6 +106,14 @@ enum device_failure {
 	DEVICE_INTERRUPTED,
 };
 
+/* What the host did to the object before it was sent, for a device that told where it will lie. */
+struct device_ahead {
+	uint64_t base;	    /* it is relocated for, 0 = as it was */
+	uint64_t relatives; /* relocations the host computed */
+	uint64_t ns;	    /* once per object and device: check, copy, relocate, hash */
+	char reason[160];   /* why it was sent as it was, or lies elsewhere than asked; "" = none */
+};
+
 #define DEVICE_LANE_HOST DEVICE_THREADS_MAX /* the index of the host's lane */
 
 /* What a round came to. About 12 KiB: allocate once. */
@@ -121,6 +129,7 @@ struct device_result {
 	struct freshness_verdict verdict;
 	char staged_at[STAGED_PATH_BYTES], note[160];
 	struct runtime_counters counters;
+	struct device_ahead ahead;
 	uint64_t tasks;	       /* executed */
 	int32_t expected_args; /* what the object said; 0 = it has no config symbol */
 	bool restarted;	       /* this round had to start a new AICPU */

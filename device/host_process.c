@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define AT_BYTES 24		   /* of ":at=0x…" */
 #define LOOK_NS UINT64_C(20000000) /* between two looks at the process */
 #define START_TIMEOUT_NS UINT64_C(30000000000)
 #define END_TIMEOUT_NS UINT64_C(500000000) /* from SIGTERM to SIGKILL */
@@ -32,10 +33,15 @@ static int setup_fill(struct device *device, struct err *err)
 	struct control_setup *setup = &device->control->setup;
 	const struct device_options *options = &device->options;
 
-	if (strlen(device->loader) >= sizeof(setup->loader) ||
+	if (strlen(device->loader) >= sizeof(setup->loader) - AT_BYTES ||
 	    strlen(device->program) >= sizeof(setup->program))
 		return err_set(err, E2BIG, "loader '%.40s...': too long", device->loader);
-	text_copy(setup->loader, sizeof(setup->loader), device->loader);
+	/* A process that follows another is to have its objects at the same addresses. */
+	if (device->target.slots)
+		snprintf(setup->loader, sizeof(setup->loader), "%s:at=0x%llx", device->loader,
+			 (unsigned long long)device->target.slot_begin);
+	else
+		text_copy(setup->loader, sizeof(setup->loader), device->loader);
 	text_copy(setup->program, sizeof(setup->program), device->program);
 	text_copy(setup->transport, sizeof(setup->transport), options->transport->name);
 	text_copy(setup->directories, sizeof(setup->directories),
@@ -194,6 +200,18 @@ int device_wait(struct device *device, enum device_failure *ret_failure, struct 
 	return answer_judge(device, ret_failure, err);
 }
 
+/* What was relocated for other addresses is worth nothing to this process. */
+static void target_agree(struct device *device, const struct elf_prelink_target *target)
+{
+	const struct elf_prelink_target before = device->target;
+
+	device->target = *target;
+	if (before.slot_begin != device->target.slot_begin ||
+	    before.slot_bytes != device->target.slot_bytes || before.page != device->target.page ||
+	    before.slots != device->target.slots)
+		ahead_forget(device);
+}
+
 static int ready_wait(struct device *device, struct err *err)
 {
 	struct control_startup *startup = &device->control->startup;
@@ -213,6 +231,7 @@ static int ready_wait(struct device *device, struct err *err)
 	if (memory_base(device->memory) == 0)
 		memory_agree(device->memory, startup->memory_base);
 	device->busy = false;
+	target_agree(device, &startup->target);
 	startup->directories[sizeof(startup->directories) - 1] = '\0';
 	text_copy(device->directories, sizeof(device->directories), startup->directories);
 	return 0;

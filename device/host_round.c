@@ -18,6 +18,7 @@
 struct host_round {
 	struct device *device;
 	const struct device_job *job;
+	const struct so *so; /* as it is sent */
 	struct device_result *result;
 	struct timeline *lane;
 	struct round round;
@@ -167,13 +168,14 @@ static int prepare(struct host_round *self, struct err *err)
 static void request_ring(struct host_round *self)
 {
 	struct control *control = self->device->control;
-	const struct so *so = &self->job->object->so;
+	const struct so *so = self->so;
 	struct control_request *request = &control->request;
 	size_t length = so->path ? strnlen(so->path, sizeof(request->object_path) - 1) : 0;
 
 	request->runtime_address = self->transport.runtime_address;
 	request->object_id = so->id;
 	request->object_generation = so->generation;
+	request->object_linked_at = so->linked_at;
 	if (length > 0)
 		memcpy(request->object_path, so->path, length);
 	request->object_path[length] = '\0';
@@ -347,6 +349,8 @@ static int ready(struct host_round *self, struct err *err)
 		return r;
 	self->result->restarted = device->revived;
 	device->revived = false;
+	self->so = ahead_find(device, &self->job->object->so, &self->result->ahead);
+	self->transport.so = self->so;
 	return struct_prepare(self, err);
 }
 
@@ -367,7 +371,6 @@ int device_run(struct device *device, const struct device_job *job,
 	ret_result->threads = device->variant->threads;
 	self.transport = (struct transport_host){
 		.round = &self.round,
-		.so = &job->object->so,
 		.state = device->transport_state,
 		.workers = device->variant->workers,
 	};

@@ -4,6 +4,17 @@
 
 #include "device/control.h"
 #include "device/host.h"
+#include "loaders/elf/prelink.h"
+
+#define AHEAD_MAX 64 /* objects relocated ahead that are kept: as many as simpler has callables */
+
+/* An object as it is sent to a device that told where it will lie. */
+struct ahead {
+	uint64_t id, generation; /* of the object it was made from; 0 = none */
+	unsigned int index;	 /* of its slot */
+	struct so so;		 /* bytes are its own, or the object as it was */
+	struct device_ahead result;
+};
 
 /* Staging directories of one AICPU, or of those of one chip. */
 struct device_folder {
@@ -35,6 +46,10 @@ struct device {
 	struct device *peer;	      /* another die of the chip, or NULL */
 	char directories[256];	      /* in words */
 	uint32_t answered_seen;
+
+	struct elf_prelink_target target; /* of that process; slots 0 = none */
+	struct ahead *ahead;		  /* AHEAD_MAX of them, once there is a target */
+	unsigned int ahead_next;	  /* the one to be made or given up next */
 };
 
 /* The struct's fields behind the mailboxes. */
@@ -55,5 +70,19 @@ bool device_is_dead(struct device *device);
 
 /* How a wait for the AICPU ended. */
 int device_wait(struct device *device, enum device_failure *ret_failure, struct err *err);
+
+/* Sets the identity of content: equal bytes have an equal one, in every process. 0 means none. */
+void object_identify(struct so *so);
+
+/*
+ * The object to send: relocated for where this device will put it, made when it comes first and
+ * kept; or the object as it is, with the reason in words where the device asked for more. Never
+ * fails.
+ */
+const struct so *ahead_find(struct device *device, const struct so *so,
+			    struct device_ahead *ret_ahead);
+
+/* What was made for a process that is gone, and in the end. */
+void ahead_forget(struct device *device);
 
 #endif

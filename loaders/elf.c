@@ -6,16 +6,18 @@
 #include "loaders/loader.h"
 
 #include "loaders/elf/object.h"
+#include "loaders/elf/prelink.h"
 
 #include <errno.h>
 
 struct elf_options {
 	struct elf_arena_options arena;
-	bool map;
+	bool map, agreed;
 };
 
 struct elf_state {
 	struct elf_arena *arena;
+	struct elf_prelink_target target;
 };
 
 struct elf_image {
@@ -45,6 +47,15 @@ static const struct option_def elf_options[] = {
 	  .offset = offsetof(struct elf_options, arena.slot_bytes),
 	  .argument = "SIZE",
 	  .help = "address space of one slot, half of it for code (16M)" },
+	{ .name = "agreed",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct elf_options, agreed),
+	  .help = "tell where objects will lie: on a device, the host relocates them ahead" },
+	{ .name = "at",
+	  .kind = OPTION_SIZE,
+	  .offset = offsetof(struct elf_options, arena.at),
+	  .argument = "ADDRESS",
+	  .help = "where to reserve the slots, a multiple of 2M; elsewhere when it is taken" },
 	{ .name = NULL },
 };
 
@@ -53,7 +64,13 @@ static int elf_prepare(struct loader *loader, struct err *err)
 	const struct elf_options *options = loader->options;
 	struct elf_state *self = loader->state;
 
-	return elf_arena_new(&self->arena, &options->arena, err);
+	int r = elf_arena_new(&self->arena, &options->arena, err);
+
+	if (r < 0 || !options->agreed)
+		return r;
+	/* Slots are taken last in, first out: one image after the other lies in the first. */
+	loader->target = &self->target;
+	return elf_prelink_target(self->arena, 1, &self->target, err);
 }
 
 static void elf_finish(struct loader *loader)
@@ -83,6 +100,7 @@ static int elf_load(struct image *image, struct err *err)
 		return r;
 	image->report.base = self->object->base;
 	image->report.note = self->object->place.note;
+	image->report.relatives = self->object->relatives;
 	image->report.load_bytes = source.map ? 0 : elf_load_bytes(&self->object->file);
 	return 0;
 }

@@ -79,12 +79,15 @@ struct image_report {
 	ino_t staged_ino;
 	const char *staged_at; /* its path or name; NULL = not staged. In the image's state */
 	uint64_t load_bytes;   /* bytes written or copied to bring the object in */
+	uint64_t relatives;    /* relative relocations this load computed; the dynamic linker's are
+				  not counted */
 	const char *note;      /* a step down or another oddity in words, or NULL; static, or in the
 				  image's state */
 };
 
 struct loader;
 struct image;
+struct elf_prelink_target; /* loaders/elf/prelink.h */
 
 struct loader_type {
 	const char *name;
@@ -127,6 +130,10 @@ struct loader {
 			      type->caps */
 	void *state;
 	void *options;
+	/* Where objects will lie, set by prepare() when it can be told beforehand and was asked
+	 * for: whoever knows it may relocate them ahead (struct so, linked_at). In the loader's
+	 * state. */
+	const struct elf_prelink_target *target;
 	char *spec;	 /* as given, "disk:mended" */
 	char *arguments; /* where parsed option values live */
 };

@@ -9,6 +9,7 @@
  * changed, because libraries came or went, is loaded anew.
  */
 #include "loaders/elf/keep.h"
+#include "loaders/elf/prelink.h"
 #include "loaders/loader.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 struct prelinked_options {
 	struct elf_arena_options arena;
 	uint64_t entries;
+	bool agreed;
 };
 
 /* Whoever moves an entry to BUSY by compare and swap owns it until it says otherwise: no lock that
@@ -41,6 +43,7 @@ struct entry {
 
 struct prelinked_loader {
 	struct elf_arena *arena;
+	struct elf_prelink_target target;
 	struct entry *entries;
 	unsigned int entry_count;
 	_Atomic uint64_t uses;
@@ -67,6 +70,15 @@ static const struct option_def prelinked_option_table[] = {
 	  .offset = offsetof(struct prelinked_options, arena.slot_bytes),
 	  .argument = "SIZE",
 	  .help = "address space of one image, half of it for code (16M)" },
+	{ .name = "agreed",
+	  .kind = OPTION_FLAG,
+	  .offset = offsetof(struct prelinked_options, agreed),
+	  .help = "tell where objects will lie: on a device, the host relocates them ahead" },
+	{ .name = "at",
+	  .kind = OPTION_SIZE,
+	  .offset = offsetof(struct prelinked_options, arena.at),
+	  .argument = "ADDRESS",
+	  .help = "where to reserve the slots, a multiple of 2M; elsewhere when it is taken" },
 	{ 0 },
 };
 
@@ -75,6 +87,7 @@ static int prelinked_prepare(struct loader *loader, struct err *err)
 	struct prelinked_options *options = loader->options;
 	struct prelinked_loader *self = loader->state;
 	uint64_t entries = options->entries ? options->entries : ENTRIES_DEFAULT;
+	int r;
 
 	if (entries > ENTRIES_MAX)
 		return err_set(err, EINVAL, "at most %d entries", ENTRIES_MAX);
@@ -83,7 +96,12 @@ static int prelinked_prepare(struct loader *loader, struct err *err)
 		return err_set(err, ENOMEM, "out of memory for %u entries", (unsigned int)entries);
 	self->entry_count = (unsigned int)entries;
 	options->arena.slots = self->entry_count + SLOTS_SPARE;
-	return elf_arena_new(&self->arena, &options->arena, err);
+	r = elf_arena_new(&self->arena, &options->arena, err);
+	if (r < 0 || !options->agreed)
+		return r;
+	/* One for each image that may be kept. */
+	loader->target = &self->target;
+	return elf_prelink_target(self->arena, self->entry_count, &self->target, err);
 }
 
 static bool entry_claim(struct entry *entry, int from)
@@ -173,6 +191,7 @@ static void report_set(struct image *image, const struct elf_object *object, con
 	image->report.base = object->base;
 	image->report.note = object->place.note ? object->place.note : note;
 	image->report.load_bytes = elf_load_bytes(&object->file);
+	image->report.relatives = object->relatives;
 }
 
 /* The steps of elf_object_load(), with the copy taken between the last two. What cannot be kept is

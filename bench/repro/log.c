@@ -82,6 +82,10 @@ static void load_lines(const struct repro *repro, const struct lane_view *orch)
 			 repro->object.so.size);
 	if (result->report.base)
 		log_line("dlopen succeeded, base=0x%" PRIxPTR, result->report.base);
+	if (result->ahead.base)
+		log_line("Relocated ahead for 0x%" PRIx64 ": %" PRIu64 " words, %" PRIu64
+			 " left to the device",
+			 result->ahead.base, result->ahead.relatives, result->report.relatives);
 	log_line("Config: expected_args=%d", result->expected_args);
 	log_line("Ring sizes: task_window=%" PRIu64 " heap=%" PRIu64 " dep_pool=%" PRIu64,
 		 repro->runtime.task_window, repro->runtime.heap_bytes, repro->runtime.dep_pool);

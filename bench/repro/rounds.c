@@ -166,6 +166,14 @@ static void failure_tell(struct repro *repro, struct repro_arm *arm, const char 
 	snprintf(arm->error, sizeof(arm->error), "%s", text);
 }
 
+static void ahead_keep(const struct repro *repro, struct repro_arm *arm)
+{
+	if (!repro->result->verdict.reason[0])
+		return;
+	arm->ahead = repro->result->ahead;
+	arm->relatives += repro->result->report.relatives;
+}
+
 static void freshness_count(const struct repro *repro, struct repro_arm *arm)
 {
 	const struct freshness_verdict *verdict = &repro->result->verdict;
@@ -240,6 +248,7 @@ static int round_once(struct repro *repro, struct repro_arm *arm, struct outcome
 	if (r < 0)
 		failure_tell(repro, arm, outcome->why.text);
 	freshness_count(repro, arm);
+	ahead_keep(repro, arm);
 	sample_record(repro, arm, outcome);
 	spans_record(repro, outcome);
 	repro_log_round(repro, arm);

@@ -204,11 +204,34 @@ static void summary_print(const struct repro *repro, double *buffer)
 	printf("Load %% = the load's share of the invocation as the host sees it (Host)\n");
 }
 
+/* One line per loader; more where an arm of it has more to say. */
+static void ahead_print(const struct repro *repro, int index)
+{
+	const struct repro_arm *arm = &repro->arms[index];
+	const struct device_ahead *ahead = &arm->ahead;
+	bool plain = !ahead->reason[0] && arm->relatives == 0;
+
+	if (!ahead->base && !ahead->reason[0])
+		return;
+	if (plain && index > 0 && strcmp(arm->loader, arm[-1].loader) == 0)
+		return;
+	if (ahead->base)
+		printf("%s: relocated ahead by the host, %llu words for 0x%llx in %.1f us, once; "
+		       "left to the device: %llu%s%s\n",
+		       plain ? arm->loader : arm->label, (unsigned long long)ahead->relatives,
+		       (unsigned long long)ahead->base, (double)ahead->ns / 1e3,
+		       (unsigned long long)arm->relatives, ahead->reason[0] ? "; " : "",
+		       ahead->reason);
+	else
+		printf("%s: not relocated ahead: %s\n", arm->label, ahead->reason);
+}
+
 static void notes_print(const struct repro *repro)
 {
 	for (int i = 0; i < repro->arm_count; i++) {
 		const struct repro_arm *arm = &repro->arms[i];
 
+		ahead_print(repro, i);
 		if (arm->stale > 0)
 			printf("%s: %lld of %lld loads stale: %s\n", arm->label,
 			       (long long)arm->stale, (long long)arm->rounds_done,

@@ -133,6 +133,7 @@ int elf_layout_plan(const struct elf_file *file, uint64_t page, struct elf_layou
 	ret_layout->relro = 0;
 	ret_layout->run_count = 0;
 	ret_layout->guarded = false;
+	ret_layout->wanted = 0;
 	if (file->relro.bytes) {
 		/* As in ld.so: the page in which RELRO ends stays writable. */
 		relro.begin = page_floor(file->relro.address, page);

@@ -35,6 +35,7 @@ struct elf_layout {
 	uint64_t border;
 	uint64_t relro;	  /* when `border`: the first page relocations write, <= border */
 	bool guarded;	  /* map code so that only marked branch targets work (BTI) */
+	uint64_t wanted;  /* the bias to have when a free slot can give it; 0 = any will do */
 	size_t run_count; /* runs, ascending, no gaps */
 	struct elf_run runs[ELF_RUNS_MAX];
 };

@@ -20,6 +20,10 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
+#ifndef MAP_FIXED_NOREPLACE /* Linux 4.17 */
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
 #define SLOTS_DEFAULT 8
 #define SLOT_BYTES_DEFAULT (UINT64_C(16) << 20)
 #define SLOT_BYTES_MAX (UINT64_C(1) << 32)
@@ -69,8 +73,18 @@ static int options_check(struct elf_arena_options *options, struct err *err)
 		return err_set(err, EINVAL, "at most %d slots", ELF_SLOTS_MAX);
 	if (options->slot_bytes > SLOT_BYTES_MAX)
 		return err_set(err, EINVAL, "a slot has at most 4 GB of address space");
+	if (options->at % BORDER_ALIGN)
+		return err_set(err, EINVAL, "address 0x%llx is no multiple of 2 MB",
+			       (unsigned long long)options->at);
 	options->slot_bytes = (options->slot_bytes + unit - 1) & ~(unit - 1);
 	return 0;
+}
+
+static void *addresses_reserve(uintptr_t at, size_t bytes)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+	return mmap((void *)at, bytes, PROT_NONE, at ? flags | MAP_FIXED_NOREPLACE : flags, -1, 0);
 }
 
 static int arena_reserve(struct elf_arena *arena, struct err *err)
@@ -81,8 +95,10 @@ static int arena_reserve(struct elf_arena *arena, struct err *err)
 	if (arena->options.dualmap)
 		arena->alias = bytes;
 	arena->reserved_bytes = (arena->alias ? 2 : 1) * bytes + BORDER_ALIGN;
-	arena->reserved = mmap(NULL, arena->reserved_bytes, PROT_NONE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* A kernel before 4.17 takes the address as a wish: where it lies is looked at, always. */
+	arena->reserved = addresses_reserve(arena->options.at, arena->reserved_bytes);
+	if (arena->reserved == MAP_FAILED && arena->options.at)
+		arena->reserved = addresses_reserve(0, arena->reserved_bytes);
 	if (arena->reserved == MAP_FAILED) {
 		arena->reserved = NULL;
 		return err_sys(err, "reserve %zu bytes of addresses", arena->reserved_bytes);

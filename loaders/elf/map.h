@@ -29,6 +29,7 @@ struct elf_arena_options {
 	uint64_t slots; /* 0 = default (8), at most ELF_SLOTS_MAX */
 	uint64_t
 		slot_bytes; /* address space of one slot, rounded up to 4 MB; 0 = default (16 MB) */
+	uint64_t at;	    /* address to reserve, a multiple of 2 MB; 0, or taken: anywhere */
 	bool dualmap;	    /* a writable alias of the code instead of pwritev */
 	bool fresh;	    /* no slots: every load gets a mapping of its own */
 };

@@ -70,12 +70,16 @@ static int object_place(struct elf_object *object, const struct elf_source *sour
 	if (r < 0)
 		return r;
 	object->layout.guarded = elf_file_guarded(&object->file, object->arena);
+	object->layout.wanted = source->linked_at;
 	r = elf_place_take(object->arena, &object->file, &object->layout, backing, &object->place,
 			   err);
-	if (r == 0)
-		object->base = object->place.base;
-	object->linked = r == 0 && source->linked_at && source->linked_at == object->base;
-	return r;
+	if (r < 0)
+		return r;
+	object->base = object->place.base;
+	object->linked = source->linked_at && source->linked_at == object->base;
+	if (source->linked_at && !object->linked && !object->place.note)
+		object->place.note = "the base it was relocated for is taken: relocated here";
+	return 0;
 }
 
 int elf_object_open(struct elf_arena *arena, const struct elf_source *source,

@@ -51,6 +51,7 @@ struct elf_object {
 	bool bound, committed, started;
 	bool linked;	     /* the RELATIVE words were right before it was bound */
 	bool indirect;	     /* relocations want answers of its own resolvers */
+	uint64_t relatives;  /* RELATIVE words computed by this load, packed ones among them */
 	uint32_t tls_module; /* 0 = none */
 	int registry_entry;  /* -1 = none */
 	void *frames;	     /* of elf_unwind_add() */

@@ -11,18 +11,25 @@
 
 #include "loaders/elf/map.h"
 
-/* What the device tells at its start: the first slot of its arena and its kernel's page size. */
+/* What the device tells at its start: the first slots of its arena, one behind the other, and its
+ * kernel's page size. Zeroed: nothing is agreed. */
 struct elf_prelink_target {
 	uint64_t slot_begin, slot_bytes, page;
+	uint64_t asked_at; /* where it was to put the first slot, 0 = anywhere */
+	uint32_t slots;	   /* over which a host may spread objects that stay loaded; 0 = none */
 };
 
-/* -ENOTSUP for an arena without slots. */
-int elf_prelink_target(const struct elf_arena *arena, struct elf_prelink_target *ret_target);
+/* Of that many of its slots. -ENOTSUP for an arena that does not have them. */
+int elf_prelink_target(const struct elf_arena *arena, unsigned int slots,
+		       struct elf_prelink_target *ret_target, struct err *err);
 
-/* Where that arena puts the object when it is the first or the only one there. -ENOTSUP with a
- * reason when it would not go into a slot. */
+/*
+ * Where the object lies in that arena when its slot `index` is free. -EINVAL for figures that no
+ * arena has: a target may come from another machine. -ENOTSUP when the object would not go into a
+ * slot. Either with the reason in words.
+ */
 int elf_prelink_base(const struct elf_file *file, const struct elf_prelink_target *target,
-		     uint64_t *ret_base, struct err *err);
+		     unsigned int index, uint64_t *ret_base, struct err *err);
 
 /*
  * Applies the RELATIVE relocations for `base` to `copy`, which holds the bytes of the checked file;

@@ -21,6 +21,7 @@ struct walk {
 	/* The window the last word was in: words begin less than `room` behind `begin`. */
 	uint64_t begin, room;
 	uintptr_t write;
+	uint64_t relatives; /* words computed */
 };
 
 static uint32_t rela_symbol(const elf_rela *rela)
@@ -59,14 +60,15 @@ static int word_find(struct walk *walk, uint64_t address, elf_xword **ret_word, 
 }
 
 /* As many RELATIVE entries from `at` on as lie in the present window: how many. */
-static size_t relatives_apply(const struct walk *walk, const elf_rela *table, size_t count)
+static size_t relatives_apply(struct walk *walk, const elf_rela *table, size_t count)
 {
 	const uint64_t begin = walk->begin, room = walk->room, relative = walk->arch->relative;
 	const uintptr_t write = walk->write, base = walk->base;
-	size_t i = 0;
+	size_t i = 0, linked;
 
 	while (walk->bind.object->linked && i < count && table[i].r_info == relative)
 		i++;
+	linked = i;
 	for (; i < count; i++) {
 		uint64_t address = table[i].r_offset;
 
@@ -74,6 +76,7 @@ static size_t relatives_apply(const struct walk *walk, const elf_rela *table, si
 			break;
 		*(elf_xword *)(write + address) = base + (uint64_t)table[i].r_addend;
 	}
+	walk->relatives += i - linked;
 	return i;
 }
 
@@ -91,6 +94,7 @@ static int packed_apply(struct walk *walk, const elf_xword *table, size_t count,
 			if (r < 0)
 				return r;
 			*word += walk->base;
+			walk->relatives++;
 			next = entry + 8;
 			continue;
 		}
@@ -101,6 +105,7 @@ static int packed_apply(struct walk *walk, const elf_xword *table, size_t count,
 			if (r < 0)
 				return r;
 			*word += walk->base;
+			walk->relatives++;
 		}
 		next += 63 * 8;
 	}
@@ -273,8 +278,10 @@ static int entry_apply(struct walk *walk, const elf_rela *rela, struct err *err)
 		return 0;
 	case RELOC_RELATIVE:
 		r = walk->resolve ? 0 : word_find(walk, rela->r_offset, &word, err);
-		if (r == 0 && !walk->resolve)
+		if (r == 0 && !walk->resolve) {
 			*word = walk->base + (uint64_t)rela->r_addend;
+			walk->relatives++;
+		}
 		return r;
 	case RELOC_SIZE:
 		return walk->resolve ? 0 : size_apply(walk, rela, err);
@@ -312,6 +319,7 @@ static int walk_begin(struct walk *walk, struct elf_object *object, bool resolve
 	walk->begin = 0;
 	walk->room = 0;
 	walk->write = 0;
+	walk->relatives = 0;
 	if (object->place.window_count) {
 		const struct elf_window *first = &object->place.windows[0];
 
@@ -336,6 +344,7 @@ int elf_reloc_apply(struct elf_object *object, struct err *err)
 	if (r == 0)
 		r = table_apply(&walk, dynamic->plt_rela, dynamic->plt_rela_count, err);
 	elf_imports_end();
+	object->relatives = walk.relatives;
 	return r;
 }
 

@@ -49,13 +49,31 @@ static void slot_unlink(struct elf_arena *arena, struct elf_slot *slot)
 	slot->used = true;
 }
 
-/* A free slot with pages of the right shape, else one without pages, else any. */
+/* The free slot that puts the object where it is wanted, or NULL. */
+static struct elf_slot *slot_wanted(const struct elf_arena *arena, const struct elf_layout *layout,
+				    bool guarded)
+{
+	for (struct elf_slot *slot = arena->free; slot; slot = slot->next) {
+		bool keeps = slot->border && !slot->shared &&
+			     slot_fits(slot, layout, slot->border, guarded);
+		uintptr_t border = keeps ? slot->border : border_place(slot, layout);
+
+		if (border && border - layout->border == layout->wanted)
+			return slot;
+	}
+	return NULL;
+}
+
+/* The one that is wanted, else a free slot with pages of the right shape, else one without pages,
+ * else any. */
 static struct elf_slot *slot_choose(struct elf_arena *arena, const struct elf_layout *layout,
 				    bool guarded)
 {
 	struct elf_slot *empty = NULL, *other = NULL, *found = NULL;
 
 	pthread_mutex_lock(&arena->lock);
+	if (layout->wanted)
+		found = slot_wanted(arena, layout, guarded);
 	for (struct elf_slot *slot = arena->free; slot && !found; slot = slot->next) {
 		if (slot->border && !slot->shared && slot_fits(slot, layout, slot->border, guarded))
 			found = slot;

@@ -110,14 +110,8 @@ void device_down(void)
 	assert_int_equal(memory_usage(rig.memory).blocks, 0);
 }
 
-int run(const char *object_name, struct err *err)
+void args_set(void)
 {
-	struct device_object object;
-	struct device_job job = {
-		.object = &object, .args = rig.args, .arg_count = 2 * PAIRS, .kernels = kernels
-	};
-	int r;
-
 	memset(rig.outputs, 0, sizeof(rig.outputs));
 	for (int i = 0; i < PAIRS; i++) {
 		rig.outputs[i][0] = 1000 * i;
@@ -127,13 +121,24 @@ int run(const char *object_name, struct err *err)
 		rig.args[2 * i + 1] =
 			(struct device_arg){ .kind = DEVICE_ARG_SCALAR, .scalar = 7 + (uint64_t)i };
 	}
+}
+
+int run(const char *object_name, struct err *err)
+{
+	struct device_object object;
+	struct device_job job = {
+		.object = &object, .args = rig.args, .arg_count = 2 * PAIRS, .kernels = kernels
+	};
+	int r;
+
+	args_set();
 	object_open(&object, object_name);
 	r = device_run(rig.device, &job, rig.result, err);
 	device_object_release(&object);
 	return r;
 }
 
-static void outputs_check(void)
+void outputs_check(void)
 {
 	for (int i = 0; i < PAIRS; i++) {
 		assert_int_equal(rig.outputs[i][0], 1000 * i + 7 + i);

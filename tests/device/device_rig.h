@@ -38,6 +38,10 @@ void object_open(struct device_object *ret_object, const char *name);
 void device_up(const char *loader, const char *transport, uint64_t timeout_ns);
 void device_down(void);
 
+/* The arguments of a round that works, and what it must have made of them. */
+void args_set(void);
+void outputs_check(void);
+
 /* A round with that object; and one that must work. */
 int run(const char *object_name, struct err *err);
 void works(void);

@@ -27,7 +27,8 @@ static int arena_open(void **state)
 	struct err err = { "" };
 
 	(void)state;
-	return elf_arena_new(&arena, &options, &err) < 0 || elf_prelink_target(arena, &target) < 0
+	return elf_arena_new(&arena, &options, &err) < 0 ||
+			       elf_prelink_target(arena, 2, &target, &err) < 0
 		       ? -1
 		       : 0;
 }
@@ -92,7 +93,7 @@ static void lies_where_it_was_said(void **state)
 		size_t words = 0;
 
 		assert_true(object_read(objects[i].name, &file, &elf));
-		assert_int_equal(elf_prelink_base(&elf, &target, &base, &err), 0);
+		assert_int_equal(elf_prelink_base(&elf, &target, 0, &base, &err), 0);
 		assert_int_equal(elf_prelink(&elf, base, file.bytes, &words, &err), 0);
 		assert_true(words > 0);
 		assert_int_equal(probe_at(file.bytes, file.size, base, &at), objects[i].value);
@@ -119,7 +120,7 @@ static void nothing_is_computed_twice(void **state)
 	assert_true(object_read("elf/bare", &file, &elf));
 	source.bytes = file.bytes;
 	source.size = file.size;
-	assert_int_equal(elf_prelink_base(&elf, &target, &source.linked_at, &err), 0);
+	assert_int_equal(elf_prelink_base(&elf, &target, 0, &source.linked_at, &err), 0);
 	memcpy(&in_file, elf_bytes_at(&elf, elf.dynamic.rela[0].r_offset, 8), 8);
 	assert_int_equal(elf_object_load(arena, &source, &object, NULL, &err), 0);
 	memcpy(&seen, (const void *)(object->base + elf.dynamic.rela[0].r_offset), 8);
@@ -166,24 +167,40 @@ static void other_machines_objects(void **state)
 
 static void refusals(void **state)
 {
-	const struct elf_prelink_target small = { .slot_begin = 1 << 22,
-						  .slot_bytes = 8192,
-						  .page = 4096 };
+	/* Half a slot is 2 MB, the variables are larger. */
+	const struct elf_prelink_target small = {
+		.slot_begin = 1 << 22, .slot_bytes = 4 << 20, .slots = 1, .page = 4096
+	};
+	struct elf_prelink_target wrong[7] = { small, small, small, small, small, small, small };
 	const struct elf_arena_options fresh = { .fresh = true };
 	struct elf_arena *slotless;
 	struct file_bytes file;
 	struct elf_file elf;
 	struct elf_prelink_target none;
 	struct err err = { "" };
-	uint64_t base;
+	uint64_t base = 0;
 
 	(void)state;
-	assert_true(object_read("elf/plain", &file, &elf));
-	assert_int_equal(elf_prelink_base(&elf, &small, &base, &err), -ENOTSUP);
+	assert_true(object_read("elf/bss_huge", &file, &elf));
+	assert_int_equal(elf_prelink_base(&elf, &small, 0, &base, &err), -ENOTSUP);
 	assert_true(err.text[0]);
 	file_unload(&file);
+	/* Figures of a device that cannot be, or that has gone mad. */
+	assert_true(object_read("elf/plain", &file, &elf));
+	assert_int_equal(elf_prelink_base(&elf, &small, 0, &base, &err), 0);
+	assert_int_equal(elf_prelink_base(&elf, &small, 1, &base, &err), -EINVAL);
+	wrong[0].slots = ELF_SLOTS_MAX + 1;
+	wrong[1].slot_begin = UINT64_MAX & ~(uint64_t)0x1fffff;
+	wrong[2].slot_begin++;
+	wrong[3].slot_bytes = 0;
+	wrong[4].slot_bytes = UINT64_C(1) << 63;
+	wrong[5].page = 0;
+	wrong[6].page = 12288;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(elf_prelink_base(&elf, &wrong[i], 0, &base, &err), -EINVAL);
+	file_unload(&file);
 	assert_int_equal(elf_arena_new(&slotless, &fresh, &err), 0);
-	assert_int_equal(elf_prelink_target(slotless, &none), -ENOTSUP);
+	assert_int_equal(elf_prelink_target(slotless, 1, &none, &err), -ENOTSUP);
 	elf_arena_free(slotless);
 }
 
@@ -199,7 +216,7 @@ static void every_loader_takes_them(void **state)
 
 	(void)state;
 	assert_true(object_read("elf/absolute", &file, &elf));
-	assert_int_equal(elf_prelink_base(&elf, &target, &so.linked_at, &err), 0);
+	assert_int_equal(elf_prelink_base(&elf, &target, 0, &so.linked_at, &err), 0);
 	assert_int_equal(elf_prelink(&elf, so.linked_at, file.bytes, &words, &err), 0);
 	so.bytes = file.bytes;
 	so.size = file.size;
