@@ -110,6 +110,16 @@ for i in 1 2; do
 done
 cmp -s "$scratch/arms1" "$scratch/arms2" || fail "equal seeds, different orders"
 
+# Relocated ahead by the host: told once per loader, nothing is left to the device; what is not asked for is not told.
+"$soload" repro -n 1 -v --loader elf,elf:agreed,prelinked:agreed --transport rightsize,trimmed,dedup --pools small --out "$scratch/ahead" >"$scratch/out" 2>"$scratch/err" ||
+	fail "agreed: exit code $? with: $(cat "$scratch/err")"
+tail -n 1 "$scratch/out" | grep -q '^PASS: 18 of 18 rounds' || fail "agreed: $(tail -n 1 "$scratch/out")"
+[ "$(grep -cE '^(elf|prelinked):agreed: relocated ahead by the host, [1-9][0-9]* words for 0x[0-9a-f]+ in .* left to the device: 0$' "$scratch/out")" = 2 ] ||
+	fail "agreed: not told once per loader: $(grep ahead "$scratch/out")"
+[ "$(grep -c '^Relocated ahead for 0x.*, 0 left to the device$' "$scratch/err")" = 12 ] || fail "agreed: not told by round at -v"
+"$soload" repro -n 1 --loader elf:agreed:at=0x7e9000000000 --transport separate --pools small --out "$scratch/taken" >"$scratch/out" 2>"$scratch/err" || fail "taken: exit code $?"
+grep -q 'left to the device: 0; 0x7e9000000000 is taken on the device: relocated for 0x' "$scratch/out" || fail "a taken address is not told: $(cat "$scratch/out")"
+
 # Given context lengths; and an object whose copy in the process cannot be closed is stale from the second round on.
 "$soload" repro -n 1 --context-lens 5,130 --loader memfd --transport separate --pools small --out "$scratch/lens" >/dev/null 2>"$scratch/err" || fail "lengths: $(cat "$scratch/err")"
 "$soload" repro -n 2 --orch "$SOLOAD_BUILD/objects/pa_unroll_cxx.so" --loader disk --transport separate --pools small --out "$scratch/stale" >"$scratch/out" 2>&1
