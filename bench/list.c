@@ -6,6 +6,7 @@
 #include "device/dma.h"
 #include "device/transport.h"
 #include "device/variant.h"
+#include "device/when.h"
 #include "loaders/loader.h"
 #include "probes/probe.h"
 
@@ -121,6 +122,13 @@ static void variants_print(bool details)
 	}
 }
 
+static void when_print(bool details)
+{
+	(void)details;
+	for (const struct device_when *when = device_whens; when->name; when++)
+		line_print(when->name, when->summary);
+}
+
 static void dma_print(bool details)
 {
 	for (const struct dma_model *model = dma_models; model->name; model++) {
@@ -136,6 +144,7 @@ static const struct section sections[] = {
 	{ "loaders", "Loaders (--loader NAME[:KEY[=VALUE]]...)", loaders_print },
 	{ "transports", "Transports (--transport NAME)", transports_print },
 	{ "variants", "Variants of the flow (soload repro)", variants_print },
+	{ "when", "Life cycles of an object (--when NAME)", when_print },
 	{ "dma", "Modelled hardware (--dma NAME), never mixed with what is measured", dma_print },
 	{ "probes", "Probes (--probe NAME[:KEY[=VALUE]]...)", probes_print },
 	{ "scenarios", "Scenarios", scenarios_print },
@@ -168,7 +177,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 
 static const struct argp list_argp = {
 	.parser = option_parse,
-	.args_doc = "[loaders|transports|variants|dma|probes|scenarios|workloads|phases]",
+	.args_doc = "[loaders|transports|variants|when|dma|probes|scenarios|workloads|phases]",
 	.doc = "What there is to measure with. What does not work on this machine says why; it is "
 	       "never "
 	       "left out.\v"

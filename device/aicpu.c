@@ -1,6 +1,7 @@
 /*
- * The AICPU's start and its four threads. The main thread orchestrates (upstream's thread 3), three
- * others schedule; all four wait for the same doorbell. What it needs it finds in the control page.
+ * The AICPU's start and its threads. The main thread waits for the doorbell, loads and orchestrates
+ * (upstream's last thread); the others schedule, from a bell of their own. What it needs it
+ * finds in the control page.
  */
 #include "device/aicpu_state.h"
 
@@ -61,13 +62,13 @@ static void *scheduler_main(void *argument)
 {
 	const struct scheduler *self = argument;
 	struct aicpu *aicpu = self->aicpu;
-	struct bell *doorbell = &aicpu->control->doorbell;
+	struct bell *begun = &aicpu->control->begun;
 	uint32_t seen = 0;
 
 	aicpu_crash_thread(self->index);
 	for (;;) {
-		while (bell_count(doorbell) == seen)
-			bell_wait(doorbell, seen, UINT64_MAX);
+		while (bell_count(begun) == seen)
+			bell_wait(begun, seen, UINT64_MAX);
 		seen++;
 		if (aicpu->control->request.leave)
 			return NULL;
@@ -201,12 +202,9 @@ static int loader_prepare(struct aicpu *aicpu, struct err *err)
 			return err_set(err, ENOMEM, "out of memory");
 	}
 	r = loader_open(&aicpu->loader, setup->loader, err);
-	if (r < 0)
-		return r;
-	if (aicpu->loader->target)
+	if (r == 0 && aicpu->loader->target)
 		aicpu->control->startup.target = *aicpu->loader->target;
-	aicpu->image = image_new(aicpu->loader);
-	return aicpu->image ? 0 : err_set(err, ENOMEM, "out of memory");
+	return r;
 }
 
 static int device_prepare(struct aicpu *aicpu, struct err *err)
@@ -274,7 +272,7 @@ static void serve(struct aicpu *aicpu)
 		seen++;
 		if (control->request.leave)
 			return;
-		aicpu_run(aicpu);
+		aicpu_serve(aicpu);
 		leaves = control->answer.leaves;
 		bell_ring(&control->answered);
 		log_print(aicpu);
@@ -287,7 +285,7 @@ static void finish(struct aicpu *aicpu)
 {
 	struct err err;
 
-	image_free(aicpu->image);
+	aicpu_objects_free(aicpu);
 	loader_close(aicpu->loader);
 	aicore_stop(aicpu->cores, 1000000000, &err);
 	staged_unlink_all();

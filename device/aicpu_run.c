@@ -1,7 +1,7 @@
 /*
- * One run on the orchestrating thread, in upstream's order: greet the cores, read, load, resolve,
- * configure, create the runtime, orchestrate, drain, destroy, unload. Every failure ends in the
- * same clean-up, and schedulers are always sent home.
+ * One request on the orchestrating thread. A run goes in upstream's order: greet the cores, read,
+ * load, resolve, configure, create the runtime, orchestrate, drain, destroy, unload. Others only
+ * load or unload. Every failure ends in the same clean-up, and schedulers are always sent home.
  */
 #include "device/aicpu_state.h"
 
@@ -54,8 +54,7 @@ static int kernels_resolve(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
-/* Copies of what is used more than once: the struct lies in memory that others can write. */
-static int struct_read(struct aicpu *aicpu, struct err *err)
+int aicpu_struct_read(struct aicpu *aicpu, struct err *err)
 {
 	struct abi_fields *fields;
 	void *view = NULL;
@@ -75,7 +74,7 @@ static int struct_read(struct aicpu *aicpu, struct err *err)
 	if (aicpu->entry.arg_count < 0 || aicpu->entry.arg_count > ABI_ARGS_MAX)
 		return err_set(err, EINVAL, "the Runtime struct claims %d arguments",
 			       aicpu->entry.arg_count);
-	return kernels_resolve(aicpu, err);
+	return 0;
 }
 
 static int cores_greet(struct aicpu *aicpu, struct err *err)
@@ -83,27 +82,13 @@ static int cores_greet(struct aicpu *aicpu, struct err *err)
 	int r;
 
 	timeline_enter(lane(aicpu), PHASE_HANDSHAKE);
-	r = struct_read(aicpu, err);
+	r = aicpu_struct_read(aicpu, err);
+	if (r == 0)
+		r = kernels_resolve(aicpu, err);
 	if (r == 0)
 		r = aicore_greet(aicpu->cores, aicpu->workers, aicpu->variant->workers, err);
 	aicpu->greeted = r == 0;
 	return r;
-}
-
-static int object_read(struct aicpu *aicpu, struct err *err)
-{
-	const struct control_request *request = &aicpu->control->request;
-
-	timeline_enter(lane(aicpu), PHASE_READ);
-	aicpu->so = (struct so){
-		.path = request->object_path[0] ? request->object_path : NULL,
-		.fd = -1,
-		.id = request->object_id,
-		.generation = request->object_generation,
-		.linked_at = request->object_linked_at,
-		.linked = aicpu->program->linked,
-	};
-	return aicpu->transport->receive(&aicpu->device, &aicpu->so, err);
 }
 
 /* host_build_graph: the struct goes on with the tasks. */
@@ -120,94 +105,15 @@ static int graph_read(struct aicpu *aicpu, struct err *err)
 	return r < 0 ? err_prefix(err, r, "the tasks") : 0;
 }
 
-static void image_judge(struct aicpu *aicpu)
-{
-	struct control_answer *answer = &aicpu->control->answer;
-
-	timeline_enter(lane(aicpu), PHASE_CHECK);
-	freshness_check(aicpu->image, &answer->verdict);
-	answer->report = aicpu->image->report;
-	if (answer->report.staged_at)
-		snprintf(answer->staged_at, sizeof(answer->staged_at), "%s",
-			 answer->report.staged_at);
-	if (answer->report.note)
-		snprintf(answer->note, sizeof(answer->note), "%s", answer->report.note);
-	answer->judged = true;
-}
-
-/*
- * Where dies share a file system, the file under a mapping may be overwritten at any time, and with
- * it the code that was not written to: what was right after the load is looked at again.
- */
-static void image_judge_again(struct aicpu *aicpu)
-{
-	struct control_answer *answer = &aicpu->control->answer;
-	struct freshness_verdict verdict;
-
-	if (!aicpu->control->setup.chip || !answer->judged ||
-	    answer->verdict.freshness == FRESHNESS_STALE)
-		return;
-	timeline_enter(lane(aicpu), PHASE_CHECK);
-	freshness_check(aicpu->image, &verdict);
-	if (verdict.freshness != FRESHNESS_STALE)
-		return;
-	snprintf(verdict.reason, sizeof(verdict.reason),
-		 "right when it was loaded, overwritten while it ran");
-	answer->verdict = verdict;
-}
-
-/* Absent is fine for an optional symbol: upstream only mentions it. */
-static int symbol_optional(struct aicpu *aicpu, const char *name, uintptr_t *ret_address,
-			   struct err *err)
-{
-	void *address = NULL;
-	int r = image_symbol(aicpu->image, name, &address, err);
-
-	if (r < 0 && r != -ENOENT)
-		return r;
-	*ret_address = r == 0 ? (uintptr_t)address : 0;
-	return 0;
-}
-
-static int symbols_resolve(struct aicpu *aicpu, struct err *err)
-{
-	uintptr_t configure = 0, bind = 0;
-	void *entry = NULL;
-	int r;
-
-	r = symbol_optional(aicpu, ABI_CONFIG_SYMBOL, &configure, err);
-	if (r < 0)
-		return r;
-	r = image_symbol(aicpu->image, ABI_ENTRY_SYMBOL, &entry, err);
-	if (r == -ENOENT || (r == 0 && !entry))
-		return err_set(err, ENOENT,
-			       "no symbol '" ABI_ENTRY_SYMBOL
-			       "': not an orchestration object for %s %s",
-			       aicpu->variant->platform, aicpu->variant->runtime);
-	if (r < 0)
-		return r;
-	if (aicpu->variant->has_bind)
-		r = symbol_optional(aicpu, ABI_BIND_SYMBOL, &bind, err);
-	if (r < 0)
-		return r;
-	aicpu->configure = (abi_config_function)configure;
-	if (aicpu->variant->has_bind)
-		aicpu->entry.entry = (abi_entry_function)(uintptr_t)entry;
-	else
-		aicpu->entry.entry_rt = (abi_entry_rt_function)(uintptr_t)entry;
-	aicpu->entry.bind = (abi_bind_function)bind;
-	return 0;
-}
-
 /* The first call into the object. */
 static int object_configure(struct aicpu *aicpu, struct err *err)
 {
 	struct abi_config config;
 
 	timeline_enter(lane(aicpu), PHASE_CALL);
-	if (!aicpu->configure)
+	if (!aicpu->callable->configure)
 		return 0;
-	config = aicpu->configure(aicpu->entry.args, aicpu->entry.arg_count);
+	config = aicpu->callable->configure(aicpu->entry.args, aicpu->entry.arg_count);
 	aicpu->control->answer.expected_args = config.expected_arg_count;
 	if (config.expected_arg_count > 0 && aicpu->entry.arg_count < config.expected_arg_count)
 		return err_set(err, EINVAL, "the object expects %d arguments and got %d",
@@ -215,15 +121,20 @@ static int object_configure(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
-static int object_load(struct aicpu *aicpu, struct err *err)
+/* The object in its place, brought or found, and this run's arguments for it. */
+static int object_prepare(struct aicpu *aicpu, struct err *err)
 {
-	int r = image_load(aicpu->image, &aicpu->so, lane(aicpu), err);
+	const struct runtime_entry *functions;
+	int r = aicpu->control->request.load ? aicpu_object_load(aicpu, err)
+					     : aicpu_object_find(aicpu, err);
 
 	if (r < 0)
 		return r;
-	image_judge(aicpu);
-	r = symbols_resolve(aicpu, err);
-	return r < 0 ? r : object_configure(aicpu, err);
+	functions = &aicpu->callable->entry;
+	aicpu->entry.entry = functions->entry;
+	aicpu->entry.entry_rt = functions->entry_rt;
+	aicpu->entry.bind = functions->bind;
+	return object_configure(aicpu, err);
 }
 
 /* Called between submits: kept, and printed when nothing is timed any more. */
@@ -273,16 +184,14 @@ static void schedulers_wait(struct aicpu *aicpu, uint32_t left_before)
 		bell_wait(&aicpu->left, left, UINT64_MAX);
 }
 
-static int steps(struct aicpu *aicpu, struct err *err)
+static int run_steps(struct aicpu *aicpu, struct err *err)
 {
 	int r;
 
 	r = cores_greet(aicpu, err);
 	if (r < 0)
 		return r;
-	r = aicpu->variant->host_builds ? graph_read(aicpu, err) : object_read(aicpu, err);
-	if (r == 0 && !aicpu->variant->host_builds)
-		r = object_load(aicpu, err);
+	r = aicpu->variant->host_builds ? graph_read(aicpu, err) : object_prepare(aicpu, err);
 	if (r < 0)
 		return r;
 	r = runtime_make(aicpu, err);
@@ -322,7 +231,8 @@ static void failure_note(struct aicpu *aicpu, int code, const struct err *err)
 	answer->code = code;
 }
 
-/* Runs whatever was reached. */
+/* Undoes whatever was reached. After a failure nothing is kept: what state the object is in, nobody
+ * knows. */
 static void clean(struct aicpu *aicpu)
 {
 	struct control_answer *answer = &aicpu->control->answer;
@@ -331,7 +241,6 @@ static void clean(struct aicpu *aicpu)
 	struct err err = { "" };
 	int r;
 
-	timeline_enter(lane(aicpu), PHASE_DESTROY);
 	r = aicpu->greeted ? aicore_release(aicpu->cores, timeout_ns, &err) : 0;
 	aicpu->greeted = false;
 	if (r < 0) {
@@ -343,29 +252,17 @@ static void clean(struct aicpu *aicpu)
 		runtime_count(aicpu->rt, &answer->counters);
 	runtime_destroy(aicpu->rt);
 	aicpu->rt = NULL;
-	if (aicpu->image) {
-		image_judge_again(aicpu);
-		image_unload(aicpu->image);
-	}
-	/* Elsewhere upstream's deinit leaves the stale values where they are. */
-	if (aicpu->variant->forgets) {
-		aicpu->configure = NULL;
-		aicpu->entry = (struct runtime_entry){ .args = NULL };
-	}
+	if (answer->code < 0 || !aicpu->control->request.keep)
+		aicpu_object_unload(aicpu);
 }
 
-void aicpu_run(struct aicpu *aicpu)
+static void run(struct aicpu *aicpu)
 {
-	struct control_answer *answer = &aicpu->control->answer;
 	uint32_t left_before = bell_count(&aicpu->left);
 	struct err err = { "" };
 	int r;
 
-	memset(answer, 0, sizeof(*answer));
-	aicpu->device.runtime_address = aicpu->control->request.runtime_address;
-	aicpu->log_used = 0;
-	timeline_begin(lane(aicpu), PHASE_OTHER);
-	r = steps(aicpu, &err);
+	r = run_steps(aicpu, &err);
 	if (r < 0) {
 		failure_note(aicpu, r, &err);
 		if (aicpu->rt)
@@ -375,7 +272,49 @@ void aicpu_run(struct aicpu *aicpu)
 		timeline_enter(lane(aicpu), PHASE_DRAIN);
 	}
 	schedulers_wait(aicpu, left_before);
+	timeline_enter(lane(aicpu), PHASE_DESTROY);
 	clean(aicpu);
-	timeline_end(lane(aicpu));
 	runtime_gate_reset(&aicpu->gate);
+}
+
+static void load(struct aicpu *aicpu)
+{
+	struct err err = { "" };
+	int r;
+
+	timeline_enter(lane(aicpu), PHASE_READ);
+	r = aicpu_struct_read(aicpu, &err);
+	if (r == 0)
+		r = aicpu_object_load(aicpu, &err);
+	if (r < 0) {
+		failure_note(aicpu, r, &err);
+		clean(aicpu);
+	}
+}
+
+static void unload(struct aicpu *aicpu)
+{
+	uint32_t number = aicpu->control->request.callable;
+
+	if (number < DEVICE_CALLABLES_MAX)
+		aicpu->callable = &aicpu->callables[number];
+	aicpu_object_unload(aicpu);
+}
+
+void aicpu_serve(struct aicpu *aicpu)
+{
+	const struct control_request *request = &aicpu->control->request;
+
+	memset(&aicpu->control->answer, 0, sizeof(aicpu->control->answer));
+	aicpu->device.runtime_address = request->runtime_address;
+	aicpu->callable = NULL;
+	aicpu->log_used = 0;
+	timeline_begin(lane(aicpu), PHASE_OTHER);
+	if (request->run)
+		run(aicpu);
+	else if (request->load)
+		load(aicpu);
+	else
+		unload(aicpu);
+	timeline_end(lane(aicpu));
 }

@@ -7,13 +7,23 @@
 
 #define AICPU_LOG_BYTES 8192
 
+/* A place for one object. Its functions stay valid while the image is loaded. */
+struct aicpu_callable {
+	struct image *image; /* NULL: never used */
+	struct so so;
+	char path[sizeof(((struct control_request *)NULL)->object_path)];
+	void *copy; /* of the bytes of an image that is kept, for who judges it later, or NULL */
+	abi_config_function configure;
+	struct runtime_entry entry; /* without arguments */
+};
+
 struct aicpu {
 	struct control *control;
 	const struct aicpu_program *program;
 	const struct transport *transport;
 	struct transport_device device;
 	struct loader *loader;
-	struct image *image;
+	struct aicpu_callable callables[DEVICE_CALLABLES_MAX];
 	struct aicore *cores;
 	const struct device_variant *variant;
 	unsigned int orchestrator;    /* the index of the thread that loads */
@@ -25,8 +35,7 @@ struct aicpu {
 	const struct abi_fields *view; /* both layouts begin like this */
 	struct abi_handshake *workers;
 	bool greeted;
-	struct so so;
-	abi_config_function configure;
+	struct aicpu_callable *callable; /* of the request */
 	struct runtime_entry entry;
 	uint64_t functions[ABI_KERNELS_MAX];
 	struct runtime *rt;
@@ -40,8 +49,24 @@ static inline struct timeline *aicpu_lane(struct aicpu *aicpu, unsigned int thre
 	return &aicpu->control->lanes[thread].time;
 }
 
-/* One run, on the orchestrating thread; the answer is filled in but not sent. */
-void aicpu_run(struct aicpu *aicpu);
+/* One request, on the orchestrating thread; the answer is filled in but not sent. */
+void aicpu_serve(struct aicpu *aicpu);
+
+/* Copies what is used more than once out of the Runtime struct: others can write where it lies. */
+int aicpu_struct_read(struct aicpu *aicpu, struct err *err);
+
+/* Brings the object of the request into its place, in phases READ to RESOLVE; one that is there is
+ * unloaded first. */
+int aicpu_object_load(struct aicpu *aicpu, struct err *err);
+
+/* Is the object of the request in its place, and still what it was when it was loaded? -ESTALE in
+ * words when it is another. */
+int aicpu_object_find(struct aicpu *aicpu, struct err *err);
+
+void aicpu_object_unload(struct aicpu *aicpu);
+
+/* Unloads every object; the end of their images. */
+void aicpu_objects_free(struct aicpu *aicpu);
 
 /* Signals: a crash is told to the host, staged files go, the process ends. The lane of a thread is
  * named in the report. */

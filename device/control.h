@@ -39,12 +39,18 @@ struct control_startup {
 	struct elf_prelink_target target; /* where its loader puts objects; zeroed = not told */
 };
 
+/* Neither load nor run: what is there is unloaded. */
 struct control_request {
 	uint64_t runtime_address;
 	uint64_t object_id, object_generation;
 	uint64_t object_linked_at; /* the base it was relocated for, 0 = none */
 	char object_path[256];	   /* for messages */
-	bool leave;		   /* no round: end the process */
+	uint32_t callable;	   /* the object's place in the AICPU's table */
+	bool load;		   /* bring it in; else it is there already */
+	bool run;
+	bool keep;	 /* leave it loaded afterwards */
+	bool bytes_stay; /* in device memory, for as long as it is loaded */
+	bool leave;	 /* nothing of this: end the process */
 };
 
 struct control_answer {
@@ -75,6 +81,7 @@ struct control_lane {
 struct control {
 	uint32_t magic, bytes;
 	struct bell doorbell __attribute__((aligned(64)));
+	struct bell begun __attribute__((aligned(64))); /* a run: for the schedulers */
 	struct bell answered __attribute__((aligned(64)));
 	uint32_t watch[DEVICE_THREADS_MAX]
 		__attribute__((aligned(64)));	     /* the phase of each lane */

@@ -49,6 +49,13 @@ static int device_build(struct device *device, struct err *err)
 
 	if (options->timeout_ns == 0)
 		options->timeout_ns = DEVICE_TIMEOUT_NS;
+	if (!options->when)
+		options->when = &device_whens[0];
+	if (device->variant->host_builds && options->when->early && !options->when->kept)
+		return err_set(err, EINVAL,
+			       "host_build_graph loads before it rings in any case: %s means "
+			       "nothing there",
+			       options->when->name);
 	device->loader = strdup(options->loader);
 	device->program = strdup(options->program ? options->program : "");
 	device->transport_state = state_size ? calloc(1, state_size) : NULL;
@@ -95,6 +102,8 @@ void device_close(struct device *device)
 	device_stop(device);
 	if (device->peer)
 		device->peer->peer = NULL;
+	for (int i = 0; i < DEVICE_CALLABLES_MAX; i++)
+		graph_object_close(&device->graphs[i], NULL);
 	if (device->transport_state && device->options.transport->release)
 		device->options.transport->release(device->transport_state);
 	free(device->transport_state);

@@ -18,14 +18,16 @@
 #include "device/runtime/runtime.h"
 #include "device/transport.h"
 #include "device/variant.h"
+#include "device/when.h"
 #include "loaders/freshness.h"
 #include "loaders/staged.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define DEVICE_THREADS_MAX 7 /* AICPU threads of any variant */
-#define DEVICE_SPANS_MAX 64  /* per lane and round; what does not fit is counted as dropped */
+#define DEVICE_THREADS_MAX 7	/* AICPU threads of any variant */
+#define DEVICE_CALLABLES_MAX 64 /* objects on a device, as in simpler's table of callables */
+#define DEVICE_SPANS_MAX 64	/* per lane and round; what does not fit is counted as dropped */
 #define DEVICE_TIMEOUT_NS UINT64_C(10000000000)
 
 /* An object as the host knows it: a private copy with its identity. */
@@ -44,7 +46,8 @@ struct device_options {
 	const char *program; /* of the AICPU, whose kernels and linked functions it has */
 	const struct device_variant *variant; /* NULL: the first */
 	const struct transport *transport;
-	struct dma *dma; /* of the same memory; shared, too */
+	const struct device_when *when; /* NULL: the first */
+	struct dma *dma;		/* of the same memory; shared, too */
 	enum runtime_pools pools;
 	uint64_t timeout_ns;	 /* without any progress of the AICPU; 0 = DEVICE_TIMEOUT_NS */
 	bool incoherent;	 /* the AICPU invalidates what DMA brought */
@@ -85,6 +88,7 @@ pid_t device_process(const struct device *device);
 /* What to run; everything is the caller's and outlives the round. */
 struct device_job {
 	const struct device_object *object;
+	unsigned int callable; /* the object's place on the device, for life cycles that keep it */
 	const struct device_arg *args;
 	int arg_count;
 	const struct device_kernel *kernels; /* ends with a NULL name */
@@ -122,6 +126,7 @@ struct device_result {
 	enum phase failed_phase; /* of the lane that failed */
 	unsigned int threads;	 /* lanes of the AICPU; the last of them loads */
 	struct device_lane lanes[DEVICE_THREADS_MAX + 1];
+	struct device_lane early; /* of the AICPU's loading thread before the run; no spans: none */
 	struct dma_totals dma_args, dma_object,
 		dma_back;	    /* dma_object: Runtime struct and object */
 	uint64_t device_ticks;	    /* from the doorbell to the completion */
@@ -137,9 +142,25 @@ struct device_result {
 
 /*
  * One round: 0, or a negative errno with one sentence; `ret_result` is set in either case, with the
- * lanes that could still be read.
+ * lanes that could still be read. After a failed one the device has the object no more. -ENOENT
+ * when the device's life cycle wants objects registered and this one is not.
  */
 int device_run(struct device *device, const struct device_job *job,
 	       struct device_result *ret_result, struct err *err);
+
+/*
+ * Sends an object and has it loaded into the place `callable`, where later rounds find it; what was
+ * there is unloaded. As device_run(): the load is in lane `early`, what the host did in its own.
+ * For life cycles that keep objects.
+ */
+int device_register(struct device *device, const struct device_object *object,
+		    unsigned int callable, struct device_result *ret_result, struct err *err);
+
+/* Has the place emptied: the unload is in lane `early`. An empty one stays so. */
+int device_unregister(struct device *device, unsigned int callable,
+		      struct device_result *ret_result, struct err *err);
+
+/* Is this content in that place now? False after the AICPU ended, for whatever reason. */
+bool device_has(struct device *device, const struct device_object *object, unsigned int callable);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -111,31 +112,69 @@ static int entry_find(void *handle, struct timeline *time, graph_entry_function 
 	return r;
 }
 
-int graph_build(const struct so *so, const struct graph_input *input, struct timeline *time,
-		struct graph_load *ret_load, struct err *err)
+static void object_judge(struct graph_object *object, struct timeline *time,
+			 struct graph_load *ret_load)
 {
-	struct image image = { .so = so, .time = time, .loaded = true };
-	graph_entry_function entry = NULL;
-	void *handle = NULL;
+	timeline_enter(time, PHASE_CHECK);
+	freshness_check(&object->image, &ret_load->verdict);
+	ret_load->report = object->image.report;
+}
+
+static int copy_keep(struct graph_object *object, struct err *err)
+{
+	object->copy = malloc(object->so.size ? object->so.size : 1);
+	if (!object->copy)
+		return err_set(err, ENOMEM, "no memory for a copy of %zu bytes", object->so.size);
+	memcpy(object->copy, object->so.bytes, object->so.size);
+	object->so.bytes = object->copy;
+	object->so.path = NULL;
+	return 0;
+}
+
+int graph_object_open(struct graph_object *object, const struct so *so, struct timeline *time,
+		      struct graph_load *ret_load, struct err *err)
+{
+	static unsigned int numbers;
+	const bool kept = object->kept;
 	int r;
 
-	snprintf(ret_load->staged_at, sizeof(ret_load->staged_at), "/tmp/orch_so_%d.so",
-		 (int)getpid());
-	r = object_open(&image, ret_load->staged_at, &handle, err);
+	*object = (struct graph_object){ .so = *so };
+	object->image = (struct image){ .so = &object->so, .time = time, .loaded = true };
+	if (kept)
+		snprintf(ret_load->staged_at, sizeof(ret_load->staged_at), "/tmp/orch_so_%d_%u.so",
+			 (int)getpid(), __atomic_add_fetch(&numbers, 1, __ATOMIC_RELAXED));
+	else
+		snprintf(ret_load->staged_at, sizeof(ret_load->staged_at), "/tmp/orch_so_%d.so",
+			 (int)getpid());
+	r = object_open(&object->image, ret_load->staged_at, &object->handle, err);
 	if (r < 0)
 		return r;
-	timeline_enter(time, PHASE_CHECK);
-	freshness_check(&image, &ret_load->verdict);
-	ret_load->report = image.report;
-	r = entry_find(handle, time, &entry, err);
-	if (r == 0) {
-		timeline_enter(time, PHASE_ORCHESTRATE);
-		r = graph_call(entry, input, err);
-	}
-	/* Closed on failure only: on success upstream keeps it for ever, and so does this. */
-	if (r < 0) {
-		timeline_enter(time, PHASE_UNLOAD);
-		dl_unload(handle);
-	}
+	/* What is known was never closed, on purpose. */
+	object->image.report.hit = !kept && object->image.report.known_before;
+	object_judge(object, time, ret_load);
+	r = entry_find(object->handle, time, &object->entry, err);
+	if (r == 0 && kept)
+		r = copy_keep(object, err);
+	if (r < 0)
+		graph_object_close(object, time);
 	return r;
+}
+
+void graph_object_find(struct graph_object *object, struct timeline *time,
+		       struct graph_load *ret_load)
+{
+	object->image.report.hit = true;
+	object->image.report.load_bytes = 0;
+	object->image.report.staged_at = NULL;
+	object_judge(object, time, ret_load);
+}
+
+void graph_object_close(struct graph_object *object, struct timeline *time)
+{
+	if (!object->handle)
+		return;
+	timeline_enter(time, PHASE_UNLOAD);
+	dl_unload(object->handle);
+	free(object->copy);
+	*object = (struct graph_object){ .handle = NULL };
 }

@@ -280,6 +280,8 @@ int device_start(struct device *device, struct err *err)
 	if (device->control_fd < 0)
 		return device->control_fd;
 	device->answered_seen = 0;
+	if (!device->variant->host_builds) /* there it has lost nothing: it is in this process */
+		memset(device->places, 0, sizeof(device->places));
 	device->busy = true;
 	folder_take(device, &why);
 	r = setup_fill(device, err);
@@ -316,6 +318,7 @@ static void aicpu_end(struct device *device)
 	/* An idle one closes its loader and leaves when asked. */
 	if (!device->busy) {
 		device->control->request.leave = true;
+		bell_ring(&device->control->begun);
 		bell_ring(&device->control->doorbell);
 		if (end_wait(device, END_TIMEOUT_NS))
 			return;

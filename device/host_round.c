@@ -1,30 +1,17 @@
 /*
  * One round of the host, in upstream's order: kernels, arguments, object, heap, shared memory, the
  * Runtime struct, doorbell, wait, copy back, release. Nothing is kept from one round to the next,
- * because upstream keeps nothing.
+ * because upstream keeps nothing; but the object, where the life cycle says so.
  */
-#include "device/host.h"
+#include "device/host_state.h"
 
 #include "base/clock.h"
-#include "device/host_graph.h"
-#include "device/host_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SHARED_HEADER_BYTES 320 /* copied back first, as upstream does */
-
-struct host_round {
-	struct device *device;
-	const struct device_job *job;
-	const struct so *so; /* as it is sent */
-	struct device_result *result;
-	struct timeline *lane;
-	struct round round;
-	struct transport_host transport;
-	uint64_t addresses[ABI_HOST_ARGS_MAX];
-};
 
 static int kernels_upload(struct host_round *self, struct err *err)
 {
@@ -86,7 +73,7 @@ static int args_upload(struct host_round *self, struct err *err)
 	return r;
 }
 
-static void struct_finish(const struct device *device)
+void host_struct_finish(const struct device *device)
 {
 	const struct device_variant *variant = device->variant;
 	struct abi_handshake *mailboxes = device->runtime;
@@ -100,36 +87,21 @@ static void struct_finish(const struct device *device)
 		mailboxes[i].core_type = i < variant->aic ? DEVICE_CORE_AIC : DEVICE_CORE_AIV;
 }
 
-/* host_build_graph: the object is loaded here, and says what the device will run. */
-static int graph_prepare(struct host_round *self, struct err *err)
+/* The object travels with the run, unless it is there. */
+static int object_stage(struct host_round *self, struct err *err)
 {
-	struct device *device = self->device;
-	struct device_result *result = self->result;
-	const struct graph_input input = {
-		.table = (struct graph_table *)(device_fields(device) + 1),
-		.heap = device_fields(device)->heap_ptr,
-		.heap_bytes = runtime_heap_bytes(&device->config),
-		.args = self->job->args,
-		.addresses = self->addresses,
-		.arg_count = self->job->arg_count,
-	};
-	struct graph_load load = { .staged_at = "" };
-	int r;
-
-	device_fields(device)->orch_built_on_host = true;
-	r = graph_build(&self->job->object->so, &input, self->lane, &load, err);
-	result->report = load.report;
-	result->verdict = load.verdict;
-	memcpy(result->staged_at, load.staged_at, sizeof(result->staged_at));
-	result->report.staged_at = result->staged_at;
-	return r;
+	dma_account(self->device->dma, &self->result->dma_object);
+	if (!self->transport.so)
+		return 0;
+	if (!self->device->variant->host_builds)
+		timeline_enter(self->lane, PHASE_SO_COPY);
+	return self->device->options.transport->stage(&self->transport, err);
 }
 
-/* Everything up to the doorbell. */
+/* Everything up to the Runtime struct. */
 static int prepare(struct host_round *self, struct err *err)
 {
 	struct device *device = self->device;
-	const struct transport *transport = device->options.transport;
 	int r;
 
 	dma_account(device->dma, &self->result->dma_args);
@@ -138,12 +110,8 @@ static int prepare(struct host_round *self, struct err *err)
 		return r;
 	timeline_enter(self->lane, PHASE_ARGS);
 	r = args_upload(self, err);
-	if (r < 0)
-		return r;
-	dma_account(device->dma, &self->result->dma_object);
-	if (!device->variant->host_builds)
-		timeline_enter(self->lane, PHASE_SO_COPY);
-	r = transport->stage(&self->transport, err);
+	if (r == 0)
+		r = object_stage(self, err);
 	if (r < 0)
 		return r;
 	timeline_enter(self->lane, PHASE_HEAP);
@@ -154,74 +122,25 @@ static int prepare(struct host_round *self, struct err *err)
 	timeline_enter(self->lane, PHASE_SHARED);
 	r = round_alloc(&self->round, runtime_shared_bytes(&device->config), 0,
 			&device_fields(device)->sm_ptr, err);
-	if (r < 0)
-		return r;
-	if (device->variant->host_builds)
-		r = graph_prepare(self, err);
-	if (r < 0)
-		return r;
+	if (r == 0 && device->variant->host_builds)
+		r = host_graph_build(self, err);
+	return r;
+}
+
+static int struct_send(struct host_round *self, struct err *err)
+{
+	const struct transport *transport = self->device->options.transport;
+	size_t bytes = 0;
+	int r;
+
 	timeline_enter(self->lane, PHASE_SEND);
-	struct_finish(device);
-	return transport->send(&self->transport, err);
-}
-
-static void request_ring(struct host_round *self)
-{
-	struct control *control = self->device->control;
-	const struct so *so = self->so;
-	struct control_request *request = &control->request;
-	size_t length = so->path ? strnlen(so->path, sizeof(request->object_path) - 1) : 0;
-
-	request->runtime_address = self->transport.runtime_address;
-	request->object_id = so->id;
-	request->object_generation = so->generation;
-	request->object_linked_at = so->linked_at;
-	if (length > 0)
-		memcpy(request->object_path, so->path, length);
-	request->object_path[length] = '\0';
-	self->device->busy = true;
-	bell_ring(&control->doorbell);
-}
-
-static int answer_read(struct host_round *self, struct err *err)
-{
-	struct control_answer *answer = &self->device->control->answer;
-	struct device_result *result = self->result;
-
-	answer->err.text[ERR_TEXT_BYTES - 1] = '\0';
-	answer->verdict.reason[sizeof(answer->verdict.reason) - 1] = '\0';
-	result->counters = answer->counters;
-	result->expected_args = answer->expected_args;
-	result->tasks = answer->counters.executed;
-	if (answer->judged) {
-		result->report = answer->report;
-		result->verdict = answer->verdict;
-		memcpy(result->staged_at, answer->staged_at, sizeof(result->staged_at) - 1);
-		memcpy(result->note, answer->note, sizeof(result->note) - 1);
-		result->report.staged_at = result->staged_at[0] ? result->staged_at : NULL;
-		result->report.note = result->note[0] ? result->note : NULL;
-	}
-	if (answer->code >= 0)
-		return 0;
-	result->failure = answer->leaves ? DEVICE_TIMEOUT : DEVICE_FAILED;
-	result->failed_phase =
-		answer->failed_phase < PHASE_COUNT ? answer->failed_phase : PHASE_OTHER;
-	return err_set(err, -answer->code, "%s", answer->err.text);
-}
-
-/* Where the AICPU was: the thread that crashed, else the one that loads. A kernel runs while tasks
- * are scheduled, whatever the thread that submits them is at. */
-static enum phase phase_watched(const struct device *device)
-{
-	const struct control *control = device->control;
-	unsigned int threads = device->variant->threads;
-	uint32_t lane = control->crash.signal ? control->crash.lane : threads - 1;
-	uint32_t phase;
-
-	if (lane >= threads)
-		return PHASE_SCHEDULE;
-	phase = control->watch[lane];
-	return phase < PHASE_COUNT ? (enum phase)phase : PHASE_OTHER;
+	host_struct_finish(self->device);
+	if (self->transport.so)
+		return transport->send(&self->transport, err);
+	r = transport->host_bytes(&self->transport, &bytes, err);
+	return r < 0 ? r
+		     : round_upload(&self->round, self->device->runtime, bytes,
+				    &self->transport.runtime_address, err);
 }
 
 static int launch_and_wait(struct host_round *self, struct err *err)
@@ -231,17 +150,18 @@ static int launch_and_wait(struct host_round *self, struct err *err)
 	int r;
 
 	timeline_enter(self->lane, PHASE_LAUNCH);
+	self->ran = true;
 	begin = clock_ticks();
-	request_ring(self);
+	host_request(self, &(struct control_request){
+				   .run = true,
+				   .load = self->transport.so != NULL,
+				   .keep = device_when(self->device)->kept,
+				   .bytes_stay = !device_when(self->device)->kept,
+			   });
 	timeline_enter(self->lane, PHASE_WAIT);
-	r = device_wait(self->device, &result->failure, err);
+	r = host_answer(self, err);
 	result->device_ticks = clock_ticks() - begin;
-	if (r < 0) {
-		result->failed_phase = phase_watched(self->device);
-		return r;
-	}
-	self->device->busy = false;
-	return answer_read(self, err);
+	return r;
 }
 
 static int copy_back(struct host_round *self, struct err *err)
@@ -263,44 +183,77 @@ static int copy_back(struct host_round *self, struct err *err)
 	return r;
 }
 
-static int steps(struct host_round *self, struct err *err)
+/* Sends the object before anything else; from there on the struct is the run's. */
+static int prewarm(struct host_round *self, struct err *err)
 {
-	int r = prepare(self, err);
+	int r = host_early_begin(self, err);
 
-	if (r == 0)
-		r = launch_and_wait(self, err);
-	if (r < 0)
-		return r;
-	return copy_back(self, err);
+	timeline_enter(self->lane, PHASE_KERNELS);
+	self->transport.so = NULL;
+	memset(self->device->runtime, 0, transport_runtime_bytes(self->device->variant->workers));
+	return r;
 }
 
-/* What the AICPU's threads recorded. A crash cuts lanes off anywhere: they are left out. */
-static void lanes_copy(struct host_round *self)
+/* What is being loaded meanwhile is waited for, whatever happens. */
+static int prepared(struct host_round *self, struct err *err)
 {
-	const struct control *control = self->device->control;
-	enum device_failure failure = self->result->failure;
+	const struct device_when *when = device_when(self->device);
+	struct err later = { "" };
+	int early, r = 0;
 
-	if (failure != DEVICE_OK && failure != DEVICE_FAILED)
-		return;
-	for (unsigned int i = 0; i < self->device->variant->threads; i++) {
-		struct device_lane *lane = &self->result->lanes[i];
-		uint32_t capacity = DEVICE_SPANS_MAX;
+	if (when->early && !when->kept)
+		r = prewarm(self, err);
+	if (r == 0)
+		r = prepare(self, err);
+	early = host_early_wait(self, &later);
+	if (r < 0 || early == 0)
+		return r;
+	*err = later;
+	return early;
+}
 
-		lane->time = control->lanes[i].time;
-		memcpy(lane->spans, control->lanes[i].spans, sizeof(lane->spans));
-		lane->time.spans = lane->spans;
-		lane->time.watch = NULL;
-		lane->time.span_capacity = capacity;
-		if (lane->time.span_count > capacity)
-			lane->time.span_count = capacity;
-		for (uint32_t s = 0; s < lane->time.span_count; s++) {
-			if (lane->spans[s].phase >= PHASE_COUNT)
-				lane->spans[s].phase = PHASE_OTHER;
-		}
+static int steps(struct host_round *self, struct err *err)
+{
+	int r = prepared(self, err);
+
+	if (r == 0)
+		r = struct_send(self, err);
+	if (r == 0)
+		r = launch_and_wait(self, err);
+	return r < 0 ? r : copy_back(self, err);
+}
+
+void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lane)
+{
+	struct timeline *time = &ret_lane->time;
+
+	*time = lane->time;
+	memcpy(ret_lane->spans, lane->spans, sizeof(ret_lane->spans));
+	time->spans = ret_lane->spans;
+	time->watch = NULL;
+	time->span_capacity = DEVICE_SPANS_MAX;
+	if (time->span_count > DEVICE_SPANS_MAX)
+		time->span_count = DEVICE_SPANS_MAX;
+	if (time->phase >= PHASE_COUNT)
+		time->phase = PHASE_OTHER;
+	for (uint32_t s = 0; s < time->span_count; s++) {
+		if (time->spans[s].phase >= PHASE_COUNT)
+			time->spans[s].phase = PHASE_OTHER;
 	}
 }
 
-/* The host's Runtime struct fits the object that is sent. Not timed. */
+/* What the AICPU's threads recorded. A crash cuts lanes off anywhere: they are left out. */
+static void lanes_take(struct host_round *self)
+{
+	enum device_failure failure = self->result->failure;
+
+	if (!self->ran || (failure != DEVICE_OK && failure != DEVICE_FAILED))
+		return;
+	for (unsigned int i = 0; i < self->device->variant->threads; i++)
+		host_lane_take(&self->result->lanes[i], &self->device->control->lanes[i]);
+}
+
+/* The host's Runtime struct, zeroed, fits the object that is sent. Not timed. */
 static int struct_prepare(struct host_round *self, struct err *err)
 {
 	struct device *device = self->device;
@@ -338,12 +291,15 @@ static void result_clear(struct device_result *result)
 	result->failure = DEVICE_REFUSED;
 }
 
-/* Before the first phase: an AICPU that lives, a struct that fits. */
+/* An AICPU that lives, a struct that fits. */
 static int ready(struct host_round *self, struct err *err)
 {
 	struct device *device = self->device;
 	int r;
 
+	if (self->job->callable >= DEVICE_CALLABLES_MAX)
+		return err_set(err, EINVAL, "object %u: a device has places for %d",
+			       self->job->callable, DEVICE_CALLABLES_MAX);
 	r = device_revive(device, err);
 	if (r < 0)
 		return r;
@@ -354,43 +310,78 @@ static int ready(struct host_round *self, struct err *err)
 	return struct_prepare(self, err);
 }
 
-int device_run(struct device *device, const struct device_job *job,
-	       struct device_result *ret_result, struct err *err)
+int host_begin(struct host_round *self, enum phase phase, struct err *err)
 {
-	struct timeline *lane = &ret_result->lanes[DEVICE_LANE_HOST].time;
-	struct host_round self = {
-		.device = device,
-		.job = job,
-		.result = ret_result,
-		.lane = lane,
-		.round = { .memory = device->memory, .dma = device->dma },
-	};
+	struct device *device = self->device;
+	struct device_result *result = self->result;
 	int r;
 
-	result_clear(ret_result);
-	ret_result->threads = device->variant->threads;
-	self.transport = (struct transport_host){
-		.round = &self.round,
+	result_clear(result);
+	result->threads = device->variant->threads;
+	self->lane = &result->lanes[DEVICE_LANE_HOST].time;
+	self->round = (struct round){ .memory = device->memory, .dma = device->dma };
+	self->transport = (struct transport_host){
+		.round = &self->round,
 		.state = device->transport_state,
 		.workers = device->variant->workers,
 	};
-	r = ready(&self, err);
+	r = ready(self, err);
 	if (r < 0)
 		return r;
-	lane->spans = ret_result->lanes[DEVICE_LANE_HOST].spans;
-	lane->span_capacity = DEVICE_SPANS_MAX;
-	timeline_begin(lane, PHASE_KERNELS);
-	r = steps(&self, err);
-	if (r < 0 && ret_result->failure <= DEVICE_REFUSED) {
-		ret_result->failure = DEVICE_REFUSED;
-		ret_result->failed_phase = (enum phase)lane->phase;
+	self->lane->spans = result->lanes[DEVICE_LANE_HOST].spans;
+	self->lane->span_capacity = DEVICE_SPANS_MAX;
+	timeline_begin(self->lane, phase);
+	return 0;
+}
+
+void host_end(struct host_round *self, int code)
+{
+	struct device_result *result = self->result;
+
+	if (code < 0 && result->failure <= DEVICE_REFUSED) {
+		result->failure = DEVICE_REFUSED;
+		result->failed_phase = (enum phase)self->lane->phase;
 	}
-	timeline_enter(lane, PHASE_RELEASE);
-	round_release(&self.round);
-	timeline_end(lane);
-	dma_account(device->dma, NULL);
-	lanes_copy(&self);
-	if (ret_result->failure > DEVICE_FAILED)
-		device_stop(device);
+	timeline_enter(self->lane, PHASE_RELEASE);
+	round_release(&self->round);
+	timeline_end(self->lane);
+	dma_account(self->device->dma, NULL);
+	if (result->failure > DEVICE_FAILED)
+		device_stop(self->device);
+}
+
+/* Nothing is sent that the device has, and where a run may not load, nothing else is run. */
+static int object_look(struct host_round *self, struct err *err)
+{
+	const struct device_when *when = device_when(self->device);
+	const struct device_job *job = self->job;
+
+	if (!when->kept)
+		return 0;
+	if (place_holds(&self->device->places[job->callable], &job->object->so)) {
+		self->transport.so = NULL;
+		return 0;
+	}
+	if (!when->early)
+		return 0;
+	self->result->failed_phase = PHASE_SO_COPY;
+	return err_set(err, ENOENT, "object %u is not registered, and a run does not load it",
+		       job->callable);
+}
+
+int device_run(struct device *device, const struct device_job *job,
+	       struct device_result *ret_result, struct err *err)
+{
+	struct host_round self = { .device = device, .job = job, .result = ret_result };
+	const struct device_when *when = device_when(device);
+	int r = host_begin(&self, when->early && !when->kept ? PHASE_SO_COPY : PHASE_KERNELS, err);
+
+	if (r < 0)
+		return r;
+	r = object_look(&self, err);
+	if (r == 0)
+		r = steps(&self, err);
+	lanes_take(&self);
+	host_end(&self, r);
 	return r;
 }

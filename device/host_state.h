@@ -4,6 +4,7 @@
 
 #include "device/control.h"
 #include "device/host.h"
+#include "device/host_graph.h"
 #include "loaders/elf/prelink.h"
 
 #define AHEAD_MAX 64 /* objects relocated ahead that are kept: as many as simpler has callables */
@@ -21,6 +22,12 @@ struct device_folder {
 	char path[256];
 	int fd;		    /* holds the lock on it */
 	unsigned int users; /* devices; the last removes it */
+};
+
+/* What is in a place of the device; id 0: nothing. It may have been sent under another identity. */
+struct device_place {
+	uint64_t id, generation;
+	uint64_t sent_id, sent_generation;
 };
 
 struct device {
@@ -50,6 +57,23 @@ struct device {
 	struct elf_prelink_target target; /* of that process; slots 0 = none */
 	struct ahead *ahead;		  /* AHEAD_MAX of them, once there is a target */
 	unsigned int ahead_next;	  /* the one to be made or given up next */
+
+	struct device_place places[DEVICE_CALLABLES_MAX];
+	struct graph_object graphs[DEVICE_CALLABLES_MAX]; /* of host_build_graph: in this process */
+};
+
+/* One call of the host from beginning to end. */
+struct host_round {
+	struct device *device;
+	const struct device_job *job;
+	const struct so *so; /* as it is sent */
+	struct device_result *result;
+	struct timeline *lane;
+	struct round round;
+	struct transport_host transport;
+	uint64_t addresses[ABI_HOST_ARGS_MAX];
+	bool is_early; /* the object is being loaded while the host goes on */
+	bool ran;      /* the lanes of the AICPU are this round's */
 };
 
 /* The struct's fields behind the mailboxes. */
@@ -84,5 +108,42 @@ const struct so *ahead_find(struct device *device, const struct so *so,
 
 /* What was made for a process that is gone, and in the end. */
 void ahead_forget(struct device *device);
+
+/* Beginning and end of a call: the first phase of the host's lane is open in between. An AICPU that
+ * lives is there afterwards. */
+int host_begin(struct host_round *self, enum phase phase, struct err *err);
+void host_end(struct host_round *self, int code);
+
+/* What the struct says of the platform, behind the rest. */
+void host_struct_finish(const struct device *device);
+
+/* Rings for the job's object; `request` says what is to become of it. */
+void host_request(struct host_round *self, const struct control_request *request);
+
+/* Waits for the answer and takes it over: 0, or what went wrong there. */
+int host_answer(struct host_round *self, struct err *err);
+
+/* Sends the object and asks for it to be loaded; the answer is awaited by host_early_wait(), which
+ * is fine without. */
+int host_early_begin(struct host_round *self, struct err *err);
+int host_early_wait(struct host_round *self, struct err *err);
+
+/* host_build_graph: the object in this process, and the graph it builds. */
+int host_graph_load(struct host_round *self, struct err *err);
+int host_graph_build(struct host_round *self, struct err *err);
+void host_graph_unload(struct host_round *self);
+
+/* Copies a lane of the control page, of which no figure is believed. */
+void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lane);
+
+static inline const struct device_when *device_when(const struct device *device)
+{
+	return device->options.when;
+}
+
+static inline bool place_holds(const struct device_place *place, const struct so *so)
+{
+	return place->id == so->id && place->generation == so->generation;
+}
 
 #endif

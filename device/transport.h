@@ -50,8 +50,8 @@ struct transport {
 	size_t host_state_size;	  /* zeroed at the start; 0 = none */
 	size_t device_state_size; /* the same, in the AICPU */
 
-	/* How long the host's Runtime struct is for this object; a refusal is in words. Not timed.
-	 * Only `so` and `workers` are set. */
+	/* How long the host's Runtime struct is for this object, or in a run that brings none (`so`
+	 * NULL); a refusal is in words. Not timed. Only `so` and `workers` are set. */
 	int (*host_bytes)(const struct transport_host *host, size_t *ret_bytes, struct err *err);
 	int (*stage)(struct transport_host *host, struct err *err);
 	int (*send)(struct transport_host *host, struct err *err);

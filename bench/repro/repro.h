@@ -59,7 +59,7 @@ struct repro_arm {
 	struct device *device; /* NULL: not available */
 	double *values;	       /* [round][VALUE_COUNT] of the rounds that passed */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
-	int64_t stale;
+	int64_t stale, reused;	   /* answered by an old image: not, or as it should be */
 	struct device_ahead ahead; /* of the last round that was answered ... */
 	uint64_t relatives;	   /* ... and what was left to the device in all of them */
 	char stale_reason[160], error[ERR_TEXT_BYTES];

@@ -178,7 +178,10 @@ static void freshness_count(const struct repro *repro, struct repro_arm *arm)
 {
 	const struct freshness_verdict *verdict = &repro->result->verdict;
 
-	if (verdict->freshness != FRESHNESS_STALE || !verdict->reason[0])
+	if (!verdict->reason[0])
+		return;
+	arm->reused += verdict->freshness == FRESHNESS_REUSED;
+	if (verdict->freshness != FRESHNESS_STALE)
 		return;
 	arm->stale++;
 	memcpy(arm->stale_reason, verdict->reason, sizeof(arm->stale_reason));

@@ -236,6 +236,10 @@ static void notes_print(const struct repro *repro)
 			printf("%s: %lld of %lld loads stale: %s\n", arm->label,
 			       (long long)arm->stale, (long long)arm->rounds_done,
 			       arm->stale_reason);
+		if (arm->reused > 0 && repro->options->variant->host_builds)
+			printf("%s: %lld of %lld loads answered by a handle that was never closed: "
+			       "the same code, its variables as the last run left them\n",
+			       arm->label, (long long)arm->reused, (long long)arm->rounds_done);
 		if (arm->restarts > 0)
 			printf("%s: the AICPU had ended and was started anew %lld times: the round "
 			       "after that "
@@ -327,6 +331,7 @@ static void arm_record(const struct repro *repro, const struct repro_arm *arm, d
 	row.n = arm->rounds_done;
 	count_record(repro, &row, "golden", arm->golden_passed);
 	count_record(repro, &row, "stale", arm->stale);
+	count_record(repro, &row, "reused", arm->reused);
 }
 
 /* The verdict is repeated on the last line. */

@@ -18,7 +18,7 @@ static size_t inline_bytes(unsigned int workers)
 
 static int inline_host_bytes(const struct transport_host *host, size_t *ret_bytes, struct err *err)
 {
-	if (host->so->size > ABI_SO_BYTES_MAX)
+	if (host->so && host->so->size > ABI_SO_BYTES_MAX)
 		return err_set(
 			err, EFBIG,
 			"an object of %zu bytes does not fit the Runtime struct's buffer of %u "

@@ -9,7 +9,7 @@
 
 static size_t rightsize_bytes(const struct transport_host *host)
 {
-	return transport_runtime_bytes(host->workers) + host->so->size;
+	return transport_runtime_bytes(host->workers) + (host->so ? host->so->size : 0);
 }
 
 static int rightsize_host_bytes(const struct transport_host *host, size_t *ret_bytes,

@@ -31,7 +31,9 @@ struct trimmed_state {
 static int trimmed_host_bytes(const struct transport_host *host, size_t *ret_bytes, struct err *err)
 {
 	(void)err;
-	*ret_bytes = transport_runtime_bytes(host->workers) + parcel_bytes_max(host->so->size);
+	*ret_bytes = transport_runtime_bytes(host->workers);
+	if (host->so)
+		*ret_bytes += parcel_bytes_max(host->so->size);
 	return 0;
 }
 

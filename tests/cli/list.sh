@@ -20,6 +20,10 @@ run 0 "$soload" list loaders
 has "$out" "FRESH_EVERY_LOAD"
 has "$out" ":mended"
 has_not "$out" "Phases"
+run 0 "$soload" list when
+for name in per-run once register prewarm; do
+	has "$out" "  $name "
+done
 run 0 "$soload" list workloads
 has "$out" "--case small"
 run 2 "$soload" list lodaers

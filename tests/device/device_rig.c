@@ -94,6 +94,7 @@ void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
 		.program = program.name,
 		.transport = transport_find(transport, NULL),
 		.variant = rig.variant,
+		.when = rig.when,
 		.dma = rig.dma,
 		.pools = RUNTIME_POOLS_SMALL,
 		.timeout_ns = timeout_ns,
@@ -123,17 +124,25 @@ void args_set(void)
 	}
 }
 
+int run_object(const struct device_object *object, unsigned int callable, struct err *err)
+{
+	const struct device_job job = { .object = object,
+					.callable = callable,
+					.args = rig.args,
+					.arg_count = 2 * PAIRS,
+					.kernels = kernels };
+
+	args_set();
+	return device_run(rig.device, &job, rig.result, err);
+}
+
 int run(const char *object_name, struct err *err)
 {
 	struct device_object object;
-	struct device_job job = {
-		.object = &object, .args = rig.args, .arg_count = 2 * PAIRS, .kernels = kernels
-	};
 	int r;
 
-	args_set();
 	object_open(&object, object_name);
-	r = device_run(rig.device, &job, rig.result, err);
+	r = run_object(&object, 0, err);
 	device_object_release(&object);
 	return r;
 }

@@ -17,6 +17,8 @@ struct rig {
 	struct device *device;
 	struct device_result *result;
 	const struct device_variant *variant;
+	const struct device_when *when;	   /* NULL: the default */
+	const struct transport *transport; /* for whoever notes it here */
 	struct device_arg args[2 * PAIRS];
 	int32_t outputs[PAIRS][16];
 };
@@ -44,6 +46,7 @@ void outputs_check(void);
 
 /* A round with that object; and one that must work. */
 int run(const char *object_name, struct err *err);
+int run_object(const struct device_object *object, unsigned int callable, struct err *err);
 void works(void);
 
 /* Every way to fail of that kind: one sentence and the phase, and the round after it works. */

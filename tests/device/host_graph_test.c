@@ -306,6 +306,7 @@ static int object_try(const char *name, struct err *err)
 					   .arg_count = 2 };
 	const char *build_folder = getenv("SOLOAD_BUILD");
 	struct graph_load load = { .staged_at = "" };
+	struct graph_object object = { .kept = false };
 	struct file_bytes bytes;
 	struct so so = { .fd = -1 };
 	char path[512];
@@ -315,7 +316,12 @@ static int object_try(const char *name, struct err *err)
 	assert_int_equal(file_load(path, &bytes, err), 0);
 	so.bytes = bytes.bytes;
 	so.size = bytes.size;
-	r = graph_build(&so, &input, NULL, &load, err);
+	r = graph_object_open(&object, &so, NULL, &load, err);
+	if (r == 0) {
+		r = graph_call(object.entry, &input, err);
+		if (r < 0)
+			graph_object_close(&object, NULL);
+	}
 	assert_int_equal(access(load.staged_at, F_OK), -1);
 	file_unload(&bytes);
 	return r;
