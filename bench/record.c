@@ -46,7 +46,7 @@ struct sample sample_empty(void)
 		&sample.seq,	&sample.order,	   &sample.start_ns, &sample.total_ns,
 		&sample.stale,	&sample.dma_bytes, &sample.dma_ns,   &sample.dma_model_ns,
 		&sample.minflt, &sample.majflt,	   &sample.nvcsw,    &sample.nivcsw,
-		&sample.cpu_ns, &sample.cpu,
+		&sample.cpu_ns, &sample.cpu,	   &sample.device,
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

@@ -26,7 +26,7 @@ struct record;
 /* One row of samples.csv. Start from sample_empty(): every number SAMPLE_NONE, every text NULL.
  * Texts are only read during record_sample(). */
 struct sample {
-	int64_t epoch, process;
+	int64_t epoch, process, device;
 	const char *arm, *scenario, *case_name, *platform, *runtime, *loader, *transport;
 	const char *so; /* the label record_object() gave */
 	int64_t so_bytes, load_bytes;
@@ -66,6 +66,7 @@ void sample_report(struct sample *sample, const struct image_report *report);
 struct summary {
 	const char *scenario, *loader, *transport, *so;
 	int64_t so_bytes;
+	const char *device; /* its number, or NULL */
 	const char *phase;  /* "total", a phase's label, or another subject such as "dma" */
 	const char *metric; /* min p10 p50 p90 p99 mean mad count … */
 	const char *unit;   /* ns, bytes, count, ratio */

@@ -38,7 +38,7 @@ static int arrays_prepare(struct repro *repro, struct err *err)
 	int r;
 
 	progress_begin(&repro->progress, "inputs", 1);
-	r = workload_build(&repro->data, repro->workload, &request, err);
+	r = workload_build(&repro->dies[0].data, repro->workload, &request, err);
 	progress_end(&repro->progress);
 	return r;
 }
@@ -51,8 +51,10 @@ static int golden_prepare(struct repro *repro, struct err *err)
 	int r;
 
 	progress_begin(&repro->progress, "golden", 1);
-	r = workload_check(&repro->data, &request, &unused, err);
+	r = workload_check(&repro->dies[0].data, &request, &unused, err);
 	progress_end(&repro->progress);
+	for (int i = 1; r == 0 && i < repro->die_count; i++)
+		r = workload_share(&repro->dies[i].data, &repro->dies[0].data, err);
 	return r;
 }
 
@@ -63,18 +65,18 @@ static json_t *settings_json(const struct repro *repro)
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:{s:s, s:f, s:f, s:s}, s:I}",
-		"workload", repro->workload->name, "case", repro->data.which->name, "platform",
-		options->platform, "runtime", options->runtime, "device", options->device, "rounds",
-		(json_int_t)options->rounds, "warmup", (json_int_t)options->warmup, "pools",
+		"workload", repro->workload->name, "case", repro->dies[0].data.which->name,
+		"platform", options->platform, "runtime", options->runtime, "device",
+		options->devices[0], "rounds", (json_int_t)options->rounds, "warmup",
+		(json_int_t)options->warmup, "pools",
 		options->pools == RUNTIME_POOLS_SMALL ? "small" : "upstream", "timeout_s",
 		(double)options->timeout_ns / 1e9, "dma_model", "name", model->name, "latency_us",
 		model->latency_us, "gigabytes_per_s", model->gigabytes_per_s, "source",
-		model->source, "register_ns", (json_int_t)repro->object.register_ns);
+		model->source, "register_ns", (json_int_t)repro->dies[0].object.register_ns);
 }
 
 static int record_prepare(struct repro *repro, char **argv, struct err *err)
 {
-	const struct so *so = &repro->object.so;
 	const struct record_spec spec = { .out = repro->options->out,
 					  .command = "repro",
 					  .argv = argv,
@@ -83,7 +85,15 @@ static int record_prepare(struct repro *repro, char **argv, struct err *err)
 
 	if (r < 0)
 		return r;
-	repro->object_label = record_object(repro->record, so->path, so->bytes, so->size);
+	for (int i = 0; i < repro->die_count; i++) {
+		const struct so *so = &repro->dies[i].object.so;
+
+		if (i > 0 && strcmp(so->path, repro->dies[0].object.so.path) == 0)
+			repro->dies[i].object_label = repro->dies[0].object_label;
+		else
+			repro->dies[i].object_label =
+				record_object(repro->record, so->path, so->bytes, so->size);
+	}
 	record_note(repro->record, "repro", settings_json(repro));
 	return 0;
 }
@@ -95,12 +105,15 @@ static int prepare(struct repro *repro, char **argv, struct err *err)
 	repro->workload = workload_find(repro->options->workload, err);
 	if (!repro->workload)
 		return -EINVAL;
-	repro->result = calloc(1, sizeof(*repro->result));
-	if (!repro->result)
-		return err_set(err, ENOMEM, "out of memory");
+	repro->die_count = repro->options->device_count;
+	for (int i = 0; i < repro->die_count; i++) {
+		repro->dies[i].number = repro->options->devices[i];
+		snprintf(repro->dies[i].name, sizeof(repro->dies[i].name), "%d",
+			 repro->dies[i].number);
+	}
 	r = repro_arms_choose(repro, err);
 	if (r == 0)
-		r = repro_object_open(repro, err);
+		r = repro_objects_open(repro, err);
 	if (r == 0)
 		r = arrays_prepare(repro, err);
 	if (r == 0)
@@ -147,8 +160,9 @@ int command_repro(int argc, char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 	code = run(&repro, argv);
 	repro_arms_close(&repro);
-	workload_free(&repro.data);
-	device_object_release(&repro.object);
-	free(repro.result);
+	for (int i = repro.die_count - 1; i >= 0; i--) {
+		workload_free(&repro.dies[i].data);
+		device_object_release(&repro.dies[i].object);
+	}
 	return code;
 }

@@ -1,18 +1,19 @@
 /* Headers and rows, side by side so that they cannot drift apart unseen. See rows.h. */
 #include "bench/rows.h"
 
-const char rows_samples_header[] = "run,epoch,process,arm,scenario,case,platform,runtime,loader,"
-				   "transport,so,so_bytes,load_bytes,"
-				   "seq,order,start_ns,total_ns,read_ns,stage_ns,link_ns,map_ns,"
-				   "relocate_ns,protect_ns,init_ns,"
-				   "resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
-				   "at,dma_bytes,dma_ns,dma_model_ns,"
-				   "minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error";
+const char rows_samples_header[] =
+	"run,epoch,process,arm,scenario,case,platform,runtime,device,loader,"
+	"transport,so,so_bytes,load_bytes,"
+	"seq,order,start_ns,total_ns,read_ns,stage_ns,link_ns,map_ns,"
+	"relocate_ns,protect_ns,init_ns,"
+	"resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
+	"at,dma_bytes,dma_ns,dma_model_ns,"
+	"minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error";
 
 const char rows_spans_header[] = "run,seq,lane,origin,phase,start_ns,dur_ns,arg";
 
 const char rows_summary_header[] = "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,"
-				   "epochs,value,ci_low,ci_high";
+				   "epochs,value,ci_low,ci_high,device";
 
 /* The columns between total_ns and stale. */
 static const enum phase columns[] = {
@@ -54,8 +55,9 @@ void rows_sample(struct csv *csv, const struct rows_run *run, const struct sampl
 
 	csv_text(csv, run->id);
 	NUMBERS(csv, s->epoch, s->process);
-	TEXTS(csv, s->arm, s->scenario, s->case_name, s->platform, s->runtime, s->loader,
-	      s->transport, s->so);
+	TEXTS(csv, s->arm, s->scenario, s->case_name, s->platform, s->runtime);
+	number(csv, s->device);
+	TEXTS(csv, s->loader, s->transport, s->so);
 	NUMBERS(csv, s->so_bytes, s->load_bytes, s->seq, s->order, start, s->total_ns);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		number(csv, s->phase_ns[columns[i]]);
@@ -87,5 +89,6 @@ void rows_summary(struct csv *csv, const struct rows_run *run, const struct summ
 	csv_double(csv, s->value);
 	csv_double(csv, s->ci_low);
 	csv_double(csv, s->ci_high);
+	csv_text(csv, s->device);
 	csv_row_end(csv);
 }

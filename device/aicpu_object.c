@@ -162,6 +162,23 @@ int aicpu_object_find(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
+void aicpu_object_judge_again(struct aicpu *aicpu)
+{
+	struct control_answer *answer = &aicpu->control->answer;
+	struct freshness_verdict verdict;
+
+	if (!aicpu->control->setup.chip || !answer->judged ||
+	    answer->verdict.freshness == FRESHNESS_STALE)
+		return;
+	timeline_enter(lane(aicpu), PHASE_CHECK);
+	freshness_check(aicpu->callable->image, &verdict);
+	if (verdict.freshness != FRESHNESS_STALE)
+		return;
+	snprintf(verdict.reason, sizeof(verdict.reason),
+		 "right when it was loaded, overwritten while it ran");
+	answer->verdict = verdict;
+}
+
 void aicpu_object_unload(struct aicpu *aicpu)
 {
 	struct aicpu_callable *callable = aicpu->callable;

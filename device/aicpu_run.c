@@ -252,6 +252,7 @@ static void clean(struct aicpu *aicpu)
 		runtime_count(aicpu->rt, &answer->counters);
 	runtime_destroy(aicpu->rt);
 	aicpu->rt = NULL;
+	aicpu_object_judge_again(aicpu);
 	if (answer->code < 0 || !aicpu->control->request.keep)
 		aicpu_object_unload(aicpu);
 }

@@ -63,6 +63,12 @@ int aicpu_object_load(struct aicpu *aicpu, struct err *err);
  * words when it is another. */
 int aicpu_object_find(struct aicpu *aicpu, struct err *err);
 
+/*
+ * Where dies share a file system, the file under a mapping may be overwritten at any time, and with
+ * it the code that was not written to: what was right after the load is looked at again.
+ */
+void aicpu_object_judge_again(struct aicpu *aicpu);
+
 void aicpu_object_unload(struct aicpu *aicpu);
 
 /* Unloads every object; the end of their images. */

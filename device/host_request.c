@@ -22,18 +22,25 @@ void host_request(struct host_round *self, const struct control_request *request
 		memcpy(placed->object_path, so->path, length);
 	placed->object_path[length] = '\0';
 	self->device->busy = true;
+	control->answer.judged = false;
 	if (request->run)
 		bell_ring(&control->begun);
 	bell_ring(&control->doorbell);
 }
 
-/* What a run finds in its place was judged when it was loaded; only worse news count. */
-static void judgement_take(struct device_result *result, const struct control_answer *answer)
+/* What a run finds in its place was judged when it was loaded; only worse news count. An AICPU that
+ * crashed afterwards has left its judgement, too. */
+static void judgement_take(struct device_result *result, struct control_answer *answer)
 {
+	answer->verdict.reason[sizeof(answer->verdict.reason) - 1] = '\0';
+	if (!answer->judged)
+		return;
 	if (result->verdict.reason[0] && answer->verdict.freshness != FRESHNESS_STALE)
 		return;
 	result->report = answer->report;
 	result->verdict = answer->verdict;
+	if (result->verdict.answers_bytes > sizeof(result->verdict.answers))
+		result->verdict.answers_bytes = 0;
 	memcpy(result->staged_at, answer->staged_at, sizeof(result->staged_at) - 1);
 	memcpy(result->note, answer->note, sizeof(result->note) - 1);
 	result->report.staged_at = result->staged_at[0] ? result->staged_at : NULL;
@@ -46,12 +53,10 @@ static int answer_read(struct host_round *self, struct err *err)
 	struct device_result *result = self->result;
 
 	answer->err.text[ERR_TEXT_BYTES - 1] = '\0';
-	answer->verdict.reason[sizeof(answer->verdict.reason) - 1] = '\0';
 	result->counters = answer->counters;
 	result->expected_args = answer->expected_args;
 	result->tasks = answer->counters.executed;
-	if (answer->judged)
-		judgement_take(result, answer);
+	judgement_take(result, answer);
 	if (answer->code >= 0)
 		return 0;
 	result->failure = answer->leaves ? DEVICE_TIMEOUT : DEVICE_FAILED;
@@ -96,6 +101,7 @@ int host_answer(struct host_round *self, struct err *err)
 
 	if (r < 0) {
 		result->failed_phase = phase_watched(self->device);
+		judgement_take(result, &self->device->control->answer);
 		return r;
 	}
 	self->device->busy = false;

@@ -122,7 +122,8 @@ struct data_arm *data_arm(struct data *data, const struct data_arm *like)
 		arm = &data->arms[i - 1];
 		if (arm->run == like->run && arm->scenario == like->scenario &&
 		    arm->loader == like->loader && arm->transport == like->transport &&
-		    arm->so == like->so && arm->so_bytes == like->so_bytes)
+		    arm->so == like->so && arm->so_bytes == like->so_bytes &&
+		    arm->device == like->device)
 			return arm;
 	}
 	if (data->arm_count == DATA_ARMS_MAX)

@@ -129,7 +129,10 @@ bool reduce_any_set(const struct data *data, uint32_t *ret_set)
 
 const char *reduce_label(const struct data_arm *arm, char *buffer, size_t size)
 {
-	snprintf(buffer, size, "%s%s%s", arm->loader, *arm->transport ? ", " : "", arm->transport);
+	bool first = !*arm->device || strcmp(arm->device, "0") == 0;
+
+	snprintf(buffer, size, "%s%s%s%s%s", arm->loader, *arm->transport ? ", " : "",
+		 arm->transport, first ? "" : ", device ", first ? "" : arm->device);
 	return buffer;
 }
 

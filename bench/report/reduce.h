@@ -32,7 +32,8 @@ bool reduce_set(const struct data *data, bool reproduction, uint32_t *ret_set);
 /* The set of loads alone, or else that of the reproduction. */
 bool reduce_any_set(const struct data *data, uint32_t *ret_set);
 
-/* "elf", or "elf, inline" where there is a transport. Returns `buffer`. */
+/* "elf", or "elf, inline" where there is a transport; a device other than 0 is named. Returns
+ * `buffer`. */
 const char *reduce_label(const struct data_arm *arm, char *buffer, size_t size);
 
 /* How long the host took for the invocation of this load, from spans.csv; NaN when not recorded. */

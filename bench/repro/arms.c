@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MEMORY_SLACK (64ull << 20)
 
@@ -88,6 +89,10 @@ int repro_arms_choose(struct repro *repro, struct err *err)
 	int r;
 
 	if (options->variant->host_builds) {
+		if (repro->die_count > 1)
+			return err_set(err, EINVAL,
+				       "host_build_graph loads in the host, which is one for all "
+				       "devices: give one device");
 		if (strcmp(options->loaders, "all") != 0 || strcmp(options->transports, "all") != 0)
 			return err_set(err, EINVAL,
 				       "host_build_graph loads in the host, with dlopen, and "
@@ -104,12 +109,24 @@ int repro_arms_choose(struct repro *repro, struct err *err)
 	return r < 0 ? r : transports_choose(lists, options->transports, err);
 }
 
+/* Of the larger one. */
+static size_t object_bytes(const struct repro *repro)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < repro->die_count; i++) {
+		if (repro->dies[i].object.so.size > bytes)
+			bytes = repro->dies[i].object.so.size;
+	}
+	return bytes;
+}
+
 /* What one round needs at once; device memory is sparse, so generous costs nothing. */
 static int memory_prepare(struct repro *repro, struct err *err)
 {
 	struct runtime_config *config = &repro->runtime;
 	uint64_t bytes;
-	int r;
+	int r = 0;
 
 	*config = (struct runtime_config){ .pools = repro->options->pools,
 					   .variant = repro->options->variant->operations,
@@ -118,16 +135,22 @@ static int memory_prepare(struct repro *repro, struct err *err)
 	r = runtime_config_resolve(config, err);
 	if (r < 0)
 		return r;
-	bytes = repro->data.bytes + runtime_shared_bytes(config) + runtime_heap_bytes(config) +
-		(2 + REPRO_LOADERS_MAX) * (uint64_t)repro->object.so.size +
+	bytes = repro->dies[0].data.bytes + runtime_shared_bytes(config) +
+		runtime_heap_bytes(config) +
+		(2 + REPRO_LOADERS_MAX) * (uint64_t)object_bytes(repro) +
 		sizeof(struct abi_runtime_a5_inline) + MEMORY_SLACK +
 		(repro->options->variant->host_builds ? sizeof(struct graph_table) : 0);
-	r = memory_open(&repro->memory, bytes, err);
-	if (r < 0)
-		return r;
-	return dma_open(&repro->dma, repro->memory, &repro->options->dma_model, err);
+	for (int i = 0; r == 0 && i < repro->die_count; i++) {
+		struct repro_die *die = &repro->dies[i];
+
+		r = memory_open(&die->memory, bytes, err);
+		if (r == 0)
+			r = dma_open(&die->dma, die->memory, &repro->options->dma_model, err);
+	}
+	return r;
 }
 
+/* The dies of one chip see equal process numbers: the host's will do. */
 static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 {
 	const struct repro_options *given = repro->options;
@@ -137,42 +160,76 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 		.variant = given->variant,
 		.transport = arm->transport,
 		.incoherent = given->incoherent,
-		.dma = repro->dma,
+		.dma = arm->die->dma,
 		.pools = given->pools,
 		.timeout_ns = given->timeout_ns,
 		.shared_directories = given->machine_directories,
 		.interrupted = command_interrupted,
+		.chip = repro->die_count > 1 ? (int)getpid() : 0,
+		.beside = arm->die == &repro->dies[0] ? NULL : (arm - 1)->device,
 	};
 
-	return device_open(&arm->device, repro->memory, &options, err);
+	return device_open(&arm->device, arm->die->memory, &options, err);
 }
 
-static int arm_add(struct repro *repro, const struct repro_lists *lists, int loader, int transport,
-		   struct err *err)
+static void arm_name(const struct repro *repro, struct repro_arm *arm)
+{
+	bool alone = repro->die_count == 1;
+
+	snprintf(arm->label, sizeof(arm->label), "%.60s/%s%s%s", arm->loader, arm->transport->name,
+		 alone ? "" : "@", alone ? "" : arm->die->name);
+}
+
+/* Its die, loader and transport are named already. */
+static int arm_add(struct repro *repro, struct err *err)
 {
 	struct repro_arm *arm = &repro->arms[repro->arm_count];
 	int r;
 
-	arm->loader = lists->loaders[loader];
-	arm->transport = lists->transports[transport];
 	arm->caps = loader_find(arm->loader, options_name_length(arm->loader))->caps;
 	/* On the device nothing is loaded; what the host does is called by its name. */
 	if (repro->options->variant->host_builds) {
 		arm->loader = "host";
 		arm->caps = loader_find("disk", 4)->caps;
 	}
-	snprintf(arm->label, sizeof(arm->label), "%.60s/%s", arm->loader, arm->transport->name);
+	arm_name(repro, arm);
+	arm->result = calloc(1, sizeof(*arm->result));
 	arm->values = calloc((size_t)repro->options->rounds, VALUE_COUNT * sizeof(double));
-	if (!arm->values)
+	if (!arm->values || !arm->result)
 		return err_set(err, ENOMEM, "out of memory");
 	repro->arm_count++;
 	/* What is linked into this program is the workload's own, whatever file was named. */
 	if (repro->options->object_is_foreign && !(arm->caps & LOADER_EXECUTES))
 		return err_set(err, ENOTSUP, "loader %s runs no code of %s: left out", arm->loader,
-			       repro->options->object_path);
+			       arm->die->object_path);
 	r = arm_open(repro, arm, err);
 	if (r == 0)
 		repro->arms_open++;
+	return r;
+}
+
+/* The arms of one loader and transport, one per die: all of them are there, or none. */
+static int arms_add_dies(struct repro *repro, const struct repro_lists *lists, int loader,
+			 int transport, struct err *err)
+{
+	int first = repro->arm_count, r = 0;
+
+	for (int i = 0; i < repro->die_count; i++) {
+		struct repro_arm *arm = &repro->arms[first + i];
+
+		arm->die = &repro->dies[i];
+		arm->loader = lists->loaders[loader];
+		arm->transport = lists->transports[transport];
+	}
+	for (int i = 0; r == 0 && i < repro->die_count; i++)
+		r = arm_add(repro, err);
+	for (int i = first; r < 0 && i < repro->arm_count; i++) {
+		repro->arms_open -= repro->arms[i].device != NULL;
+		device_close(repro->arms[i].device);
+		repro->arms[i].device = NULL;
+	}
+	/* Arms of one round lie side by side, those that are missing, too. */
+	repro->arm_count = first + repro->die_count;
 	return r;
 }
 
@@ -189,7 +246,7 @@ static int arms_add(struct repro *repro, const struct repro_lists *lists, struct
 		int r = 0;
 
 		for (int t = 0; r == 0 && t < lists->transport_count; t++)
-			r = arm_add(repro, lists, l, t, err);
+			r = arms_add_dies(repro, lists, l, t, err);
 		if (r == 0)
 			continue;
 		if (is_final(r) || (lists->loader_count == 1 && repro->arms_open == 0))
@@ -210,7 +267,7 @@ int repro_arms_open(struct repro *repro, struct err *err)
 
 	if (r < 0)
 		return r;
-	repro->arms = calloc(count, sizeof(*repro->arms));
+	repro->arms = calloc(count * (size_t)repro->die_count, sizeof(*repro->arms));
 	if (!repro->arms)
 		return err_set(err, ENOMEM, "out of memory");
 	return arms_add(repro, lists, err);
@@ -221,10 +278,13 @@ void repro_arms_close(struct repro *repro)
 	for (int i = 0; i < repro->arm_count; i++) {
 		device_close(repro->arms[i].device);
 		free(repro->arms[i].values);
+		free(repro->arms[i].result);
 	}
 	free(repro->arms);
 	repro->arms = NULL;
 	repro->arm_count = 0;
-	dma_close(repro->dma);
-	memory_close(repro->memory);
+	for (int i = 0; i < repro->die_count; i++) {
+		dma_close(repro->dies[i].dma);
+		memory_close(repro->dies[i].memory);
+	}
 }

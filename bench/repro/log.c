@@ -73,13 +73,14 @@ static void thread_line(const struct lane_view *view, int thread, const char *wh
 			 thread, what, begin, what, end, what, (double)view->ns[phase] / 1e3);
 }
 
-static void load_lines(const struct repro *repro, const struct lane_view *orch)
+static void load_lines(const struct repro *repro, const struct repro_arm *arm,
+		       const struct lane_view *orch)
 {
-	const struct device_result *result = repro->result;
+	const struct device_result *result = arm->result;
 
 	if (result->report.staged_at)
 		log_line("Created SO file at %s (%zu bytes)", result->report.staged_at,
-			 repro->object.so.size);
+			 arm->die->object.so.size);
 	if (result->report.base)
 		log_line("dlopen succeeded, base=0x%" PRIxPTR, result->report.base);
 	if (result->ahead.base)
@@ -100,14 +101,14 @@ static void load_lines(const struct repro *repro, const struct lane_view *orch)
 	timing_line("runtime_destroy", orch->ns[PHASE_DESTROY]);
 }
 
-static void device_lines(const struct repro *repro)
+static void device_lines(const struct repro *repro, const struct repro_arm *arm)
 {
-	const struct device_result *result = repro->result;
+	const struct device_result *result = arm->result;
 	struct lane_view lane;
 
 	lane.counter_ns = repro->options->variant->counter_ns;
 	lane_view(&lane, result, (int)result->threads - 1);
-	load_lines(repro, &lane);
+	load_lines(repro, arm, &lane);
 	if (!repro->options->variant->host_builds)
 		thread_line(&lane, (int)result->threads - 1, "orch", PHASE_ORCHESTRATE);
 	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
@@ -130,7 +131,7 @@ void repro_log_round(const struct repro *repro, const struct repro_arm *arm)
 	if (log_level < LOG_LEVEL_INFO)
 		return;
 	log_line("%s, %s:", repro_round_name(repro, arm, round, sizeof(round)), arm->label);
-	host_lines(repro->result);
-	if (repro->result->failure == DEVICE_OK)
-		device_lines(repro);
+	host_lines(arm->result);
+	if (arm->result->failure == DEVICE_OK)
+		device_lines(repro, arm);
 }

@@ -1,4 +1,4 @@
-/* The orchestration object of a reproduction: found, read, checked, registered. */
+/* The orchestration objects of a reproduction, one per device: found, read, checked, registered. */
 #include "bench/repro/repro.h"
 
 #include "base/file.h"
@@ -20,7 +20,7 @@
 #endif
 
 /* build/soload has its objects in build/objects/. Owned by the caller. */
-static char *default_path(const struct workload_variant *built)
+static char *default_path(const char *object)
 {
 	char program[PATH_MAX], *path, *slash;
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -31,15 +31,17 @@ static char *default_path(const struct workload_variant *built)
 	slash = strrchr(program, '/');
 	if (slash)
 		*slash = '\0';
-	if (asprintf(&path, "%s/objects/%s", program, built->objects[0]) < 0)
+	if (asprintf(&path, "%s/objects/%s", program, object) < 0)
 		return NULL;
 	return path;
 }
 
 /* What no loader can load is told before anything is started. */
-static int object_check(const char *path, const struct file_bytes *bytes, struct err *err)
+static int object_check(struct repro_die *die, const char *path, const struct file_bytes *bytes,
+			struct err *err)
 {
 	struct elf_file file;
+	const unsigned char *id = NULL;
 	char name[32], here[32];
 	int r = elf_file_check(&file, bytes->bytes, bytes->size, err);
 
@@ -47,6 +49,11 @@ static int object_check(const char *path, const struct file_bytes *bytes, struct
 		err_prefix(err, r, "%s", path);
 		return r;
 	}
+	die->build_id_bytes = elf_build_id(&file, &id);
+	if (die->build_id_bytes > sizeof(die->build_id))
+		die->build_id_bytes = 0;
+	if (die->build_id_bytes)
+		memcpy(die->build_id, id, die->build_id_bytes);
 	if (file.machine == MACHINE_HERE)
 		return 0;
 	return err_set(err, ENOEXEC,
@@ -55,7 +62,7 @@ static int object_check(const char *path, const struct file_bytes *bytes, struct
 		       elf_machine_name(MACHINE_HERE, here, sizeof(here)));
 }
 
-static int object_register(struct repro *repro, const char *path, struct err *err)
+static int object_register(struct repro_die *die, const char *path, struct err *err)
 {
 	struct file_bytes bytes;
 	struct so so;
@@ -64,33 +71,64 @@ static int object_register(struct repro *repro, const char *path, struct err *er
 	if (r < 0)
 		return r;
 	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .path = path, .fd = -1 };
-	r = object_check(path, &bytes, err);
+	r = object_check(die, path, &bytes, err);
 	if (r == 0)
-		r = device_object_register(&repro->object, &so, err);
+		r = device_object_register(&die->object, &so, err);
 	file_unload(&bytes);
 	return r;
 }
 
-int repro_object_open(struct repro *repro, struct err *err)
+/* One for all, or one for each: then they must be as many as there are devices. */
+static int paths_split(struct repro *repro, struct err *err)
 {
-	const char *given = repro->options->object_path;
-	const struct workload_variant *built =
-		workload_variant_find(repro->workload, repro->options->variant->object_suffix, err);
-	char *path;
+	char *given = repro->options->object_path;
+	char *comma = given && repro->die_count > 1 ? strchr(given, ',') : NULL;
+
+	for (int i = 0; i < repro->die_count; i++)
+		repro->dies[i].object_path = given;
+	if (!comma)
+		return 0;
+	*comma = '\0';
+	repro->dies[1].object_path = comma + 1;
+	if (!given[0] || !comma[1] || strchr(comma + 1, ','))
+		return err_set(err, EINVAL,
+			       "--orch: give one object, or A.so,B.so for devices %s,%s",
+			       repro->dies[0].name, repro->dies[1].name);
+	return 0;
+}
+
+/* The default of a second device is another build of the same workload: whose code it ran can be
+ * told, and its output is the same. */
+static int die_object_open(struct repro_die *die, const char *built, struct err *err)
+{
+	char *path = die->object_path ? strdup(die->object_path) : default_path(built);
 	int r;
 
-	if (!built)
-		return -ENOENT;
-	path = given ? strdup(given) : default_path(built);
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	r = object_register(repro, path, err);
+	r = object_register(die, path, err);
 	if (r < 0) {
-		if (!given)
+		if (!die->object_path)
 			err_prefix(err, r, "the workload's own object (make objects builds it)");
 		free(path);
 		return r;
 	}
-	repro->options->object_path = path; /* lives as long as the program */
+	die->object_path = path; /* lives as long as the program */
 	return 0;
+}
+
+int repro_objects_open(struct repro *repro, struct err *err)
+{
+	const struct workload_variant *built =
+		workload_variant_find(repro->workload, repro->options->variant->object_suffix, err);
+	int r, last = 0;
+
+	if (!built)
+		return -ENOENT;
+	while (built->objects[last + 1])
+		last++;
+	r = paths_split(repro, err);
+	for (int i = 0; r == 0 && i < repro->die_count; i++)
+		r = die_object_open(&repro->dies[i], built->objects[i == 0 ? 0 : last], err);
+	return r;
 }

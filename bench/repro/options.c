@@ -31,7 +31,10 @@ static const struct argp_option table[] = {
 	{ NULL, 'p', "PLATFORM", 0, "a2a3 or a5 (a2a3)", 0 },
 	{ NULL, 'r', "RUNTIME", 0,
 	  "tensormap_and_ringbuffer, aicpu_build_graph (a2a3), host_build_graph (the first)", 0 },
-	{ NULL, 'd', "DEVICE", 0, "number of the device (0)", 0 },
+	{ NULL, 'd', "DEVICE", 0,
+	  "number of the device, or of two at once (0,1): the dies of one chip, which share a file "
+	  "system (0)",
+	  0 },
 	{ NULL, 'n', "ROUNDS", 0, "rounds per arm (5)", 0 },
 	{ "warmup", KEY_WARMUP, "ROUNDS", 0, "rounds before those, recorded as warm-up (1)", 0 },
 	{ "case", KEY_CASE, "NAME", 0, "case of the workload (small)", 0 },
@@ -39,7 +42,9 @@ static const struct argp_option table[] = {
 	  "tokens per sequence, instead of the case's own", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of the inputs and of the order of rounds (1)", 0 },
 	{ "orch", KEY_ORCH, "FILE.so", 0,
-	  "orchestration object; any built for that platform and runtime", 0 },
+	  "orchestration object; any built for that platform and runtime. With two devices one "
+	  "for both, or A.so,B.so",
+	  0 },
 	{ "loader", KEY_LOADER, "A,B", 0, "loaders with their options, or all (all)", 0 },
 	{ "transport", KEY_TRANSPORT, "A,B", 0, "transports, or all (all)", 0 },
 	{ "pools", KEY_POOLS, "upstream|small", 0, "sizes of the runtime's pools (upstream)", 0 },
@@ -69,6 +74,7 @@ static const char text[] =
 	"  soload repro --loader disk,memfd --transport inline -n 20\n"
 	"  soload repro --case Case1 --loader disk --transport inline -v\n"
 	"  soload repro --orch libmy_orchestration.so --loader disk:mended\n"
+	"  soload repro -d 0,1 --loader disk,disk:mended --transport separate -n 20\n"
 	"  soload repro --dma 17+10 --out results/runs/mine\n";
 
 static long long number_parse(const struct argp_state *state, const char *what,
@@ -151,13 +157,27 @@ static void dma_parse(struct repro_options *options, const struct argp_state *st
 		command_usage(state, "%s", err.text);
 }
 
+static void devices_parse(struct repro_options *options, const struct argp_state *state,
+			  char *argument)
+{
+	char *items[REPRO_DIES_MAX];
+	int count = options_split(argument, items, REPRO_DIES_MAX);
+
+	if (count < 0)
+		command_usage(state, "more than %d devices at once: they are the dies of one chip",
+			      REPRO_DIES_MAX);
+	for (int i = 0; i < count; i++) {
+		options->devices[i] = (int)number_parse(state, "device", items[i], 0);
+		if (i > 0 && options->devices[i] == options->devices[0])
+			command_usage(state, "device %d is named twice", options->devices[i]);
+	}
+	options->device_count = count;
+}
+
 static error_t number_option(struct repro_options *options, const struct argp_state *state, int key,
 			     const char *argument)
 {
 	switch (key) {
-	case 'd':
-		options->device = (int)number_parse(state, "device", argument, 0);
-		return 0;
 	case 'n':
 		options->rounds = number_parse(state, "rounds", argument, 1);
 		return 0;
@@ -214,6 +234,9 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 	case 'r':
 		options->runtime = argument;
 		return 0;
+	case 'd':
+		devices_parse(options, state, argument);
+		return 0;
 	case 'v':
 		options->verbose = true;
 		return 0;
@@ -258,6 +281,7 @@ void repro_options_parse(struct repro_options *options, int argc, char **argv)
 		.runtime = "tensormap_and_ringbuffer",
 		.loaders = all_loaders,
 		.transports = all_transports,
+		.device_count = 1,
 		.rounds = 5,
 		.warmup = 1,
 		.seed = 1,

@@ -17,19 +17,21 @@
 #include <stdio.h>
 
 #define REPRO_LOADERS_MAX 32
+#define REPRO_DIES_MAX 2 /* of one chip: they share a file system */
 #define REPRO_TRANSPORTS_MAX 8
 #define REPRO_LENGTHS_MAX 4096
 #define REPRO_ROUND_NAME 48 /* bytes of a round in words */
 
 /* The command line. */
 struct repro_options {
-	const char *workload, *case_name, *platform, *runtime, *object_path, *out;
+	const char *workload, *case_name, *platform, *runtime, *out;
+	char *object_path; /* as given; split in place. NULL: the workload's own */
 	const struct device_variant *variant; /* what platform and runtime name */
 	bool object_is_foreign;	    /* named by the user: not what is linked into this program */
 	char *loaders, *transports; /* as given; split in place */
 	uint32_t lengths[REPRO_LENGTHS_MAX];
 	uint32_t length_count;
-	int device;
+	int devices[REPRO_DIES_MAX], device_count;
 	int64_t rounds, warmup;
 	uint64_t seed, timeout_ns;
 	enum runtime_pools pools;
@@ -51,8 +53,32 @@ enum repro_value {
 	VALUE_COUNT
 };
 
+/* A device, with memory, inputs and an object of its own. */
+struct repro_die {
+	int number;
+	char name[16];		   /* the number, as text */
+	struct workload_data data; /* of all but the first: shares what is only read */
+	struct device_object object;
+	const char *object_path;
+	const char *object_label; /* the `so` column */
+	unsigned char build_id[MAPPED_ID_BYTES];
+	size_t build_id_bytes;
+	struct memory *memory;
+	struct dma *dma;
+};
+
+/* What became of the loads of an arm whose files have the name that another device's have. */
+struct repro_clash {
+	char path[STAGED_PATH_BYTES]; /* "" = the names differ */
+	int64_t foreign;	      /* rounds in which the other device's object answered */
+	int64_t mixed;		      /* … neither object: parts of both, or overwritten */
+	int64_t failed;		      /* … that failed */
+};
+
 struct repro_arm {
-	const char *loader; /* its spec */
+	struct repro_die *die;
+	struct device_result *result; /* of the last round */
+	const char *loader;	      /* its spec */
 	const struct transport *transport;
 	char label[96]; /* "disk/inline" */
 	unsigned int caps;
@@ -63,6 +89,8 @@ struct repro_arm {
 	struct device_ahead ahead; /* of the last round that was answered ... */
 	uint64_t relatives;	   /* ... and what was left to the device in all of them */
 	char stale_reason[160], error[ERR_TEXT_BYTES];
+	char staged_at[STAGED_PATH_BYTES]; /* the last one known */
+	struct repro_clash clash;
 };
 
 /* What the command line asks for, by name. */
@@ -77,25 +105,21 @@ struct repro_lists {
 struct repro {
 	struct repro_options *options;
 	const struct workload *workload;
-	struct workload_data data;
-	struct device_object object;
-	const char *object_label;      /* the `so` column */
-	struct runtime_config runtime; /* resolved, as the device's */
-	struct memory *memory;
-	struct dma *dma;
+	struct repro_die dies[REPRO_DIES_MAX];
+	int die_count;
+	struct runtime_config runtime; /* resolved, as the devices' */
 	struct repro_lists lists;
-	struct repro_arm *arms;
+	struct repro_arm *arms; /* those that run at once, one per die, side by side */
 	int arm_count, arms_open;
 	bool arm_missing; /* one that was asked for by name is not available */
 	struct record *record;
 	struct progress progress;
-	struct device_result *result;
 	int64_t seq;
 	uint64_t elements; /* of the output, all compared with the golden in every round */
 };
 
-/* The object: read, checked and registered. -ENOEXEC and others in words. */
-int repro_object_open(struct repro *repro, struct err *err);
+/* The dies, each with its object: read, checked and registered. -ENOEXEC and others in words. */
+int repro_objects_open(struct repro *repro, struct err *err);
 
 /* Takes the names apart: a typo is told before anything is built, started or recorded. */
 int repro_arms_choose(struct repro *repro, struct err *err);
@@ -107,6 +131,12 @@ void repro_arms_close(struct repro *repro);
 /* Every round of every arm; what fails is told and recorded. -EINTR when interrupted, another
  * negative errno when the record cannot be written. */
 int repro_rounds(struct repro *repro, struct err *err);
+
+/* After a round of arms that ran at once, `failed[i]` why the i-th did: whose bytes answered? */
+void repro_clash_look(struct repro_arm *arms, int count, const char *const *failed);
+
+/* True when a name was shared; says what came of it, and what it is. */
+bool repro_clash_print(const struct repro_arm *arms, int count);
 
 /* "round 3" or "warm-up round 0": the one an arm is in, counted from 0 as upstream does. Returns
  * `buffer`. */

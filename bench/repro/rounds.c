@@ -1,5 +1,8 @@
-/* The rounds of a reproduction: interleaved at random, each checked against the golden, recorded
- * and flushed before the next begins. */
+/*
+ * The rounds of a reproduction: interleaved at random, each checked against the golden, recorded
+ * and flushed before the next begins. Where there are two dies, both are in their round at once,
+ * each with a thread of the host.
+ */
 #include "bench/repro/repro.h"
 
 #include "base/log.h"
@@ -7,6 +10,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +47,8 @@ struct outcome {
 	struct err why; /* it failed */
 };
 
-static void lanes_convert(const struct repro *repro, struct outcome *outcome)
+static void lanes_convert(const struct device_result *result, struct outcome *outcome)
 {
-	const struct device_result *result = repro->result;
 
 	outcome->map = clock_map_now();
 	outcome->host_ns =
@@ -56,11 +59,12 @@ static void lanes_convert(const struct repro *repro, struct outcome *outcome)
 }
 
 /* The lane that loads and orchestrates. */
-static const uint64_t *lane_loading(const struct repro *repro, const struct outcome *outcome)
+static const uint64_t *lane_loading(const struct repro *repro, const struct repro_arm *arm,
+				    const struct outcome *outcome)
 {
 	if (repro->options->variant->host_builds)
 		return outcome->host;
-	return outcome->lanes[repro->result->threads - 1];
+	return outcome->lanes[arm->result->threads - 1];
 }
 
 static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
@@ -71,26 +75,27 @@ static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
 static void sample_record(struct repro *repro, const struct repro_arm *arm,
 			  const struct outcome *outcome)
 {
-	const struct device_result *result = repro->result;
+	const struct device_result *result = arm->result;
 	struct sample sample = sample_empty();
 
 	sample.process = device_process(arm->device) ? device_process(arm->device) : SAMPLE_NONE;
 	sample.arm = arm->label;
 	sample.scenario = "reproduction";
-	sample.case_name = repro->data.which->name;
+	sample.case_name = repro->dies[0].data.which->name;
 	sample.platform = repro->options->platform;
 	sample.runtime = repro->options->runtime;
 	sample.loader = arm->loader;
 	sample.transport = arm->transport->name;
-	sample.so = repro->object_label;
-	sample.so_bytes = (int64_t)repro->object.so.size;
+	sample.device = arm->die->number;
+	sample.so = arm->die->object_label;
+	sample.so_bytes = (int64_t)arm->die->object.so.size;
 	sample.seq = repro->seq;
 	sample.order = outcome->order;
 	sample.start_ns = (int64_t)outcome->start_ns;
 	sample.warmup = outcome->warmup;
 	sample.error = outcome->failed ? outcome->why.text : NULL;
 	if (outcome->ran)
-		sample_phases(&sample, lane_loading(repro, outcome),
+		sample_phases(&sample, lane_loading(repro, arm, outcome),
 			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
 				      PHASE_BIT(PHASE_CALL));
 	if (result->verdict.reason[0]) {
@@ -103,9 +108,10 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 	record_sample(repro->record, &sample);
 }
 
-static void spans_record(struct repro *repro, const struct outcome *outcome)
+static void spans_record(struct repro *repro, const struct repro_arm *arm,
+			 const struct outcome *outcome)
 {
-	const struct device_result *result = repro->result;
+	const struct device_result *result = arm->result;
 
 	record_lane(repro->record, repro->seq, result->lanes[DEVICE_LANE_HOST].name,
 		    &result->lanes[DEVICE_LANE_HOST].time, &outcome->map);
@@ -117,10 +123,10 @@ static void spans_record(struct repro *repro, const struct outcome *outcome)
 /* The harness's own look at what was loaded happens inside the round and is taken out again. */
 static void values_keep(struct repro *repro, struct repro_arm *arm, const struct outcome *outcome)
 {
-	const struct device_result *result = repro->result;
+	const struct device_result *result = arm->result;
 	const uint64_t *lane = outcome->lanes[result->threads - 1];
 	double *values = arm->values + arm->rounds_passed * VALUE_COUNT;
-	const uint64_t *loading = lane_loading(repro, outcome);
+	const uint64_t *loading = lane_loading(repro, arm, outcome);
 	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
 
 	for (int phase = 0; phase < PHASE_COUNT; phase++) {
@@ -166,17 +172,17 @@ static void failure_tell(struct repro *repro, struct repro_arm *arm, const char 
 	snprintf(arm->error, sizeof(arm->error), "%s", text);
 }
 
-static void ahead_keep(const struct repro *repro, struct repro_arm *arm)
+static void ahead_keep(struct repro_arm *arm)
 {
-	if (!repro->result->verdict.reason[0])
+	if (!arm->result->verdict.reason[0])
 		return;
-	arm->ahead = repro->result->ahead;
-	arm->relatives += repro->result->report.relatives;
+	arm->ahead = arm->result->ahead;
+	arm->relatives += arm->result->report.relatives;
 }
 
-static void freshness_count(const struct repro *repro, struct repro_arm *arm)
+static void freshness_count(struct repro_arm *arm)
 {
-	const struct freshness_verdict *verdict = &repro->result->verdict;
+	const struct freshness_verdict *verdict = &arm->result->verdict;
 
 	if (!verdict->reason[0])
 		return;
@@ -188,10 +194,10 @@ static void freshness_count(const struct repro *repro, struct repro_arm *arm)
 }
 
 /* 0 when the output is right; else the reason in words. */
-static int golden_check(struct repro *repro, struct err *err)
+static int golden_check(struct repro *repro, struct repro_arm *arm, struct err *err)
 {
 	struct workload_verdict verdict;
-	int r = workload_check(&repro->data, NULL, &verdict, err);
+	int r = workload_check(&arm->die->data, NULL, &verdict, err);
 
 	if (r < 0)
 		return r;
@@ -216,51 +222,139 @@ static void failure_in_words(const struct device_result *result, struct err *err
 		phase_text(result->failed_phase), words);
 }
 
-static int round_run(struct repro *repro, struct repro_arm *arm, struct outcome *outcome,
-		     struct err *err)
-{
-	const struct device_job job = {
-		.object = &repro->object,
-		.args = repro->data.args,
-		.arg_count = repro->data.arg_count,
-		.kernels = repro->workload->kernels,
-	};
-	int r;
+/* One die's part of a round, in a thread of its own where there are several. */
+struct part {
+	struct repro *repro;
+	struct repro_arm *arm;
+	struct outcome *outcome;
+	pthread_barrier_t *start; /* or NULL */
+	int code;
+};
 
-	workload_reset(&repro->data);
-	outcome->start_ns = clock_now_ns();
-	r = device_run(arm->device, &job, repro->result, err);
-	lanes_convert(repro, outcome);
-	if (r < 0)
-		failure_in_words(repro->result, err);
-	return r < 0 ? r : golden_check(repro, err);
+static void *part_run(void *argument)
+{
+	struct part *part = argument;
+	struct repro_arm *arm = part->arm;
+	const struct device_job job = {
+		.object = &arm->die->object,
+		.args = arm->die->data.args,
+		.arg_count = arm->die->data.arg_count,
+		.kernels = part->repro->workload->kernels,
+	};
+
+	if (part->start)
+		pthread_barrier_wait(part->start);
+	part->outcome->start_ns = clock_now_ns();
+	part->code = device_run(arm->device, &job, arm->result, &part->outcome->why);
+	return NULL;
 }
 
-static int round_once(struct repro *repro, struct repro_arm *arm, struct outcome *outcome,
-		      struct err *err)
+/* AICPUs of one chip start one after the other; what cannot start is device_run()'s to tell. */
+static void parts_prepare(struct part *parts, int count)
 {
-	int r = round_run(repro, arm, outcome, &outcome->why);
+	for (int i = 0; i < count; i++) {
+		struct err unused;
 
-	if (repro->result->failure == DEVICE_INTERRUPTED || command_interrupted())
-		return err_set(err, EINTR, "interrupted");
+		workload_reset(&parts[i].arm->die->data);
+		if (count > 1)
+			device_revive(parts[i].arm->device, &unused);
+	}
+}
+
+static int parts_run(struct part *parts, int count, struct err *err)
+{
+	pthread_barrier_t start;
+	pthread_t threads[REPRO_DIES_MAX];
+	int code, started = 1;
+
+	parts_prepare(parts, count);
+	if (count == 1) {
+		part_run(&parts[0]);
+		return 0;
+	}
+	pthread_barrier_init(&start, NULL, (unsigned int)count);
+	for (int i = 0; i < count; i++)
+		parts[i].start = &start;
+	for (; started < count; started++) {
+		code = pthread_create(&threads[started], NULL, part_run, &parts[started]);
+		if (code != 0)
+			return err_set(err, code, "a thread for device %s: %s",
+				       parts[started].arm->die->name, strerror(code));
+	}
+	part_run(&parts[0]);
+	for (int i = 1; i < count; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&start);
+	return 0;
+}
+
+static void part_judge(struct part *part)
+{
+	struct outcome *outcome = part->outcome;
+	int r = part->code;
+
+	lanes_convert(part->arm->result, outcome);
+	if (r < 0)
+		failure_in_words(part->arm->result, &outcome->why);
+	else
+		r = golden_check(part->repro, part->arm, &outcome->why);
 	outcome->failed = r < 0;
-	if (r == 0 && repro->result->restarted) {
+}
+
+static void part_record(struct part *part)
+{
+	struct repro *repro = part->repro;
+	struct repro_arm *arm = part->arm;
+	struct outcome *outcome = part->outcome;
+
+	if (!outcome->failed && arm->result->restarted) {
 		outcome->warmup = true; /* a new process: its first load is a cold one */
 		arm->restarts++;
 	}
-	if (r < 0)
+	if (outcome->failed)
 		failure_tell(repro, arm, outcome->why.text);
-	freshness_count(repro, arm);
-	ahead_keep(repro, arm);
+	freshness_count(arm);
+	ahead_keep(arm);
 	sample_record(repro, arm, outcome);
-	spans_record(repro, outcome);
+	spans_record(repro, arm, outcome);
 	repro_log_round(repro, arm);
 	repro->seq++;
 	arm->rounds_done++;
-	arm->rounds_refused += repro->result->failure == DEVICE_REFUSED;
-	arm->golden_passed += r == 0;
-	if (r == 0 && !outcome->warmup)
+	arm->rounds_refused += arm->result->failure == DEVICE_REFUSED;
+	arm->golden_passed += !outcome->failed;
+	if (!outcome->failed && !outcome->warmup)
 		values_keep(repro, arm, outcome);
+}
+
+/* `arms`: those that run at once. */
+static int round_once(struct repro *repro, struct repro_arm *arms, const struct outcome *like,
+		      struct err *err)
+{
+	struct outcome outcomes[REPRO_DIES_MAX];
+	struct part parts[REPRO_DIES_MAX];
+	const char *failed[REPRO_DIES_MAX];
+	int r, count = repro->die_count;
+
+	for (int i = 0; i < count; i++) {
+		outcomes[i] = *like;
+		parts[i] =
+			(struct part){ .repro = repro, .arm = &arms[i], .outcome = &outcomes[i] };
+	}
+	r = parts_run(parts, count, err);
+	for (int i = 0; r == 0 && i < count; i++) {
+		if (arms[i].result->failure == DEVICE_INTERRUPTED || command_interrupted())
+			r = err_set(err, EINTR, "interrupted");
+	}
+	if (r < 0)
+		return r;
+	for (int i = 0; i < count; i++) {
+		part_judge(&parts[i]);
+		failed[i] = outcomes[i].failed ? outcomes[i].why.text : NULL;
+	}
+	if (count > 1)
+		repro_clash_look(arms, count, failed);
+	for (int i = 0; i < count; i++)
+		part_record(&parts[i]);
 	return record_flush(repro->record, err);
 }
 
@@ -270,7 +364,7 @@ int repro_rounds(struct repro *repro, struct err *err)
 	uint64_t random = repro->options->seed, done = 0;
 	int order[REPRO_LOADERS_MAX * REPRO_TRANSPORTS_MAX], count = 0, r = 0;
 
-	for (int i = 0; i < repro->arm_count; i++) {
+	for (int i = 0; i < repro->arm_count; i += repro->die_count) {
 		if (repro->arms[i].device)
 			order[count++] = i;
 	}

@@ -66,18 +66,33 @@ static double value_median(const struct repro_arm *arm, int value, double *buffe
 	return n ? stats_median(buffer, n) : NAN;
 }
 
+static void object_print(const struct repro *repro, const struct repro_die *die)
+{
+	const struct device_object *object = &die->object;
+	char size[32];
+
+	if (repro->die_count > 1)
+		printf("device %s: ", die->name);
+	printf("object %s, %s (%zu bytes), registered in %.1f us\n", die->object_label,
+	       text_bytes(object->so.size, size, sizeof(size)), object->so.size,
+	       (double)object->register_ns / 1e3);
+}
+
 void repro_head_print(const struct repro *repro)
 {
 	const struct repro_options *options = repro->options;
-	char size[32], moved[32];
+	char moved[32];
 
 	printf("%s %s on %s, %s: %s of arguments, %llu tasks\n", repro->workload->name,
-	       repro->data.which->name, options->platform, options->runtime,
-	       text_bytes(repro->data.bytes, moved, sizeof(moved)),
-	       (unsigned long long)repro->data.tasks);
-	printf("object %s, %s (%zu bytes), registered in %.1f us\n", repro->object_label,
-	       text_bytes(repro->object.so.size, size, sizeof(size)), repro->object.so.size,
-	       (double)repro->object.register_ns / 1e3);
+	       repro->dies[0].data.which->name, options->platform, options->runtime,
+	       text_bytes(repro->dies[0].data.bytes, moved, sizeof(moved)),
+	       (unsigned long long)repro->dies[0].data.tasks);
+	for (int i = 0; i < repro->die_count; i++)
+		object_print(repro, &repro->dies[i]);
+	if (repro->die_count > 1)
+		printf("devices %s and %s run at once: two dies of one chip, with one file system "
+		       "and one process number in the names of files\n",
+		       repro->dies[0].name, repro->dies[1].name);
 	for (int i = 0; i < repro->arm_count; i++) {
 		if (!repro->arms[i].device)
 			continue;
@@ -164,6 +179,8 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 
 	table_column_text(table, "Loader");
 	table_column_text(table, "Transport");
+	if (repro->die_count > 1)
+		table_column_number(table, "Device");
 	for (size_t c = 0; c < COLUMNS; c++) {
 		shown[c] = (columns[c].tables & which) && column_shown(repro, &columns[c], buffer);
 		if (shown[c])
@@ -181,6 +198,8 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 			continue;
 		table_cell(table, "%s", arm->loader);
 		table_cell(table, "%s", arm->transport->name);
+		if (repro->die_count > 1)
+			table_cell(table, "%s", arm->die->name);
 		for (size_t c = 0; c < COLUMNS; c++) {
 			if (shown[c])
 				value_cell(arm, columns[c].value, table, buffer);
@@ -224,6 +243,19 @@ static void ahead_print(const struct repro *repro, int index)
 		       ahead->reason);
 	else
 		printf("%s: not relocated ahead: %s\n", arm->label, ahead->reason);
+}
+
+static void clashes_print(const struct repro *repro)
+{
+	bool clash = false;
+
+	for (int i = 0; repro->die_count > 1 && i < repro->arm_count; i += repro->die_count)
+		clash = repro_clash_print(&repro->arms[i], repro->die_count) || clash;
+	if (clash)
+		printf("That is the collision of simpler #890: dies of one chip share a file "
+		       "system, and the name has no device in it.\n"
+		       "disk:mended gives every load a name of its own; every other loader does, "
+		       "or has none.\n");
 }
 
 static void notes_print(const struct repro *repro)
@@ -313,8 +345,9 @@ static void arm_record(const struct repro *repro, const struct repro_arm *arm, d
 		.scenario = "reproduction",
 		.loader = arm->loader,
 		.transport = arm->transport->name,
-		.so = repro->object_label,
-		.so_bytes = (int64_t)repro->object.so.size,
+		.so = arm->die->object_label,
+		.so_bytes = (int64_t)arm->die->object.so.size,
+		.device = arm->die->name,
 		.n = arm->rounds_passed,
 		.epochs = 1,
 	};
@@ -380,5 +413,6 @@ int repro_tables_print(struct repro *repro)
 	summary_print(repro, buffer);
 	free(buffer);
 	notes_print(repro);
+	clashes_print(repro);
 	return verdict_print(repro);
 }

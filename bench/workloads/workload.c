@@ -109,13 +109,42 @@ int workload_build(struct workload_data *ret_data, const struct workload *worklo
 	return 0;
 }
 
+static bool is_written(const struct device_arg *arg)
+{
+	return arg->kind == DEVICE_ARG_OUTPUT || arg->kind == DEVICE_ARG_INOUT;
+}
+
 void workload_free(struct workload_data *data)
 {
-	for (int i = 0; i < data->arg_count; i++)
-		array_free(data->args[i].bytes, data->args[i].size);
-	free(data->lengths);
-	free(data->expected);
+	for (int i = 0; i < data->arg_count; i++) {
+		if (!data->shared || is_written(&data->args[i]))
+			array_free(data->args[i].bytes, data->args[i].size);
+	}
+	if (!data->shared) {
+		free(data->lengths);
+		free(data->expected);
+	}
 	*data = (struct workload_data){ 0 };
+}
+
+int workload_share(struct workload_data *ret_data, const struct workload_data *of, struct err *err)
+{
+	struct workload_data data = *of;
+	bool missing = false;
+
+	data.shared = true;
+	for (int i = 0; i < data.arg_count; i++) {
+		if (!is_written(&data.args[i]))
+			continue;
+		data.args[i].bytes = array_new(data.args[i].size);
+		missing = missing || !data.args[i].bytes;
+	}
+	if (missing) {
+		workload_free(&data);
+		return err_set(err, ENOMEM, "out of memory for a second device's output");
+	}
+	*ret_data = data;
+	return 0;
 }
 
 void workload_reset(struct workload_data *data)
@@ -123,7 +152,7 @@ void workload_reset(struct workload_data *data)
 	for (int i = 0; i < data->arg_count; i++) {
 		const struct device_arg *arg = &data->args[i];
 
-		if (arg->kind == DEVICE_ARG_OUTPUT || arg->kind == DEVICE_ARG_INOUT)
+		if (is_written(arg))
 			memset(arg->bytes, 0, arg->size);
 	}
 }

@@ -46,6 +46,7 @@ struct workload_data {
 	uint64_t seed;
 	unsigned int threads;
 	float *expected; /* the golden's output, computed by the first workload_check() */
+	bool shared;	 /* made by workload_share() */
 };
 
 /* How an output compares with the golden. */
@@ -102,6 +103,13 @@ const struct workload_variant *workload_variant_find(const struct workload *work
 int workload_build(struct workload_data *ret_data, const struct workload *workload,
 		   const struct workload_request *request, struct err *err);
 void workload_free(struct workload_data *data); /* zeroed data is fine */
+
+/*
+ * The same case for another device: inputs, lengths and the golden's output, which workload_check()
+ * must have computed, are those of `of`, which outlives it; arrays that a device writes are its
+ * own. Freed by workload_free().
+ */
+int workload_share(struct workload_data *ret_data, const struct workload_data *of, struct err *err);
 
 /* Zeroes what the device writes, so that the next round cannot pass with an old output. */
 void workload_reset(struct workload_data *data);

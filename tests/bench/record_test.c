@@ -88,7 +88,8 @@ static void headers_are_the_documented_ones(void **state)
 	(void)state;
 	assert_string_equal(
 		header_of("samples.csv"),
-		"run,epoch,process,arm,scenario,case,platform,runtime,loader,transport,so,so_bytes,"
+		"run,epoch,process,arm,scenario,case,platform,runtime,device,loader,transport,so,"
+		"so_bytes,"
 		"load_bytes,seq,order,start_ns,total_ns,read_ns,stage_ns,link_ns,map_ns,relocate_"
 		"ns,"
 		"protect_ns,init_ns,resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
@@ -98,7 +99,7 @@ static void headers_are_the_documented_ones(void **state)
 			    "run,seq,lane,origin,phase,start_ns,dur_ns,arg");
 	assert_string_equal(header_of("summary.csv"),
 			    "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,epochs,"
-			    "value,ci_low,ci_high");
+			    "value,ci_low,ci_high,device");
 	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 

@@ -54,6 +54,14 @@ expect 2 "simpler has no aicpu_build_graph for a5" -p a5 -r aicpu_build_graph
 expect 2 "coherent 'maybe'" --coherent maybe
 expect 2 "leave --loader and --transport out" -r host_build_graph --loader memfd
 expect 2 "not an orchestration object for host_build_graph" -r host_build_graph --orch "$SOLOAD_BUILD/objects/pa_unroll.so"
+expect 2 "more than 2 devices at once" -d 0,1,2
+expect 2 "device 3 is named twice" -d 3,3
+expect 2 "device 'x'" -d 0,x
+expect 2 "device ''" -d 0,
+expect 2 "device '-1'" -d -1
+expect 2 "give one device" -d 0,1 -r host_build_graph
+expect 2 "No such file" -d 0,1 --orch "$SOLOAD_BUILD/objects/pa_unroll.so,$scratch/absent.so"
+expect 2 "give one object, or A.so,B.so" -d 0,1 --orch a.so,b.so,c.so
 expect 2 "rounds '0'" -n 0
 expect 2 "timeout 'soon'" --timeout soon
 expect 2 "pools 'huge'" --pools huge
