@@ -199,3 +199,28 @@ void options_help(const struct option_def *table, FILE *out)
 		fprintf(out, "    %-22s %s\n", left, table->help);
 	}
 }
+
+int options_duration(const char *text, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "", 1.0 }, { "ms", 1e-3 }, { "s", 1.0 }, { "m", 60.0 }, { "h", 3600.0 } };
+	char *end;
+	double value;
+
+	if (*text < '0' || *text > '9') /* strtod knows "nan", "inf" and signs */
+		return -EINVAL;
+	value = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		double seconds = value * units[i].seconds;
+
+		if (strcmp(end, units[i].name) != 0)
+			continue;
+		if (!(seconds >= 1e-3 && seconds <= 86400.0))
+			return -EINVAL;
+		*ret_ns = (uint64_t)(seconds * 1e9);
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -62,4 +62,8 @@ void options_help(const struct option_def *table, FILE *out);
 /* "4K" -> 4096. -EINVAL when it is not a number with an optional K, M or G, or does not fit. */
 int options_size(const char *text, uint64_t *ret_size);
 
+/* "500ms", "30s", "2m", "1h", a number alone in seconds -> nanoseconds. -EINVAL when it is none, is
+ * not above 0, or is more than a day. */
+int options_duration(const char *text, uint64_t *ret_ns);
+
 #endif

@@ -162,7 +162,8 @@ static int hello_receive(struct client *client, struct err *err)
 		return err_set(err, EPROTO, "this program is no soload, or one without a worker");
 	hello.program[sizeof(hello.program) - 1] = '\0';
 	if (hello.version < WORKER_VERSION_OLDEST || hello.version > WORKER_VERSION ||
-	    hello.load_bytes != sizeof(struct worker_load) ||
+	    hello.load_bytes > sizeof(struct worker_load) ||
+	    hello.load_bytes < WORKER_LOAD_BYTES_OLDEST ||
 	    hello.phase_count > sizeof(client->phase_of) / sizeof(client->phase_of[0]) ||
 	    size != sizeof(hello) + hello.phase_count * WORKER_LABEL_BYTES)
 		return err_set(err, EPROTO,
@@ -179,8 +180,12 @@ static int hello_receive(struct client *client, struct err *err)
 	}
 	client->phase_count = hello.phase_count;
 	client->version = hello.version;
+	client->load_bytes = hello.load_bytes;
 	if (client->version < 2 && client->options.inject)
 		return err_set(err, EPROTO, "%s cannot inject anything", hello.program);
+	if (client->version < 3 && (client->options.threads > 1 || client->options.cold))
+		return err_set(err, EPROTO, "%s knows neither threads nor cold loads",
+			       hello.program);
 	return 0;
 }
 
@@ -189,11 +194,14 @@ static int open_send(struct client *client, struct err *err)
 	const struct client_options *options = &client->options;
 	struct worker_open open = {
 		.flags = (options->call ? WORKER_CALL : 0u) |
-			 (options->spinner ? WORKER_SPINNER : 0u),
+			 (options->spinner ? WORKER_SPINNER : 0u) |
+			 (options->spread ? WORKER_SPREAD : 0u),
 		.capacity = options->capacity,
 		.cpu = options->cpu,
 		.spinner_cpu = options->spinner_cpu,
 		.check_every = options->check_every,
+		.threads = options->threads,
+		.cold = options->cold,
 	};
 	const char *const texts[] = { options->loader, options->path, options->symbol,
 				      client->folder, options->inject ? options->inject : "" };
@@ -262,11 +270,18 @@ int client_run_send(struct client *client, const struct worker_run *run, struct 
 	return message_send(client, WORKER_RUN, run, sizeof(*run), err);
 }
 
+static uint32_t client_threads(const struct client *client)
+{
+	return client->options.threads > 1 ? client->options.threads : 1;
+}
+
 static int load_receive(struct client *client, struct client_load *load, struct err *err)
 {
 	uint64_t ns[sizeof(client->phase_of) / sizeof(client->phase_of[0])] = { 0 };
-	int r = bytes_receive(client, &load->load, sizeof(load->load), err);
+	int r;
 
+	memset(&load->load, 0, sizeof(load->load));
+	r = bytes_receive(client, &load->load, client->load_bytes, err);
 	if (r == 0)
 		r = bytes_receive(client, ns, client->phase_count * sizeof(ns[0]), err);
 	if (r < 0)
@@ -299,7 +314,7 @@ int client_run_receive(struct client *client, struct client_load *loads, uint32_
 	if (r < 0)
 		return r;
 	if (batch.count > max ||
-	    size != sizeof(batch) + batch.count * (sizeof(struct worker_load) +
+	    size != sizeof(batch) + batch.count * (client->load_bytes +
 						   client->phase_count * sizeof(uint64_t)))
 		return err_set(err, EPROTO, "the worker's answer makes no sense");
 	for (uint32_t i = 0; i < batch.count; i++) {
@@ -315,7 +330,8 @@ int client_run(struct client *client, const struct worker_run *run, struct clien
 {
 	int r = client_run_send(client, run, err);
 
-	return r < 0 ? r : client_run_receive(client, loads, run->count, err);
+	return r < 0 ? r
+		     : client_run_receive(client, loads, run->count * client_threads(client), err);
 }
 
 void client_close(struct client *client)

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/timeline.h"
+#include "bench/cold.h"
 #include "bench/worker.h"
 #include "loaders/freshness.h"
 
@@ -25,6 +26,9 @@ struct client_options {
 	bool spinner;
 	int spinner_cpu; /* -1 = any */
 	uint32_t capacity;
+	uint32_t threads; /* loading at once, 0 = 1 */
+	bool spread;	  /* each of them on a CPU of its own */
+	enum cold cold;
 	uint32_t check_every;
 	const char *const *wrapper; /* words before the program's, ends with NULL; or NULL */
 	const char *inject;	    /* bench/inject.h, NULL = nothing */
@@ -44,7 +48,8 @@ struct client {
 	pid_t pid; /* 0 = none */
 	int to, from;
 	struct worker_shared *shared;
-	uint32_t version; /* of the worker's protocol */
+	uint32_t version;    /* of the worker's protocol */
+	uint32_t load_bytes; /* of a struct worker_load of that version */
 	uint32_t phase_count;
 	int phase_of[64]; /* the worker's phase number → ours, -1 = not known here */
 	struct worker_ready ready;
@@ -59,8 +64,9 @@ struct client {
 int client_open(struct client *client, const struct client_options *options, struct err *err);
 
 /*
- * Runs a batch of `run->count` loads into `loads`. Returns how many were run: fewer when one
- * failed, which is then the last and says why. -EIO with a sentence naming the phase when the
+ * Runs a batch of `run->count` loads, in each thread, into `loads`. Returns how many came back:
+ * with one thread fewer when one failed, which is then the last and says why; with several all of
+ * them, those after a failed one -ECANCELED. -EIO with a sentence naming the phase when the
  * worker crashed, left or hung (it is dead then), -EINTR when command_interrupted().
  */
 int client_run(struct client *client, const struct worker_run *run, struct client_load *loads,

@@ -184,6 +184,10 @@ int client_process_lost(struct client *client, struct err *err)
 		return err_set(err, EIO, "the worker hung up in phase %s", phase);
 	}
 	client_process_clean(client);
+	if (WIFSIGNALED(status) && client->options.threads > 1)
+		return err_set(err, EIO,
+			       "crashed while %u threads loaded, the first in phase %s (%s)",
+			       client->options.threads, phase, strsignal(WTERMSIG(status)));
 	if (WIFSIGNALED(status))
 		return err_set(err, EIO, "crashed in phase %s (%s)", phase,
 			       strsignal(WTERMSIG(status)));

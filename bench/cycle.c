@@ -94,12 +94,33 @@ int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct 
 	return 0;
 }
 
+int cycle_open_beside(struct cycle *cycle, const struct cycle *first, struct err *err)
+{
+	int r;
+
+	*cycle = (struct cycle){
+		.options = first->options,
+		.loader = first->loader,
+		.file = first->file,
+		.so = first->so,
+		.beside = true,
+	};
+	cycle->options.watch = NULL;
+	r = memory_open(cycle, err);
+	if (r < 0)
+		return r;
+	cycle->image = image_new(cycle->loader);
+	return cycle->image ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 void cycle_close(struct cycle *cycle)
 {
 	self_close(&cycle->self);
 	image_free(cycle->image);
-	loader_close(cycle->loader);
-	file_unload(&cycle->file);
+	if (!cycle->beside) {
+		loader_close(cycle->loader);
+		file_unload(&cycle->file);
+	}
 	inject_close(&cycle->inject);
 	if (cycle->memory)
 		munmap(cycle->memory, cycle->memory_bytes);
@@ -141,8 +162,16 @@ static int cycle_load(struct cycle *cycle, struct timeline *time, struct worker_
 	return 0;
 }
 
+static uint64_t time_ns(const struct timeval *from, const struct timeval *to)
+{
+	return (uint64_t)((to->tv_sec - from->tv_sec) * 1000000 + to->tv_usec - from->tv_usec) *
+	       1000;
+}
+
 static void usage_add(struct worker_load *load, const struct rusage *from, const struct rusage *to)
 {
+	load->user_ns += time_ns(&from->ru_utime, &to->ru_utime);
+	load->system_ns += time_ns(&from->ru_stime, &to->ru_stime);
 	load->minflt += (int32_t)(to->ru_minflt - from->ru_minflt);
 	load->majflt += (int32_t)(to->ru_majflt - from->ru_majflt);
 	load->nvcsw += (int32_t)(to->ru_nvcsw - from->ru_nvcsw);
@@ -184,6 +213,16 @@ static void mark(const struct cycle *cycle, enum worker_mark which)
 		prctl(WORKER_MARK, (unsigned long)which, 0, 0, 0);
 }
 
+enum cycle_check cycle_check_due(struct cycle *cycle, const struct worker_run *run, uint32_t i)
+{
+	if (i < run->proofs)
+		return CYCLE_CHECK_FULL;
+	if (cycle->options.check_every == 0 || ++cycle->since_check < cycle->options.check_every)
+		return CYCLE_CHECK_NONE;
+	cycle->since_check = 0;
+	return CYCLE_CHECK_QUICK;
+}
+
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 {
 	struct worker_load *load = &cycle->loads[i];
@@ -193,6 +232,8 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 	uint64_t cpu_ns;
 
 	memset(load, 0, sizeof(*load));
+	if (cycle->options.cold)
+		cold_begin(cycle->options.cold);
 	getrusage(RUSAGE_THREAD, &before);
 	self_begin(&cycle->self);
 	cpu_ns = thread_cpu_ns();
@@ -205,6 +246,7 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 	usage_add(load, &before, &middle);
 	if (load->result == 0) {
 		report_take(load, cycle->image);
+		load->flags |= cycle->options.cold && cold_was() ? WORKER_COLD : 0u;
 		if (check != CYCLE_CHECK_NONE)
 			freshness_take(load, cycle->image, check);
 	}

@@ -9,6 +9,7 @@
 #define SOLOAD_BENCH_CYCLE_H
 
 #include "base/file.h"
+#include "bench/cold.h"
 #include "bench/inject.h"
 #include "bench/worker.h"
 #include "loaders/freshness.h"
@@ -23,7 +24,9 @@ struct cycle_options {
 	const char *loader, *path, *symbol; /* a symbol of "" is not looked up */
 	const char *inject;		    /* bench/inject.h, "" = nothing */
 	bool call;
-	uint32_t capacity;	  /* cycles per batch */
+	uint32_t capacity;    /* cycles per batch */
+	uint32_t check_every; /* judge every n-th load, 0 = none but a run's proofs */
+	enum cold cold;
 	volatile uint32_t *watch; /* or NULL: holds the current phase */
 };
 
@@ -39,6 +42,8 @@ struct cycle {
 	void *memory; /* holds all three */
 	size_t memory_bytes;
 	struct inject inject;
+	uint32_t since_check;
+	bool beside; /* file and loader belong to another cycle */
 	bool locked;
 	struct self self; /* what a watcher asked for; nothing, mostly */
 	bool marks;	  /* bracket what is timed with the marks of worker.h, for a tracer */
@@ -47,9 +52,16 @@ struct cycle {
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);
 void cycle_close(struct cycle *cycle); /* zeroed is fine */
 
+/* Another one for another thread: of the same loader and object, which `first` keeps. It is never
+ * watched and nothing is injected. */
+int cycle_open_beside(struct cycle *cycle, const struct cycle *first, struct err *err);
+
 /* Whether the freshness of a load is judged before it is unloaded. Judging is never timed, but it
  * touches caches, and FULL every page of the object, which unloading then has to give back. */
 enum cycle_check { CYCLE_CHECK_NONE, CYCLE_CHECK_QUICK, CYCLE_CHECK_FULL };
+
+/* What is due for load `i` of this batch; counts on towards check_every. */
+enum cycle_check cycle_check_due(struct cycle *cycle, const struct worker_run *run, uint32_t i);
 
 /* Runs cycle `i` of a batch into loads[i] and timelines[i]; returns loads[i].result. */
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check);

@@ -19,6 +19,7 @@ enum {
 	KEY_SEED,
 	KEY_TLS_MODEL,
 	KEY_BARE,
+	KEY_COMPACT,
 	KEY_RELR,
 	KEY_NOW,
 	KEY_UNIQUE,
@@ -48,6 +49,8 @@ static const struct argp_option options[] = {
 	{ "unloaded", KEY_UNLOADED, "SIZE", 0, "bytes nobody loads, as debug info is", 2 },
 	{ "page-size", KEY_PAGE, "SIZE", 0, "alignment of segments, 64K", 2 },
 	{ "bare", KEY_BARE, NULL, 0, "without the toolchain's start-up files", 2 },
+	{ "compact", KEY_COMPACT, NULL, 0,
+	  "code and constants in one segment, no RELRO: with --bare down to 2 KB", 2 },
 	{ 0 },
 };
 
@@ -129,6 +132,9 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_BARE:
 		plan->bare = true;
+		return 0;
+	case KEY_COMPACT:
+		plan->compact = true;
 		return 0;
 	case KEY_RELR:
 		plan->relr = true;

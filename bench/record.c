@@ -46,7 +46,7 @@ struct sample sample_empty(void)
 		&sample.seq,	&sample.order,	   &sample.start_ns, &sample.total_ns,
 		&sample.stale,	&sample.dma_bytes, &sample.dma_ns,   &sample.dma_model_ns,
 		&sample.minflt, &sample.majflt,	   &sample.nvcsw,    &sample.nivcsw,
-		&sample.cpu_ns, &sample.cpu,	   &sample.device,
+		&sample.cpu_ns, &sample.cpu,	   &sample.device,   &sample.thread,
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -267,6 +267,7 @@ static void object_count(json_t *json, const void *bytes, size_t size)
 		json_object_set_new(json, "relocations",
 				    json_integer((json_int_t)anatomy->reloc_total));
 		json_object_set_new(json, "imports", json_integer((json_int_t)anatomy->imports));
+		json_object_set_new(json, "exports", json_integer((json_int_t)anatomy->exports));
 	}
 	free(anatomy);
 }

@@ -41,6 +41,7 @@ struct sample {
 	int64_t minflt, majflt, nvcsw, nivcsw, cpu_ns, cpu;
 	bool warmup;
 	const char *error; /* why the round failed, or NULL */
+	int64_t thread;	   /* of those that load at once, from 1 */
 };
 
 struct sample sample_empty(void);

@@ -8,7 +8,7 @@ const char rows_samples_header[] =
 	"relocate_ns,protect_ns,init_ns,"
 	"resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
 	"at,dma_bytes,dma_ns,dma_model_ns,"
-	"minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error";
+	"minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error,thread";
 
 const char rows_spans_header[] = "run,seq,lane,origin,phase,start_ns,dur_ns,arg";
 
@@ -66,6 +66,7 @@ void rows_sample(struct csv *csv, const struct rows_run *run, const struct sampl
 	NUMBERS(csv, s->dma_bytes, s->dma_ns, s->dma_model_ns, s->minflt, s->majflt, s->nvcsw,
 		s->nivcsw, s->cpu_ns, s->cpu, s->warmup);
 	csv_text(csv, s->error);
+	number(csv, s->thread);
 	csv_row_end(csv);
 }
 

@@ -1,17 +1,20 @@
 /* soload run: loads alone, interleaved, each loader in a worker process of its own. */
 #include "bench/command.h"
 #include "bench/machine.h"
-#include "bench/run_options.h"
-#include "bench/run_probe.h"
-#include "bench/run_report.h"
+#include "bench/run/options.h"
+#include "bench/run/probe.h"
+#include "bench/run/report.h"
 #include "bench/runner.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/options.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -27,6 +30,7 @@ struct run {
 	bool loader_missing; /* one that was named does not work here */
 	struct subject *subjects;
 	size_t subject_count;
+	char (*scanned)[PATH_MAX]; /* the objects of a scan */
 	char **argv;
 };
 
@@ -38,7 +42,12 @@ static int loader_add(struct run *run, const char *spec, struct err *err)
 	if (r < 0)
 		return r;
 	run->stages[run->loader_count] = !(loader->caps & LOADER_DISKLESS);
+	if (run->options.runner.threads > 1 && !(loader->caps & LOADER_CONCURRENT))
+		r = err_set(err, ENOTSUP, "%s: threads may not load with it at the same time",
+			    spec);
 	loader_close(loader);
+	if (r < 0)
+		return r;
 	run->loaders[run->loader_count++] = spec;
 	return 0;
 }
@@ -98,9 +107,12 @@ static int cpus_choose(struct run *run, struct err *err)
 	if (run->options.pin == RUN_PIN_CPU && !CPU_ISSET((size_t)run->options.pin_cpu, &allowed))
 		return err_set(err, EINVAL, "--pin: CPU %d is not one this process may use, %d is",
 			       run->options.pin_cpu, last);
-	run->options.runner.cpu = run->options.pin == RUN_PIN_CPU    ? run->options.pin_cpu
-				  : run->options.pin == RUN_PIN_AUTO ? last
-								     : -1;
+	run->options.runner.spread =
+		run->options.pin == RUN_PIN_AUTO && run->options.runner.threads > 1;
+	run->options.runner.cpu = run->options.pin == RUN_PIN_CPU ? run->options.pin_cpu
+				  : run->options.pin == RUN_PIN_AUTO && !run->options.runner.spread
+					  ? last
+					  : -1;
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET((size_t)cpu, &allowed) && cpu != run->options.runner.cpu)
 			other = cpu;
@@ -109,12 +121,12 @@ static int cpus_choose(struct run *run, struct err *err)
 	return 0;
 }
 
-/* Objects that cannot be run are named; the others go on. */
+/* Objects that cannot be run are named; the others go on. Those of a scan come first, later. */
 static size_t subjects_open(struct run *run)
 {
-	size_t count = 0;
+	size_t count = run->options.scan.count;
 
-	run->subjects = calloc(run->options.path_count, sizeof(run->subjects[0]));
+	run->subjects = calloc(count + run->options.path_count, sizeof(run->subjects[0]));
 	for (size_t i = 0; run->subjects && i < run->options.path_count; i++) {
 		struct err err;
 
@@ -124,8 +136,41 @@ static size_t subjects_open(struct run *run)
 		else
 			count++;
 	}
-	run->subject_count = count;
-	return count;
+	run->subject_count = run->subjects ? count : 0;
+	return run->subject_count;
+}
+
+/* Into the record, where they can be looked at afterwards. */
+static int scan_open(struct run *run, const struct record *record, struct err *err)
+{
+	const struct scan *scan = &run->options.scan;
+	char folder[PATH_MAX - 64];
+	struct progress progress;
+	int r = 0;
+
+	if (!scan->count)
+		return 0;
+	run->scanned = calloc(scan->count, sizeof(*run->scanned));
+	if (!run->scanned)
+		return err_set(err, ENOMEM, "out of memory");
+	if (snprintf(folder, sizeof(folder), "%s/objects", record_folder(record)) >=
+	    (int)sizeof(folder))
+		return err_set(err, ENAMETOOLONG, "%s: name too long", record_folder(record));
+	r = file_make_directory(folder, err);
+	progress_begin(&progress, "objects made", scan->count);
+	for (size_t i = 0; r == 0 && i < scan->count; i++) {
+		progress_step(&progress, i, NULL);
+		r = scan_make(scan, i, folder, run->scanned[i], err);
+		if (r == 0)
+			r = subject_open(&run->subjects[i], run->scanned[i], run->options.symbol,
+					 run->options.call, err);
+		else
+			err_prefix(err, r, "--scan: %s", run->scanned[i]);
+		if (command_interrupted())
+			r = err_set(err, EINTR, "interrupted");
+	}
+	progress_end(&progress);
+	return r;
 }
 
 static struct arm *arms_make(const struct run *run)
@@ -147,18 +192,31 @@ static void record_describe(struct record *record, const struct run *run)
 {
 	const struct runner_options *o = &run->options.runner;
 
-	record_note(record, "options",
-		    json_pack("{s:i,s:i,s:i,s:s,s:i,s:b,s:s}", "loads", (int)o->loads, "warmup",
-			      (int)o->warmup, "batch", (int)o->batch, "order",
-			      o->order == RUNNER_RANDOM ? "random" : "sequential", "cpu", o->cpu,
-			      "spinner", o->spinner, "check", o->check_every ? "every" : "warmup"));
+	static const char *const colds[] = { "none", "file", "all" };
+	json_t *json =
+		json_pack("{s:i,s:i,s:i,s:s,s:i,s:b,s:s}", "loads", (int)o->loads, "warmup",
+			  (int)o->warmup, "batch", (int)o->batch, "order",
+			  o->order == RUNNER_RANDOM ? "random" : "sequential", "cpu", o->cpu,
+			  "spinner", o->spinner, "check", o->check_every ? "every" : "warmup");
+
+	json_object_set_new(json, "threads", json_integer(o->threads ? o->threads : 1));
+	json_object_set_new(json, "isolate", json_boolean(o->isolate));
+	json_object_set_new(json, "cold", json_string(colds[o->cold]));
+	if (o->time_ns)
+		json_object_set_new(json, "seconds", json_real((double)o->time_ns / 1e9));
+	if (o->until > 0.0)
+		json_object_set_new(json, "until", json_real(o->until));
+	record_note(record, "options", json);
+	if (run->options.scan.count)
+		record_note(record, "scan", scan_json(&run->options.scan, NULL));
 }
 
 /* 0 when every arm did all its loads, and none was stale. */
 static int verdict(const struct run *run, const struct runner *runner)
 {
 	bool measured = false;
-	bool failed = run->loader_missing || run->subject_count < run->options.path_count;
+	bool failed = run->loader_missing ||
+		      run->subject_count < run->options.scan.count + run->options.path_count;
 
 	for (size_t i = 0; i < runner->arm_count; i++) {
 		measured |= runner->arms[i].count > 0;
@@ -190,8 +248,10 @@ static int arms_run(struct run *run, struct record *record)
 		r = -EINTR;
 	if (r < 0 && r != -EINTR)
 		log_error("%s", err.text);
-	run_report_print(&runner, stdout);
+	run_report_print(&runner, &run->options.scan, stdout);
 	run_report_summary(&runner);
+	if (run->options.scan.count)
+		record_note(record, "scan", scan_json(&run->options.scan, &runner));
 	if (r == 0)
 		run_report_warn(&runner,
 				total1 > total0 ? (steal1 - steal0) / (total1 - total0) : -1.0);
@@ -202,6 +262,17 @@ static int arms_run(struct run *run, struct record *record)
 		r = EXIT_MEASURED_FAILURE;
 	runner_close(&runner);
 	return r;
+}
+
+static void objects_describe(struct run *run, struct record *record)
+{
+	for (size_t i = 0; i < run->subject_count; i++) {
+		struct subject *subject = &run->subjects[i];
+		const char *label = record_object(record, subject->path, subject->file.bytes,
+						  subject->file.size);
+
+		subject->label = label ? label : subject->path;
+	}
 }
 
 static int record_and_run(struct run *run)
@@ -220,15 +291,15 @@ static int record_and_run(struct run *run)
 		log_error("%s", err.text);
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < run->subject_count; i++) {
-		struct subject *subject = &run->subjects[i];
-		const char *label = record_object(record, subject->path, subject->file.bytes,
-						  subject->file.size);
-
-		subject->label = label ? label : subject->path;
+	if (scan_open(run, record, &err) < 0) {
+		log_error("%s", err.text);
+		code = command_interrupted() ? EXIT_SIGNAL_BASE + command_interrupted()
+					     : EXIT_USAGE;
+	} else {
+		objects_describe(run, record);
+		record_describe(record, run);
+		code = arms_run(run, record);
 	}
-	record_describe(record, run);
-	code = arms_run(run, record);
 	printf("\nResults: %s (seed %llu)\n", record_folder(record),
 	       (unsigned long long)run->options.runner.seed);
 	if (record_close(record, code, &err) < 0) {
@@ -242,7 +313,8 @@ static int run_all(struct run *run)
 {
 	struct err err;
 
-	if (loaders_choose(run, &err) < 0 || cpus_choose(run, &err) < 0) {
+	if (loaders_choose(run, &err) < 0 || cpus_choose(run, &err) < 0 ||
+	    cold_check(run->options.runner.cold, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_USAGE;
 	}
@@ -271,6 +343,7 @@ int command_run(int argc, char **argv)
 	for (size_t i = 0; i < run.subject_count; i++)
 		subject_close(&run.subjects[i]);
 	free(run.subjects);
+	free(run.scanned);
 	free(run.loader_copy);
 	return code;
 }

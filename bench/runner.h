@@ -23,9 +23,15 @@
 enum runner_order { RUNNER_RANDOM, RUNNER_SEQUENTIAL };
 
 struct runner_options {
-	uint32_t loads;	 /* measured, per arm */
-	uint32_t warmup; /* before them, recorded as such */
-	uint32_t batch;	 /* loads in a turn, the lead not counted */
+	uint32_t loads;	  /* measured, per arm and thread */
+	uint32_t warmup;  /* before them, recorded as such */
+	uint32_t batch;	  /* loads in a turn, the lead not counted */
+	uint64_t time_ns; /* for everything, then it ends; 0 = no limit */
+	double until;	  /* ends once limits_width() of every arm is within this; 0 = does not */
+	bool isolate;	  /* a fresh process for every load, without a lead */
+	uint32_t threads; /* that load at once, 0 = 1 */
+	bool spread;	  /* each of them on a CPU of its own */
+	enum cold cold;
 	uint64_t seed;
 	enum runner_order order;
 	int cpu; /* -1 = any */
@@ -42,9 +48,17 @@ struct runner_options {
 
 /* One value per measured load. */
 struct arm_values {
-	double total_ns, cpu_ns;
+	double total_ns, cpu_ns, user_ns, system_ns;
 	double phase_ns[ARM_PHASES]; /* NaN = not observable */
 	double minflt, majflt, nvcsw, nivcsw;
+	int32_t cpu;
+	uint32_t turn, thread; /* from 0 */
+};
+
+/* One turn of an arm. */
+struct arm_turn {
+	double p10_ns, p50_ns, mean_ns, cpu_ns; /* of its measured loads; the last two are means */
+	uint32_t loads;
 };
 
 struct arm {
@@ -54,10 +68,17 @@ struct arm {
 	char *name;  /* "loader@object" */
 	struct client client;
 	bool alive;
+	bool noted; /* what its worker has to say was said */
 	struct arm_values *values;
-	uint32_t count; /* measured so far */
-	uint32_t left, warmup_left;
-	uint32_t stale, proven; /* of all loads, warm-up included */
+	uint32_t count, capacity; /* measured so far, and room */
+	struct arm_turn *turns;
+	uint32_t turn_count, turn_capacity;
+	uint32_t left, warmup_left; /* per thread */
+	bool ended;		    /* by a limit */
+	double width;		    /* limits_width() when last looked at, NaN = not yet */
+	uint32_t within;	    /* looks in a row that found it within `until` */
+	uint32_t stale, proven;	    /* of all loads, warm-up included */
+	uint32_t warm;		    /* loads that were to be cold and were not */
 	uint64_t load_bytes;
 	struct err error; /* what ended it early, with its phase; "" = nothing */
 	char stale_reason[WORKER_TEXT_BYTES];
@@ -74,6 +95,7 @@ struct runner {
 	size_t *turns;		   /* the arms in the order of this round */
 	size_t place;		   /* in it, now */
 	uint64_t random;
+	uint64_t begin_ns;
 	int64_t seq, epoch;
 	struct progress progress;
 };
@@ -91,6 +113,9 @@ int runner_run(struct runner *runner, struct err *err);
 /* Counts what the loads of every arm that is left ask of the kernel, each in a worker of its own.
  */
 int runner_count(struct runner *runner);
+
+/* Loads that run at once in a worker. */
+uint32_t runner_threads(const struct runner *runner);
 
 /* How the worker of an arm is started: for who starts another one like it. */
 struct client_options runner_arm_options(const struct runner *runner, const struct arm *arm);

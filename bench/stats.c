@@ -116,6 +116,61 @@ struct stats_interval stats_median_interval(const double *sorted, size_t n, doub
 	return interval;
 }
 
+double stats_power(const double *x, const double *y, size_t n)
+{
+	double count = 0.0, sx = 0.0, sy = 0.0, sxx = 0.0, sxy = 0.0, below;
+
+	for (size_t i = 0; i < n; i++) {
+		double u, v;
+
+		if (!(x[i] > 0.0 && y[i] > 0.0))
+			continue;
+		u = log(x[i]);
+		v = log(y[i]);
+		count += 1.0;
+		sx += u;
+		sy += v;
+		sxx += u * u;
+		sxy += u * v;
+	}
+	below = count * sxx - sx * sx;
+	return below > 1e-9 ? (count * sxy - sx * sy) / below : (double)NAN;
+}
+
+struct stats_kinds stats_kinds(const double *sorted, size_t n)
+{
+	struct stats_kinds kinds = { 0 };
+	double sum = 0.0, squares = 0.0, below = 0.0, best = 0.0;
+	size_t cut = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double ln = log(sorted[i] / sorted[0]);
+
+		sum += ln;
+		squares += ln * ln;
+	}
+	/* Between the classes: n1 n2 / n (mean1 - mean2)^2, as a share of all variance. */
+	for (size_t i = 1; i < n; i++) {
+		double apart, between;
+
+		below += log(sorted[i - 1] / sorted[0]);
+		apart = below / (double)i - (sum - below) / (double)(n - i);
+		between = (double)i * (double)(n - i) / (double)n * apart * apart;
+		if (between > best && sorted[i] > sorted[i - 1]) {
+			best = between;
+			cut = i;
+		}
+	}
+	if (!cut || 5 * cut < n || 5 * (n - cut) < n)
+		return kinds;
+	kinds.low = stats_median(sorted, cut);
+	kinds.high = stats_median(sorted + cut, n - cut);
+	kinds.high_share = (double)(n - cut) / (double)n;
+	kinds.two = kinds.high >= STATS_KINDS_APART * kinds.low &&
+		    best >= STATS_KINDS_CLEAR * (squares - sum * sum / (double)n);
+	return kinds;
+}
+
 struct stats_summary stats_summarise(double *values, size_t n)
 {
 	stats_sort(values, n);

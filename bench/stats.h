@@ -6,6 +6,7 @@
 #ifndef SOLOAD_BENCH_STATS_H
 #define SOLOAD_BENCH_STATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct stats_interval {
@@ -28,6 +29,28 @@ double stats_mad(const double *sorted, size_t n);
 
 /* The mean without the `drop` lowest and the `drop` highest; NaN unless n > 2 drop. */
 double stats_trimmed_mean(const double *sorted, size_t n, size_t drop);
+
+/*
+ * The power of x that y grows with: the slope of the least squares of ln y over ln x. 1 = in
+ * proportion, 0 = no matter what x is. Pairs that are not both above 0 are left out; NaN when fewer
+ * than two different x are left.
+ */
+double stats_power(const double *x, const double *y, size_t n);
+
+/*
+ * Are these of two kinds? The cut into a low and a high class that explains most of the variance of
+ * the logarithms (Otsu 1979), accepted when each class has a fifth of the values, the classes'
+ * medians are a factor of STATS_KINDS_APART apart, and it explains STATS_KINDS_CLEAR of the
+ * variance (a normal distribution: 0.64, a uniform one: 0.75). Positive values only.
+ */
+#define STATS_KINDS_APART 1.15
+#define STATS_KINDS_CLEAR 0.85
+struct stats_kinds {
+	bool two;
+	double low, high;  /* medians of the classes */
+	double high_share; /* of the values */
+};
+struct stats_kinds stats_kinds(const double *sorted, size_t n);
 
 /* What upstream's table calls "Trimmed Avg": ten dropped at either end, from 21 rounds on. */
 #define STATS_TRIM 10

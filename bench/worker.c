@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "bench/command.h"
+#include "bench/crowd.h"
 #include "bench/cycle.h"
 #include "bench/spinner.h"
 #include "device/directories.h"
@@ -26,13 +27,14 @@
 struct worker {
 	int in, out;
 	struct worker_shared *shared;
-	struct cycle cycle;
+	struct cycle cycle; /* of the first thread that loads */
+	struct crowd crowd; /* all of them, when they are several */
 	struct spinner spinner;
 	struct worker_open open;
 	char *strings;		 /* OPEN's, for as long as the loader lives */
 	const char *directories; /* among them */
 	unsigned char *reply;	 /* a whole BATCH, touched beforehand */
-	uint32_t since_check;
+	uint32_t threads;
 };
 
 static int message_send(const struct worker *worker, uint32_t type, const void *bytes, size_t size)
@@ -161,9 +163,16 @@ static int open_receive(struct worker *worker, size_t size, struct cycle_options
 	worker->directories = string_next(&at, end);
 	if (worker->open.capacity == 0 || worker->open.capacity > WORKER_BATCH_MAX)
 		return err_set(err, EINVAL, "a batch is 1 to %d loads", WORKER_BATCH_MAX);
+	worker->threads = worker->open.threads ? worker->open.threads : 1;
+	if (worker->threads > CROWD_MAX ||
+	    worker->threads * worker->open.capacity > WORKER_BATCH_MAX)
+		return err_set(err, EINVAL, "a batch of %u loads in %u threads: at most %d in all",
+			       worker->open.capacity, worker->threads, WORKER_BATCH_MAX);
 	options->capacity = worker->open.capacity;
 	options->inject = string_next(&at, end);
 	options->call = worker->open.flags & WORKER_CALL;
+	options->check_every = worker->open.check_every;
+	options->cold = worker->open.cold <= COLD_ALL ? (enum cold)worker->open.cold : COLD_NONE;
 	options->watch = worker->shared ? &worker->shared->phase : NULL;
 	return 0;
 }
@@ -190,7 +199,8 @@ static size_t load_bytes(void)
 static int worker_prepare(struct worker *worker, const struct cycle_options *options,
 			  struct err *err)
 {
-	size_t reply = sizeof(struct worker_batch) + worker->open.capacity * load_bytes();
+	size_t reply = sizeof(struct worker_batch) +
+		       (size_t)worker->threads * worker->open.capacity * load_bytes();
 	int r = cpu_pin(worker->open.cpu, err);
 
 	if (r < 0)
@@ -204,7 +214,16 @@ static int worker_prepare(struct worker *worker, const struct cycle_options *opt
 		if (r < 0)
 			return r;
 	}
-	return cycle_open(&worker->cycle, options, err);
+	r = cycle_open(&worker->cycle, options, err);
+	if (r < 0)
+		return r;
+	if (!(worker->cycle.loader->caps & LOADER_DISKLESS))
+		cold_open(options->cold);
+	worker->crowd.begun = worker->shared ? &worker->shared->loads : NULL;
+	if (worker->threads > 1)
+		r = crowd_open(&worker->crowd, &worker->cycle, worker->threads,
+			       worker->open.flags & WORKER_SPREAD, err);
+	return r;
 }
 
 static int open_answer(struct worker *worker, size_t size)
@@ -228,25 +247,14 @@ static int open_answer(struct worker *worker, size_t size)
 	return message_send(worker, WORKER_READY, &ready, sizeof(ready));
 }
 
-static enum cycle_check check_due(struct worker *worker, const struct worker_run *run, uint32_t i)
-{
-	if (i < run->proofs)
-		return CYCLE_CHECK_FULL;
-	if (worker->open.check_every == 0 || ++worker->since_check < worker->open.check_every)
-		return CYCLE_CHECK_NONE;
-	worker->since_check = 0;
-	return CYCLE_CHECK_QUICK;
-}
-
-static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
+/* Of the only thread: how many loads were run. */
+static uint32_t loads_run(struct worker *worker, const struct worker_run *run)
 {
 	uint32_t done = 0;
 
 	worker->cycle.marks = run->marks;
-	if (worker->open.flags & WORKER_SPINNER)
-		spinner_start(&worker->spinner);
 	while (done < run->count) {
-		enum cycle_check check = check_due(worker, run, done);
+		enum cycle_check check = cycle_check_due(&worker->cycle, run, done);
 		int r;
 
 		if (worker->shared)
@@ -257,31 +265,54 @@ static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
 		if (r < 0)
 			break;
 	}
+	return done;
+}
+
+/* How many loads were run, per thread. */
+static uint32_t batch_run(struct worker *worker, const struct worker_run *run)
+{
+	uint32_t done = run->count;
+
+	if (worker->open.flags & WORKER_SPINNER)
+		spinner_start(&worker->spinner);
+	if (worker->threads > 1)
+		crowd_run(&worker->crowd, run);
+	else
+		done = loads_run(worker, run);
 	if (worker->open.flags & WORKER_SPINNER)
 		spinner_stop(&worker->spinner);
 	return done;
+}
+
+static unsigned char *load_put(unsigned char *at, struct cycle *cycle, uint32_t i,
+			       const struct clock_map *map)
+{
+	uint64_t ns[PHASE_COUNT];
+	struct worker_load *load = &cycle->loads[i];
+
+	timeline_ns(&cycle->timelines[i], map, ns);
+	load->start_ns = clock_map_ns(map, cycle->timelines[i].begin);
+	memcpy(at, load, sizeof(*load));
+	memcpy(at + sizeof(*load), ns, sizeof(ns));
+	return at + load_bytes();
 }
 
 /* One clock map for the whole batch: its durations add up, and so do those of the next. */
 static int batch_send(struct worker *worker, const struct worker_run *run, uint32_t done)
 {
 	struct clock_map map = clock_map_now();
-	struct worker_batch batch = { .count = done, .wanted = run->count };
+	struct worker_batch batch = { .count = done * worker->threads, .wanted = run->count };
+	struct cycle *cycle = &worker->cycle;
 	unsigned char *at = worker->reply;
 
 	memcpy(at, &batch, sizeof(batch));
 	at += sizeof(batch);
 	for (uint32_t i = 0; i < done; i++) {
-		uint64_t ns[PHASE_COUNT];
-		struct worker_load *load = &worker->cycle.loads[i];
-
-		timeline_ns(&worker->cycle.timelines[i], &map, ns);
-		load->start_ns = clock_map_ns(&map, worker->cycle.timelines[i].begin);
-		self_timeline(&worker->cycle.self, &worker->cycle.timelines[i], &map,
-			      worker->cycle.self.load - done + i);
-		memcpy(at, load, sizeof(*load));
-		memcpy(at + sizeof(*load), ns, sizeof(ns));
-		at += load_bytes();
+		self_timeline(&cycle->self, &cycle->timelines[i], &map,
+			      cycle->self.load - done + i);
+		at = load_put(at, cycle, i, &map);
+		for (uint32_t k = 1; k < worker->threads; k++)
+			at = load_put(at, crowd_cycle(&worker->crowd, k), i, &map);
 	}
 	return message_send(worker, WORKER_BATCH, worker->reply, (size_t)(at - worker->reply));
 }
@@ -340,6 +371,7 @@ int command_worker(int argc, char **argv)
 		return EXIT_USAGE;
 	r = hello_send(&worker) < 0 ? EXIT_USAGE : requests_answer(&worker);
 	spinner_close(&worker.spinner);
+	crowd_close(&worker.crowd);
 	cycle_close(&worker.cycle);
 	free(worker.strings);
 	directories_leave();

@@ -19,11 +19,13 @@
 #include "base/timeline.h"
 #include "loaders/staged.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define WORKER_VERSION 2
-#define WORKER_VERSION_OLDEST \
-	1 /* that a client understands: it has no groups and injects nothing */
+#define WORKER_VERSION 3
+/* The oldest a client understands. 1 has no groups and injects nothing; 2 has no threads, drops no
+ * caches, and its loads end before user_ns. */
+#define WORKER_VERSION_OLDEST 1
 #define WORKER_MAGIC 0x6b726f77u /* "work" */
 #define WORKER_BATCH_MAX 4096
 #define WORKER_LABEL_BYTES 16
@@ -55,18 +57,21 @@ struct worker_hello {
 enum worker_flag {
 	WORKER_CALL = 1,    /* call the symbol as long f(void) */
 	WORKER_SPINNER = 2, /* another thread of the process spins while a batch runs */
+	WORKER_SPREAD = 4,  /* every thread that loads gets a CPU of its own, as far as they go */
 };
 
 /* Followed by five strings, each with its NUL: loader, path of the object, symbol, an empty folder
  * for private staging directories (device/directories.h) or "", and what to inject (bench/inject.h)
  * or "". */
 struct worker_open {
-	uint32_t flags;	       /* enum worker_flag */
-	uint32_t capacity;     /* the longest batch that will be asked for */
-	int32_t cpu;	       /* to run on, -1 = any */
-	int32_t spinner_cpu;   /* the same for the spinner */
-	uint32_t check_every;  /* judge the freshness of every n-th load, 0 = of none */
-	uint32_t reserved[11]; /* 0 */
+	uint32_t flags;	      /* enum worker_flag */
+	uint32_t capacity;    /* the longest batch that will be asked for */
+	int32_t cpu;	      /* to run on, -1 = any */
+	int32_t spinner_cpu;  /* the same for the spinner */
+	uint32_t check_every; /* judge the freshness of every n-th load, 0 = of none */
+	uint32_t threads;     /* that load at once, 0 = 1 */
+	uint32_t cold;	      /* enum cold (bench/cold.h) */
+	uint32_t reserved[9]; /* 0 */
 };
 
 struct worker_ready {
@@ -84,7 +89,7 @@ struct worker_failed {
 };
 
 struct worker_run {
-	uint32_t count;
+	uint32_t count;	 /* of loads, in every thread */
 	uint32_t marks;	 /* bracket every load with marker system calls, for a tracer */
 	uint32_t proofs; /* of the first so many loads, judge the freshness over all their bytes */
 	uint32_t group;	 /* so many loads back to back are stamped as one, its phases unknown; 0 = 1
@@ -96,7 +101,8 @@ struct worker_run {
 #define WORKER_MARK 0x736f6c64 /* "sold" */
 enum worker_mark { WORKER_MARK_LOAD = 1, WORKER_MARK_PAUSE, WORKER_MARK_RESUME, WORKER_MARK_DONE };
 
-/* Followed by `count` loads. */
+/* Followed by `count` loads, those of the threads in turns: the first of each, the second … After
+ * one that failed, those its thread did not come to have the result -ECANCELED. */
 struct worker_batch {
 	uint32_t count, wanted;
 };
@@ -106,6 +112,7 @@ enum worker_load_flag {
 	WORKER_HIT = 2,		 /* answered from a kept image, on purpose */
 	WORKER_CHECKED = 4,	 /* `freshness` is a verdict over bytes and inodes */
 	WORKER_CALLED = 8,
+	WORKER_COLD = 16, /* what the linker opened was on the disk alone */
 };
 
 /* One load. Followed by phase_count uint64_t, the nanoseconds per phase, CHECK among them. */
@@ -122,7 +129,12 @@ struct worker_load {
 	uint32_t group;	    /* so many loads, if more than 1: times and faults are their sums */
 	char staged_at[WORKER_PATH_BYTES];
 	char text[WORKER_TEXT_BYTES]; /* why it failed or is stale, or the loader's note */
+	/* Since version 3; 0 from an older worker. */
+	uint64_t user_ns,
+		system_ns; /* of cpu_ns, as the kernel divides it: exact in the long run */
 };
+
+#define WORKER_LOAD_BYTES_OLDEST offsetof(struct worker_load, user_ns)
 
 /* What the client can still read when the worker has crashed, hangs or was killed. */
 struct worker_shared {

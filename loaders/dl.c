@@ -6,6 +6,8 @@
 #include <link.h>
 #include <string.h>
 
+void (*dl_before_open)(const char *path);
+
 struct look {
 	const char *path;
 	bool known;
@@ -50,6 +52,8 @@ int dl_load(struct image *image, const char *path, int flags, void **ret_handle,
 	void *handle;
 
 	timeline_enter(image->time, PHASE_CHECK);
+	if (dl_before_open)
+		dl_before_open(path);
 	dl_iterate_phdr(look_at, &before);
 
 	timeline_enter(image->time, PHASE_LINK);

@@ -22,6 +22,12 @@
  */
 int dl_load(struct image *image, const char *path, int flags, void **ret_handle, struct err *err);
 
+/*
+ * Called with the path in PHASE_CHECK, before every dlopen; NULL, as at the start, calls nothing.
+ * For a harness that wants the file cold. Set it before a second thread loads.
+ */
+extern void (*dl_before_open)(const char *path);
+
 /* As dl_load, for the loaders that promise a fresh image: one that was known before is given back,
  * -ESTALE. */
 int dl_load_new(struct image *image, const char *path, int flags, void **ret_handle,

@@ -149,6 +149,8 @@ static void arguments_fill(struct arguments *arguments, const struct gen_plan *p
 	argument_add(arguments, plan->sysv ? "-Wl,--hash-style=sysv" : "-Wl,--hash-style=gnu");
 	if (plan->bare)
 		argument_add(arguments, "-nostartfiles");
+	if (plan->compact)
+		argument_add(arguments, "-Wl,-z,noseparate-code,-z,norelro");
 	if (plan->now)
 		argument_add(arguments, "-Wl,-z,now");
 	if (plan->relr)
@@ -251,7 +253,9 @@ static int size_correct(const struct gen_plan *plan, const struct gen_counts *co
 
 		fill[GEN_FILL_TEXT] += bulk / 10 * 6;
 		fill[GEN_FILL_RODATA] += bulk / 10 * 3;
-		fill[GEN_FILL_DATA] += off - bulk / 10 * 9;
+		/* Where data shares its page with code, the linker moves it to one of its own as
+		 * soon as it grows over the end. */
+		fill[plan->compact ? GEN_FILL_TEXT : GEN_FILL_DATA] += off - bulk / 10 * 9;
 		return 0;
 	}
 	for (int i = GEN_FILLS - 1; i >= 0; i--) {

@@ -42,11 +42,12 @@ struct gen_plan {
 	uint64_t page_bytes; /* max-page-size of the link; 0 = the toolchain's own */
 	uint64_t seed;
 	enum gen_tls_model tls_model;
-	bool bare;   /* without the toolchain's start-up files and their relocations */
-	bool relr;   /* pack RELATIVE into DT_RELR */
-	bool now;    /* DF_BIND_NOW */
-	bool unique; /* one export is STB_GNU_UNIQUE: dlclose will not unload it */
-	bool sysv;   /* DT_HASH instead of DT_GNU_HASH */
+	bool compact; /* code and constants in one segment, no RELRO: the smallest there is */
+	bool bare;    /* without the toolchain's start-up files and their relocations */
+	bool relr;    /* pack RELATIVE into DT_RELR */
+	bool now;     /* DF_BIND_NOW */
+	bool unique;  /* one export is STB_GNU_UNIQUE: dlclose will not unload it */
+	bool sysv;    /* DT_HASH instead of DT_GNU_HASH */
 };
 
 /* What an object holds, as counted in the file by libelf. */

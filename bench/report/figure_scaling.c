@@ -1,4 +1,5 @@
-/* How does the time of a load grow with the object: against its size, relocations and imports. */
+/* How does the time of a load grow with the object: against its size, relocations, imports and
+ * exports. */
 #include "bench/report/figures.h"
 
 #include "bench/report/reduce.h"
@@ -15,6 +16,7 @@
 
 struct scaling {
 	const char *name, *member; /* of the figure; of an object in run.json, NULL = its size */
+	const char *what;	   /* the scan of soload run that this figure is about */
 	const char *title, *x_label;
 };
 
@@ -67,21 +69,16 @@ static void series_add(struct series *series, const struct data *data, const str
 	series->points[series->n++] = (struct point){ x, total.p10, total.p50, total.p90 };
 }
 
-/* Least squares of ln p50 over ln x: time grows with x to the power of this. */
+/* Time grows with x to the power of this. */
 static double slope_of(const struct series *series)
 {
-	double n = (double)series->n, sx = 0, sy = 0, sxx = 0, sxy = 0, below;
+	double x[POINTS_MAX], p50[POINTS_MAX];
 
 	for (size_t i = 0; i < series->n; i++) {
-		double x = log(series->points[i].x), y = log(series->points[i].p50);
-
-		sx += x;
-		sy += y;
-		sxx += x * x;
-		sxy += x * y;
+		x[i] = series->points[i].x;
+		p50[i] = series->points[i].p50;
 	}
-	below = n * sxx - sx * sx;
-	return below > 1e-9 ? (n * sxy - sx * sy) / below : (double)NAN;
+	return stats_power(x, p50, series->n);
 }
 
 /* What can be compared: objects of one make, which differ in little but x. Told by the letters
@@ -171,18 +168,22 @@ static const struct data_arm *arm_of(const struct data *data, uint32_t set)
 }
 
 /* One arm of the run and family whose loads cover the most places on the x axis, or NULL. */
-static const struct data_arm *family_choose(const struct data *data, struct series *all,
-					    const char *member)
+static const struct data_arm *family_choose(struct data *data, struct series *all,
+					    const struct scaling *scaling)
 {
 	const struct data_arm *chosen = NULL;
 	size_t best = 1;
 
 	for (uint32_t set = 0; set < data->set_count && set < FAMILIES_MAX; set++) {
 		const struct data_arm *like = arm_of(data, set);
+		const char *what = data_text(data, &data->runs[like->run], "scan.what");
 		size_t n;
 
+		/* In a scan of something else, what grows here is only what came with it. */
+		if (*what && strcmp(what, scaling->what) != 0)
+			continue;
 		memset(all, 0, SERIES_MAX * sizeof(*all));
-		n = series_collect(all, data, like, member);
+		n = series_collect(all, data, like, scaling->member);
 		for (size_t i = 0; i < n; i++) {
 			if (places_of(&all[i]) <= best)
 				continue;
@@ -230,7 +231,7 @@ static int scaling_make(struct data *data, struct plots *plots, const struct sca
 
 	if (!all)
 		return err_set(err, ENOMEM, "out of memory");
-	like = family_choose(data, all, scaling->member);
+	like = family_choose(data, all, scaling);
 	if (like) {
 		size_t n;
 
@@ -252,7 +253,8 @@ static int scaling_make(struct data *data, struct plots *plots, const struct sca
 int figure_size(struct data *data, struct plots *plots, struct err *err)
 {
 	static const struct scaling scaling = {
-		"size", NULL, "How does the time of a load grow with the size of the object?",
+		"size", NULL, "size",
+		"How does the time of a load grow with the size of the object?",
 		"size of the object's file, bytes"
 	};
 
@@ -262,7 +264,7 @@ int figure_size(struct data *data, struct plots *plots, struct err *err)
 int figure_relocations(struct data *data, struct plots *plots, struct err *err)
 {
 	static const struct scaling scaling = {
-		"relocations", "relocations",
+		"relocations", "relocations", "relocs",
 		"How does the time of a load grow with the object's relocations?",
 		"relocations in the object"
 	};
@@ -273,8 +275,20 @@ int figure_relocations(struct data *data, struct plots *plots, struct err *err)
 int figure_imports(struct data *data, struct plots *plots, struct err *err)
 {
 	static const struct scaling scaling = {
-		"imports", "imports", "How does the time of a load grow with the object's imports?",
+		"imports", "imports", "imports",
+		"How does the time of a load grow with the object's imports?",
 		"symbols the object imports"
+	};
+
+	return scaling_make(data, plots, &scaling, err);
+}
+
+int figure_exports(struct data *data, struct plots *plots, struct err *err)
+{
+	static const struct scaling scaling = {
+		"exports", "exports", "symbols",
+		"How does the time of a load grow with the object's exports?",
+		"symbols the object exports"
 	};
 
 	return scaling_make(data, plots, &scaling, err);

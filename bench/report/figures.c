@@ -19,6 +19,7 @@ static const struct figure_entry entries[] = {
 	  "Time against relocations and imports: run.json of these records does not "
 	  "count them." },
 	{ figure_imports, NULL },
+	{ figure_exports, NULL },
 	{ figure_kernel, "Page faults and system calls: the records do not count them." },
 	{ figure_calm, NULL },
 	{ figure_swimlane, NULL },

@@ -12,8 +12,8 @@
 typedef int figure_make(struct data *data, struct plots *plots, struct err *err);
 
 figure_make figure_phases, figure_invocation, figure_share, figure_tail, figure_size,
-	figure_relocations, figure_imports, figure_first, figure_calm, figure_kernel,
-	figure_swimlane, figure_forest;
+	figure_relocations, figure_imports, figure_exports, figure_first, figure_calm,
+	figure_kernel, figure_swimlane, figure_forest;
 
 /* All of them in the order of the report; what could not be made is noted in `data`. */
 int figures_make(struct data *data, struct plots *plots, struct err *err);

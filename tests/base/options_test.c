@@ -194,6 +194,32 @@ static void sizes(void **state)
 	}
 }
 
+static void durations(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} good[] = { { "5", 5000000000 },      { "500ms", 500000000 },	{ "1.5s", 1500000000 },
+		     { "2m", 120000000000 },   { "1h", 3600000000000 }, { "1ms", 1000000 },
+		     { "24h", 86400000000000 } };
+	static const char *const bad[] = { "",	    "s",     " 5",  "-5",  "+5",   "0",
+					   "0.1ms", "25h",   "5 s", "5S",  "5min", "nan",
+					   "inf",   "1e999", "5us", "5ss", ".5s",  "x5" };
+	uint64_t ns = 77;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_int_equal(options_duration(good[i].text, &ns), 0);
+		assert_true(ns == good[i].ns);
+	}
+	ns = 77;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		if (options_duration(bad[i], &ns) != -EINVAL)
+			fail_msg("'%s' was taken for a time", bad[i]);
+		assert_int_equal(ns, 77);
+	}
+}
+
 static void help_lists_every_option(void **state)
 {
 	char *out;
@@ -221,6 +247,7 @@ int main(void)
 		cmocka_unit_test(split_at_unescaped_commas),
 		cmocka_unit_test(name_ends_at_the_colon),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(durations),
 		cmocka_unit_test(help_lists_every_option),
 	};
 

@@ -230,6 +230,117 @@ static int worker_end(pid_t pid, int fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+#define THREADS 3
+
+/* Every thread brings its own loads, and those of one turn were there at once. */
+static void threads_load_at_once(void **state)
+{
+	struct client_options options = options_of("memfd");
+	static struct client_load all[THREADS * BATCH];
+	struct worker_run run = { .count = BATCH, .proofs = 1 };
+	struct client client;
+	struct err err = { "" };
+	int together = 0;
+
+	(void)state;
+	options.threads = THREADS;
+	options.spread = true;
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	for (int batch = 0; batch < 2; batch++) {
+		assert_int_equal(client_run(&client, &run, all, &err), THREADS * BATCH);
+		for (int i = 0; i < THREADS * BATCH; i++) {
+			const struct client_load *load = &all[i], *first = &all[i - i % THREADS];
+			uint64_t length = 0;
+
+			for (int k = 0; k < PHASE_COUNT; k++)
+				length += first->phase_ns[k];
+			assert_int_equal(load->load.result, 0);
+			assert_true(load->phase_ns[PHASE_LINK] > 0);
+			assert_int_equal(!!(load->load.flags & WORKER_CHECKED), i < THREADS);
+			assert_true(i < THREADS ||
+				    load->load.start_ns > all[i - THREADS].load.start_ns);
+			together += load != first &&
+				    load->load.start_ns < first->load.start_ns + length;
+		}
+	}
+	assert_true(together > BATCH / 2);
+	client_close(&client);
+}
+
+static void threads_that_cannot_are_refused(void **state)
+{
+	struct client_options options = options_of("disk");
+	struct client client;
+	struct err err = { "" };
+
+	(void)state;
+	options.threads = 2;
+	assert_int_equal(client_open(&client, &options, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "threads may not load with disk at the same time"));
+	options = options_of("memfd");
+	options.threads = 65;
+	assert_int_equal(client_open(&client, &options, &err), -EINVAL);
+	options.threads = 64;
+	options.capacity = 4096;
+	assert_int_equal(client_open(&client, &options, &err), -EINVAL);
+}
+
+/* A crash in any of them is one in all; a load that fails stops its thread and no other. */
+static void threads_fail_in_words(void **state)
+{
+	struct client_options options = options_of("memfd");
+	static struct client_load all[THREADS * BATCH];
+	struct worker_run run = { .count = BATCH };
+	struct client client;
+	struct err err = { "" };
+
+	(void)state;
+	options.threads = THREADS;
+	options.path = fixture("unresolved_data");
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, all, &err), THREADS * BATCH);
+	for (int i = 0; i < THREADS * BATCH; i++) {
+		assert_true(all[i].load.result < 0);
+		assert_int_equal(all[i].load.result == -ECANCELED, i >= THREADS);
+	}
+	client_close(&client);
+	options.path = fixture("orch_constructor_crashes");
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, all, &err), -EIO);
+	assert_non_null(strstr(err.text, "while 3 threads loaded"));
+	client_close(&client);
+}
+
+/* On a disk a staged file can be dropped; in memory it cannot, and nobody claims it was. */
+static void cold_is_what_was_dropped(void **state)
+{
+	struct client_options options = options_of("disk:mended:dirs=/var/tmp");
+	struct worker_run run = { .count = 3 };
+	struct client client;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, loads, &err), 3);
+	for (int i = 0; i < 3; i++)
+		assert_false(loads[i].load.flags & WORKER_COLD);
+	client_close(&client);
+	options.cold = COLD_FILE;
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, loads, &err), 3);
+	if (loads[0].load.flags & WORKER_COLD)
+		assert_true(loads[2].load.flags & WORKER_COLD);
+	else
+		print_message("left out: /var/tmp keeps what it is told to drop\n");
+	client_close(&client);
+	options.loader = "disk:mended:dirs=/dev/shm";
+	assert_int_equal(client_open(&client, &options, &err), 0);
+	assert_int_equal(client_run(&client, &run, loads, &err), 3);
+	for (int i = 0; i < 3; i++)
+		assert_false(loads[i].load.flags & WORKER_COLD);
+	client_close(&client);
+}
+
 /* Sends a request after reading the greeting, and returns the type of the answer; 0 = none. */
 static uint32_t answer_of(const void *bytes, size_t size, int *ret_code)
 {
@@ -298,6 +409,10 @@ int main(void)
 		cmocka_unit_test(crashes_name_the_phase),
 		cmocka_unit_test(other_programs_are_no_workers),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(threads_load_at_once),
+		cmocka_unit_test(threads_that_cannot_are_refused),
+		cmocka_unit_test(threads_fail_in_words),
+		cmocka_unit_test(cold_is_what_was_dropped),
 	};
 	const char *build = getenv("SOLOAD_BUILD");
 

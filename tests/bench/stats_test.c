@@ -138,6 +138,99 @@ static void summary_sorts(void **state)
 	assert_true(isnan(summary.min) && isnan(summary.max) && isnan(summary.mean));
 }
 
+static void powers_are_found(void **state)
+{
+	double x[20], y[20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		x[i] = 3.0 * (i + 1);
+		y[i] = 7.0 * pow(x[i], 1.25);
+	}
+	assert_close(stats_power(x, y, 20), 1.25);
+	y[4] = (double)NAN; /* an arm that failed, a point at 0: left out */
+	x[9] = 0.0;
+	assert_close(stats_power(x, y, 20), 1.25);
+	for (int i = 0; i < 20; i++)
+		y[i] = 5.0;
+	assert_close(stats_power(x, y, 20), 0.0);
+	assert_true(isnan(stats_power(x, y, 1)));
+	x[1] = x[0];
+	assert_true(isnan(stats_power(x, y, 2)));
+	assert_true(isnan(stats_power(x, y, 0)));
+}
+
+/* Box and Muller 1958. */
+static double normal(void)
+{
+	double u = (rand() + 1.0) / (RAND_MAX + 2.0), v = (rand() + 1.0) / (RAND_MAX + 2.0);
+
+	return sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v);
+}
+
+static struct stats_kinds kinds_of(double share, double factor, double width)
+{
+	double values[400];
+
+	for (int i = 0; i < 400; i++)
+		values[i] = (i < share * 400 ? factor : 1.0) * 1000.0 * exp(width * normal());
+	stats_sort(values, 400);
+	return stats_kinds(values, 400);
+}
+
+static void two_kinds_are_told_from_one(void **state)
+{
+	const double equal[] = { 5, 5, 5, 5, 5, 5 }, two[] = { 1, 1, 1, 2, 2, 2 };
+	struct stats_kinds kinds;
+
+	(void)state;
+	srand(3);
+	for (int i = 0; i < 100; i++) {
+		assert_false(kinds_of(0.0, 1.0, 0.02).two);
+		assert_false(kinds_of(0.0, 1.0, 0.5).two);    /* wide, but one */
+		assert_false(kinds_of(0.1, 3.0, 0.05).two);   /* a tail, no second kind */
+		assert_false(kinds_of(0.5, 1.05, 0.002).two); /* too near to matter */
+		kinds = kinds_of(0.3, 1.6, 0.05);
+		assert_true(kinds.two);
+		assert_true(fabs(kinds.high / kinds.low - 1.6) < 0.1);
+		assert_true(fabs(kinds.high_share - 0.3) < 0.01);
+		assert_true(kinds_of(0.7, 1.3, 0.03).two);
+	}
+	assert_false(stats_kinds(equal, 6).two);
+	assert_true(stats_kinds(two, 6).two);
+	assert_false(stats_kinds(two, 1).two);
+	assert_false(stats_kinds(two, 0).two);
+}
+
+/* Whatever is added to all values is added to every place, and nothing else; the same for factors
+ * and widths; a mirrored sample has mirrored intervals. */
+static void shifts_and_flips_carry_over(void **state)
+{
+	(void)state;
+	srand(19);
+	for (size_t n = 6; n < 200; n += 7) {
+		double x[200], moved[200], flipped[200];
+		struct stats_summary a, b, c;
+
+		for (size_t i = 0; i < n; i++) {
+			x[i] = 100.0 * exp(normal());
+			moved[i] = 3.0 * x[i] + 50.0;
+			flipped[i] = -x[i];
+		}
+		a = stats_summarise(x, n);
+		b = stats_summarise(moved, n);
+		c = stats_summarise(flipped, n);
+		assert_true(fabs(b.p50 - 3.0 * a.p50 - 50.0) < 1e-6);
+		assert_true(fabs(b.p10 - 3.0 * a.p10 - 50.0) < 1e-6);
+		assert_true(fabs(b.mad - 3.0 * a.mad) < 1e-6);
+		assert_true(fabs(b.p50_interval.low - 3.0 * a.p50_interval.low - 50.0) < 1e-6);
+		assert_true(fabs(b.p50_interval.high - 3.0 * a.p50_interval.high - 50.0) < 1e-6);
+		assert_true(fabs(c.p50 + a.p50) < 1e-9 && fabs(c.p90 + a.p10) < 1e-6);
+		assert_true(fabs(c.p50_interval.low + a.p50_interval.high) < 1e-9);
+		assert_true(fabs(c.mad - a.mad) < 1e-9);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +241,9 @@ int main(void)
 		cmocka_unit_test(interval_matches_the_tables),
 		cmocka_unit_test(interval_covers),
 		cmocka_unit_test(summary_sorts),
+		cmocka_unit_test(powers_are_found),
+		cmocka_unit_test(two_kinds_are_told_from_one),
+		cmocka_unit_test(shifts_and_flips_carry_over),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

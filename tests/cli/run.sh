@@ -22,7 +22,7 @@ rows() {
 
 # Every row is whole, and its phases add up to its total.
 rows_check() {
-	equal "rows that are not whole" "$(awk -F, 'NF != 42' "$record/samples.csv" | wc -l)" 0
+	equal "rows that are not whole" "$(awk -F, 'NF != 44' "$record/samples.csv" | wc -l)" 0
 	equal "the last byte" "$(tail -c 1 "$record/samples.csv" | od -An -c | tr -d ' ')" '\n'
 	equal "rows that do not add up" "$(awk -F, -v total="$(column total_ns)" -v from="$(column read_ns)" -v to="$(column other_ns)" '
 		NR > 1 && $total != "" { sum = 0; for (i = from; i <= to; i++) sum += $i; if (sum != $total) print }' \

@@ -1,5 +1,5 @@
 /* The probed part of `soload run`, arm by arm. See bench/watch/probed.h for the protocol. */
-#include "bench/run_probe.h"
+#include "bench/run/probe.h"
 
 #include "base/log.h"
 #include "bench/command.h"

@@ -3,14 +3,17 @@
 #ifndef SOLOAD_BENCH_RUN_REPORT_H
 #define SOLOAD_BENCH_RUN_REPORT_H
 
+#include "bench/run/scan.h"
 #include "bench/runner.h"
 
 #include <stdio.h>
 
-/* One table for the arms of every object; those that failed or went stale say so below it. */
-void run_report_print(const struct runner *runner, FILE *out);
+/* The table of the scan, then one for the arms of every other object; those that failed, went stale
+ * or are not known well enough say so below it. */
+void run_report_print(const struct runner *runner, const struct scan *scan, FILE *out);
 
-/* On stderr; `steal` is the share of CPU time the hypervisor took meanwhile, or negative. */
+/* On stderr and in run.json; `steal` is the share of CPU time the hypervisor took meanwhile, or
+ * negative. */
 void run_report_warn(const struct runner *runner, double steal);
 
 void run_report_summary(const struct runner *runner);

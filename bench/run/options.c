@@ -1,14 +1,17 @@
-/* Parsing the command line of `soload run`, and its help. See run_options.h. */
-#include "bench/run_options.h"
+/* Parsing the command line of `soload run`, and its help. See options.h. */
+#include "bench/run/options.h"
 
 #include "base/options.h"
 #include "bench/command.h"
+#include "bench/crowd.h"
 
 #include <argp.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define COUNTED 5 /* loads under the tracer */
+#define COUNTED 5		       /* loads under the tracer */
+#define UNTIL_NS UINT64_C(60000000000) /* the patience of --until alone */
 
 enum {
 	KEY_SO = 256,
@@ -26,12 +29,27 @@ enum {
 	KEY_COUNTERS,
 	KEY_MACHINE_DIRECTORIES,
 	KEY_PROBE,
+	KEY_SCAN,
+	KEY_TIME,
+	KEY_UNTIL,
+	KEY_COLD,
+	KEY_ISOLATE,
+	KEY_THREADS,
 };
 
 static const struct argp_option table[] = {
 	{ "so", KEY_SO, "FILE", 0, "a shared object to load; may be given several times", 0 },
 	{ "loader", 'l', "A,B|all", 0, "loaders NAME[:KEY[=VALUE]]..., default all", 0 },
-	{ "loads", 'n', "N", 0, "measured loads per loader and object, default 100", 0 },
+	{ "scan", KEY_SCAN, "WHAT=RANGE", 0,
+	  "make objects that differ in size, relocs, imports or symbols, and measure those: "
+	  "size=4K:16M:x2, relocs=0:5000:+1000, imports=10,100",
+	  0 },
+	{ "loads", 'n', "N", 0,
+	  "measured loads per loader and object, default 100; with --time or --until no limit", 0 },
+	{ "time", KEY_TIME, "T", 0, "measure no longer than this in all: 500ms, 30s, 2m", 0 },
+	{ "until", KEY_UNTIL, "X%", 0,
+	  "measure until the median of every row is known to within X %, at most 60s or --time",
+	  0 },
 	{ "out", KEY_OUT, "DIR", 0, "the results folder, default results/runs/run-DATE-PID", 0 },
 	{ "symbol", KEY_SYMBOL, "NAME", 0,
 	  "looked up and called as long f(void) in every load; default soload_entry, else the "
@@ -39,6 +57,13 @@ static const struct argp_option table[] = {
 	  1 },
 	{ "no-call", KEY_NO_CALL, NULL, 0, "look the symbol up, do not call it", 1 },
 	{ "warmup", KEY_WARMUP, "N", 0, "loads before the first measured one, default 5", 2 },
+	{ "cold", KEY_COLD, "none|file|all", 0,
+	  "before each load drop from memory: the staged file, or everything the machine caches "
+	  "(root; slows the whole machine)",
+	  2 },
+	{ "isolate", KEY_ISOLATE, NULL, 0, "every load in a fresh process", 2 },
+	{ "threads", KEY_THREADS, "N", 0,
+	  "N threads of the process load at once; -n is then of each", 2 },
 	{ "batch", KEY_BATCH, "N", 0, "measured loads in a turn, after one discarded, default 10",
 	  2 },
 	{ "order", KEY_ORDER, "random|sequential", 0, "how the turns follow, default random", 2 },
@@ -72,9 +97,15 @@ static const char doc[] =
 	"  soload run --so liborch.so -l disk,memfd -n 1000    two, with more loads\n"
 	"  soload run --so a.so --so b.so -l disk:mended --out results/runs/mine\n"
 	"  soload run --so liborch.so -l elf,disk --spinner    while another thread runs\n"
+	"  soload run --so liborch.so -l elf,memfd --until 1%  as many loads as it takes\n"
+	"  soload run --so liborch.so -l disk --cold file      from the disk, as after a boot\n"
+	"  soload run --so liborch.so -l memfd --threads 4     four at once\n"
+	"  soload run --scan size=4K:16M:x2 -l memfd,elf       how time grows with size\n"
 	"\n"
 	"Every load is a row of samples.csv (see results/README.md); -n counts the measured ones, "
-	"those with warmup=0.\n\n"
+	"those with warmup=0. What is printed as CI is how well the median is known: the 95 % "
+	"interval "
+	"of the medians of the turns, in per cent of it. Ctrl-C keeps what there is.\n\n"
 	"Exit codes: 0 done; 1 a load failed, crashed, hung or was stale; 2 usage, or nothing "
 	"could run; 128+N interrupted by signal N.";
 
@@ -110,6 +141,45 @@ static void path_add(struct argp_state *state, struct run_options *run, const ch
 	run->paths[run->path_count++] = path;
 }
 
+static double until_parse(struct argp_state *state, const char *text)
+{
+	char *end = NULL;
+	double value = *text >= '0' && *text <= '9' ? strtod(text, &end) : 0.0;
+
+	if (!(value > 0.0 && value <= 100.0) || strcmp(end, "%") != 0)
+		command_usage(state, "--until: '%s' is no share such as 1%% or 0.5%%", text);
+	return value / 100.0;
+}
+
+static void scan_option_parse(struct argp_state *state, struct run_options *run, const char *text)
+{
+	struct err err;
+
+	if (run->scan.count)
+		command_usage(state, "--scan: one of them is all a run can show");
+	if (scan_parse(&run->scan, text, &err) < 0)
+		command_usage(state, "--scan: %s", err.text);
+}
+
+/* What ends the run, where -n does not. */
+static void limits_complete(struct argp_state *state, struct run_options *run)
+{
+	struct runner_options *runner = &run->runner;
+
+	if (runner->threads > 1 && runner->isolate)
+		command_usage(state,
+			      "--threads and --isolate: a fresh process has one load, not %u",
+			      runner->threads);
+	if ((runner->batch + RUNNER_LEAD) * (runner->threads ? runner->threads : 1) >
+	    WORKER_BATCH_MAX)
+		command_usage(state, "--batch %u with --threads %u: at most %d loads in a turn",
+			      runner->batch, runner->threads, WORKER_BATCH_MAX);
+	if (runner->until > 0.0 && !runner->time_ns && !run->loads_given)
+		runner->time_ns = UNTIL_NS;
+	if ((runner->until > 0.0 || runner->time_ns) && !run->loads_given)
+		runner->loads = RUN_LOADS_MAX;
+}
+
 static void pin_parse(struct argp_state *state, struct run_options *run, const char *text)
 {
 	if (strcmp(text, "auto") == 0) {
@@ -122,19 +192,53 @@ static void pin_parse(struct argp_state *state, struct run_options *run, const c
 	}
 }
 
-static error_t method_parse(int key, char *text, struct argp_state *state)
+/* How much is measured. */
+static error_t amount_parse(int key, char *text, struct argp_state *state)
 {
-	static const char *const orders[] = { "random", "sequential", NULL };
-	static const char *const checks[] = { "warmup", "every", NULL };
 	struct run_options *run = state->input;
 
 	switch (key) {
+	case 'n':
+		run->runner.loads = (uint32_t)number_parse(state, "-n", text, 1, RUN_LOADS_MAX);
+		run->loads_given = true;
+		return 0;
+	case KEY_TIME:
+		if (options_duration(text, &run->runner.time_ns) < 0)
+			command_usage(state, "--time: '%s' is no time such as 500ms, 30s or 2m",
+				      text);
+		return 0;
+	case KEY_UNTIL:
+		run->runner.until = until_parse(state, text);
+		return 0;
 	case KEY_WARMUP:
 		run->runner.warmup = (uint32_t)number_parse(state, "--warmup", text, 0, 1000000);
 		return 0;
 	case KEY_BATCH:
 		run->runner.batch = (uint32_t)number_parse(state, "--batch", text, 1,
 							   WORKER_BATCH_MAX - RUNNER_LEAD);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t method_parse(int key, char *text, struct argp_state *state)
+{
+	static const char *const orders[] = { "random", "sequential", NULL };
+	static const char *const checks[] = { "warmup", "every", NULL };
+	static const char *const colds[] = { "none", "file", "all", NULL };
+	struct run_options *run = state->input;
+
+	switch (key) {
+	case KEY_COLD:
+		run->runner.cold = (enum cold)word_parse(state, "--cold", text, colds);
+		return 0;
+	case KEY_ISOLATE:
+		run->runner.isolate = true;
+		return 0;
+	case KEY_THREADS:
+		run->runner.threads =
+			(uint32_t)number_parse(state, "--threads", text, 1, CROWD_MAX);
 		return 0;
 	case KEY_ORDER:
 		run->runner.order = (enum runner_order)word_parse(state, "--order", text, orders);
@@ -163,7 +267,7 @@ static error_t method_parse(int key, char *text, struct argp_state *state)
 			number_parse(state, "--timeout", text, 1, 86400) * 1000000000u;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return amount_parse(key, text, state);
 	}
 }
 
@@ -179,8 +283,8 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	case 'l':
 		run->loaders = text;
 		return 0;
-	case 'n':
-		run->runner.loads = (uint32_t)number_parse(state, "-n", text, 1, 10000000);
+	case KEY_SCAN:
+		scan_option_parse(state, run, text);
 		return 0;
 	case KEY_PROBE:
 		run->probes = text;
@@ -195,8 +299,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		run->call = false;
 		return 0;
 	case ARGP_KEY_END:
-		if (!run->path_count)
-			command_usage(state, "no object given: --so FILE");
+		if (!run->path_count && !run->scan.count)
+			command_usage(state, "no object given: --so FILE, or --scan");
+		limits_complete(state, run);
 		return 0;
 	default:
 		return method_parse(key, text, state);
