@@ -102,8 +102,7 @@ void device_close(struct device *device)
 	device_stop(device);
 	if (device->peer)
 		device->peer->peer = NULL;
-	for (int i = 0; i < DEVICE_CALLABLES_MAX; i++)
-		graph_object_close(&device->graphs[i], NULL);
+	host_graphs_close(device);
 	if (device->transport_state && device->options.transport->release)
 		device->options.transport->release(device->transport_state);
 	free(device->transport_state);

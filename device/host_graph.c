@@ -83,15 +83,17 @@ static int object_write(const char *path, const struct so *so, struct image_repo
 /* The name goes before anybody looks whether the object came. */
 static int object_open(struct image *image, char *path, void **ret_handle, struct err *err)
 {
-	int r;
+	int r, place;
 
 	timeline_enter(image->time, PHASE_STAGE);
+	place = staged_add(path);
 	r = object_write(path, image->so, &image->report, err);
-	if (r < 0)
-		return r;
-	r = dl_load(image, path, RTLD_NOW | RTLD_LOCAL, ret_handle, err);
-	timeline_enter(image->time, PHASE_UNSTAGE);
-	unlink(path);
+	if (r == 0) {
+		r = dl_load(image, path, RTLD_NOW | RTLD_LOCAL, ret_handle, err);
+		timeline_enter(image->time, PHASE_UNSTAGE);
+		unlink(path);
+	}
+	staged_remove(place);
 	return r;
 }
 
@@ -153,11 +155,7 @@ int graph_object_open(struct graph_object *object, const struct so *so, struct t
 	object->image.report.hit = !kept && object->image.report.known_before;
 	object_judge(object, time, ret_load);
 	r = entry_find(object->handle, time, &object->entry, err);
-	if (r == 0 && kept)
-		r = copy_keep(object, err);
-	if (r < 0)
-		graph_object_close(object, time);
-	return r;
+	return r == 0 && kept ? copy_keep(object, err) : r;
 }
 
 void graph_object_find(struct graph_object *object, struct timeline *time,

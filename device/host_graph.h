@@ -46,8 +46,8 @@ struct graph_object {
 
 /*
  * Loads, in phases STAGE, LINK, UNSTAGE and RESOLVE of `time`. A failure is an error here and now,
- * not a device that hangs. One that is `kept` has a file name of its own and is closed by the
- * caller; of any other nothing is left to close, and it stays for the life of this process.
+ * not a device that hangs; it is to be closed then. One that is `kept` has a file name of its own
+ * and is closed in the end; any other stays for the life of this process.
  */
 int graph_object_open(struct graph_object *object, const struct so *so, struct timeline *time,
 		      struct graph_load *ret_load, struct err *err);

@@ -2,6 +2,7 @@
  * host_build_graph in a call of the host: the object is loaded in this process, by every round and
  * never closed (simpler at 78f0869), or kept in its place like an object on a device.
  */
+#include "device/host_guard.h"
 #include "device/host_state.h"
 
 #include <errno.h>
@@ -24,16 +25,22 @@ static int object_open(struct host_round *self, struct graph_object *object, boo
 	object->kept = kept;
 	r = graph_object_open(object, &self->job->object->so, self->lane, &load, err);
 	judgement_take(self->result, &load);
+	if (r == 0)
+		return 0;
+	self->result->failed_phase = (enum phase)self->lane->phase;
+	graph_object_close(object, self->lane);
 	return r;
 }
 
-int host_graph_load(struct host_round *self, struct err *err)
+/* Under guard from here on; what failed is known before anything is cleaned up. */
+static int object_load(struct host_round *self, struct err *err)
 {
 	struct device *device = self->device;
 	const struct so *so = &self->job->object->so;
 	int r;
 
-	host_graph_unload(self);
+	graph_object_close(&device->graphs[self->job->callable], self->lane);
+	device->places[self->job->callable] = (struct device_place){ 0 };
 	r = object_open(self, &device->graphs[self->job->callable], true, err);
 	if (r == 0)
 		device->places[self->job->callable] =
@@ -41,24 +48,18 @@ int host_graph_load(struct host_round *self, struct err *err)
 	return r;
 }
 
-void host_graph_unload(struct host_round *self)
-{
-	graph_object_close(&self->device->graphs[self->job->callable], self->lane);
-	self->device->places[self->job->callable] = (struct device_place){ 0 };
-}
-
-static int kept_prepare(struct host_round *self, struct err *err)
+static int object_find(struct host_round *self, struct err *err)
 {
 	struct graph_load load = { .staged_at = "" };
 
 	if (!place_holds(&self->device->places[self->job->callable], &self->job->object->so))
-		return host_graph_load(self, err);
+		return object_load(self, err);
 	graph_object_find(&self->device->graphs[self->job->callable], self->lane, &load);
 	judgement_take(self->result, &load);
 	return 0;
 }
 
-int host_graph_build(struct host_round *self, struct err *err)
+static int object_call(struct host_round *self, struct graph_object *object, struct err *err)
 {
 	struct device *device = self->device;
 	const struct graph_input input = {
@@ -69,24 +70,98 @@ int host_graph_build(struct host_round *self, struct err *err)
 		.addresses = self->addresses,
 		.arg_count = self->job->arg_count,
 	};
+	int r;
+
+	timeline_enter(self->lane, PHASE_ORCHESTRATE);
+	r = graph_call(object->entry, &input, err);
+	if (r == 0)
+		return 0;
+	self->result->failed_phase = PHASE_ORCHESTRATE;
+	/* Closed on failure only: on success upstream keeps it for ever, and so does this. */
+	graph_object_close(object, self->lane);
+	device->places[self->job->callable] = (struct device_place){ 0 };
+	return r;
+}
+
+static int build_step(struct host_round *self, struct err *err)
+{
 	struct graph_object opened = { .handle = NULL }, *object = &opened;
 	int r;
 
-	device_fields(device)->orch_built_on_host = true;
-	if (device_when(device)->kept) {
-		object = &device->graphs[self->job->callable];
-		r = kept_prepare(self, err);
+	device_fields(self->device)->orch_built_on_host = true;
+	if (device_when(self->device)->kept) {
+		object = &self->device->graphs[self->job->callable];
+		r = object_find(self, err);
 	} else {
 		r = object_open(self, object, false, err);
 	}
-	if (r < 0)
-		return r;
-	timeline_enter(self->lane, PHASE_ORCHESTRATE);
-	r = graph_call(object->entry, &input, err);
-	/* Closed on failure only: on success upstream keeps it for ever, and so does this. */
-	if (r < 0) {
-		graph_object_close(object, self->lane);
-		device->places[self->job->callable] = (struct device_place){ 0 };
-	}
+	return r < 0 ? r : object_call(self, object, err);
+}
+
+static int unload_step(struct host_round *self, struct err *err)
+{
+	(void)err;
+	graph_object_close(&self->device->graphs[self->job->callable], self->lane);
+	self->device->places[self->job->callable] = (struct device_place){ 0 };
+	return 0;
+}
+
+struct step {
+	struct host_round *self;
+	int (*run)(struct host_round *self, struct err *err);
+};
+
+/* The hand-over between threads is the harness's, before and after. */
+static int step_run(void *context, struct err *err)
+{
+	const struct step *step = context;
+	struct device_result *result = step->self->result;
+	int r = step->run(step->self, err);
+
+	if (r < 0 && result->failed_phase == PHASE_OTHER)
+		result->failed_phase = (enum phase)step->self->lane->phase;
+	timeline_enter(step->self->lane, PHASE_CHECK);
 	return r;
+}
+
+static int guarded(struct host_round *self, int (*run)(struct host_round *self, struct err *err),
+		   struct err *err)
+{
+	struct step step = { .self = self, .run = run };
+	struct guard guard = { .call = step_run,
+			       .context = &step,
+			       .timeout_ns = self->device->options.timeout_ns,
+			       .interrupted = self->device->options.interrupted,
+			       .ret_failure = DEVICE_REFUSED };
+	int r;
+
+	timeline_enter(self->lane, PHASE_CHECK);
+	r = guard_run(&guard, err);
+	if (guard.ret_failure == DEVICE_REFUSED)
+		return r;
+	staged_unlink_all();
+	self->result->failure = guard.ret_failure;
+	self->result->failed_phase = (enum phase)self->lane->phase;
+	return r;
+}
+
+int host_graph_load(struct host_round *self, struct err *err)
+{
+	return guarded(self, object_load, err);
+}
+
+int host_graph_build(struct host_round *self, struct err *err)
+{
+	return guarded(self, build_step, err);
+}
+
+int host_graph_unload(struct host_round *self, struct err *err)
+{
+	return guarded(self, unload_step, err);
+}
+
+void host_graphs_close(struct device *device)
+{
+	for (int i = 0; i < DEVICE_CALLABLES_MAX && !guard_given_up(); i++)
+		graph_object_close(&device->graphs[i], NULL);
 }

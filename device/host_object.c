@@ -62,10 +62,8 @@ static int object_load(struct host_round *self, struct err *err)
 
 static int object_unload(struct host_round *self, struct err *err)
 {
-	if (self->device->variant->host_builds) {
-		host_graph_unload(self);
-		return 0;
-	}
+	if (self->device->variant->host_builds)
+		return host_graph_unload(self, err);
 	timeline_enter(self->lane, PHASE_LAUNCH);
 	host_request(self, &(struct control_request){ .load = false });
 	return early_answer(self, err);

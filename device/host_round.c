@@ -340,7 +340,8 @@ void host_end(struct host_round *self, int code)
 
 	if (code < 0 && result->failure <= DEVICE_REFUSED) {
 		result->failure = DEVICE_REFUSED;
-		result->failed_phase = (enum phase)self->lane->phase;
+		if (result->failed_phase == PHASE_OTHER)
+			result->failed_phase = (enum phase)self->lane->phase;
 	}
 	timeline_enter(self->lane, PHASE_RELEASE);
 	round_release(&self->round);

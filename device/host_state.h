@@ -131,7 +131,8 @@ int host_early_wait(struct host_round *self, struct err *err);
 /* host_build_graph: the object in this process, and the graph it builds. */
 int host_graph_load(struct host_round *self, struct err *err);
 int host_graph_build(struct host_round *self, struct err *err);
-void host_graph_unload(struct host_round *self);
+int host_graph_unload(struct host_round *self, struct err *err);
+void host_graphs_close(struct device *device);
 
 /* Copies a lane of the control page, of which no figure is believed. */
 void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lane);

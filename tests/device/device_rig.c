@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "device/host_graph.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,7 +93,8 @@ void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
 	const struct device_options options = {
 		.loader = loader,
 		.program = program.name,
-		.transport = transport_find(transport, NULL),
+		.transport = rig.variant->host_builds ? &transport_graph
+						      : transport_find(transport, NULL),
 		.variant = rig.variant,
 		.when = rig.when,
 		.dma = rig.dma,

@@ -319,9 +319,9 @@ static int object_try(const char *name, struct err *err)
 	r = graph_object_open(&object, &so, NULL, &load, err);
 	if (r == 0) {
 		r = graph_call(object.entry, &input, err);
-		if (r < 0)
-			graph_object_close(&object, NULL);
 	}
+	if (r < 0)
+		graph_object_close(&object, NULL);
 	assert_int_equal(access(load.staged_at, F_OK), -1);
 	file_unload(&bytes);
 	return r;

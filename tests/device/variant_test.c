@@ -16,6 +16,7 @@ static void test_failures(void **state)
 			continue;
 		failures_check(DEVICE_FAILED, 0);
 		failures_check(DEVICE_CRASHED, 0);
+		failures_check(DEVICE_TIMEOUT, 1000000000);
 	}
 	rig.variant = &device_variants[0];
 }
