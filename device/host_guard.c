@@ -49,7 +49,7 @@ static void crashed(int signal, siginfo_t *what, void *context)
 		pause();
 }
 
-static void handlers_set(void)
+static void crashes_catch(void)
 {
 	struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
@@ -59,7 +59,7 @@ static void handlers_set(void)
 		sigaction(crashes[i], &action, &before[i]);
 }
 
-static void handlers_restore(void)
+static void crashes_let_go(void)
 {
 	for (size_t i = 0; i < CRASHES; i++)
 		sigaction(crashes[i], &before[i], NULL);
@@ -159,9 +159,9 @@ int guard_run(struct guard *guard, struct err *err)
 			    "an object that crashed or did not return is still in this process: "
 			    "nothing else is loaded into it");
 	} else {
-		handlers_set();
+		crashes_catch();
 		r = thread_run(guard, err);
-		handlers_restore();
+		crashes_let_go();
 	}
 	pthread_mutex_unlock(&one);
 	return r;
