@@ -78,7 +78,7 @@ static json_t *settings_json(const struct repro *repro)
 static int record_prepare(struct repro *repro, char **argv, struct err *err)
 {
 	const struct record_spec spec = { .out = repro->options->out,
-					  .command = "repro",
+					  .command = repro->command ? repro->command : "repro",
 					  .argv = argv,
 					  .seed = repro->options->seed };
 	int r = record_open(&repro->record, &spec, err);
@@ -98,7 +98,7 @@ static int record_prepare(struct repro *repro, char **argv, struct err *err)
 	return 0;
 }
 
-static int prepare(struct repro *repro, char **argv, struct err *err)
+int repro_open(struct repro *repro, char **argv, struct err *err)
 {
 	int r;
 
@@ -111,7 +111,7 @@ static int prepare(struct repro *repro, char **argv, struct err *err)
 		snprintf(repro->dies[i].name, sizeof(repro->dies[i].name), "%d",
 			 repro->dies[i].number);
 	}
-	r = repro_arms_choose(repro, err);
+	r = repro->lists.pick_count ? 0 : repro_arms_choose(repro, err);
 	if (r == 0)
 		r = repro_objects_open(repro, err);
 	if (r == 0)
@@ -123,10 +123,19 @@ static int prepare(struct repro *repro, char **argv, struct err *err)
 	return r < 0 ? r : repro_arms_open(repro, err);
 }
 
+void repro_close(struct repro *repro)
+{
+	repro_arms_close(repro);
+	for (int i = repro->die_count - 1; i >= 0; i--) {
+		workload_free(&repro->dies[i].data);
+		device_object_release(&repro->dies[i].object);
+	}
+}
+
 static int run(struct repro *repro, char **argv)
 {
 	struct err err = { "" };
-	int code, r = prepare(repro, argv, &err);
+	int code, r = repro_open(repro, argv, &err);
 
 	if (r == 0) {
 		repro_head_print(repro);
@@ -150,7 +159,7 @@ static int run(struct repro *repro, char **argv)
 int command_repro(int argc, char **argv)
 {
 	static struct repro_options options;
-	struct repro repro = { .options = &options };
+	struct repro repro = { .options = &options, .epoch = SAMPLE_NONE };
 	int code;
 
 	repro_options_parse(&options, argc, argv);
@@ -159,10 +168,6 @@ int command_repro(int argc, char **argv)
 	 */
 	signal(SIGXFSZ, SIG_IGN);
 	code = run(&repro, argv);
-	repro_arms_close(&repro);
-	for (int i = repro.die_count - 1; i >= 0; i--) {
-		workload_free(&repro.dies[i].data);
-		device_object_release(&repro.dies[i].object);
-	}
+	repro_close(&repro);
 	return code;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static struct timeline *lane(struct aicpu *aicpu)
 {
@@ -124,21 +125,39 @@ static int symbols_resolve(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
+/* Page faults of this thread so far. The look belongs to no phase of the load. */
+static int64_t faults_look(struct aicpu *aicpu)
+{
+	struct rusage usage = { .ru_minflt = 0 };
+
+	timeline_enter(lane(aicpu), PHASE_CHECK);
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt;
+}
+
 int aicpu_object_load(struct aicpu *aicpu, struct err *err)
 {
+	int64_t *faults = &aicpu->control->answer.minflt;
 	int r = place_find(aicpu, err);
 
 	if (r < 0)
 		return r;
 	aicpu_object_unload(aicpu);
+	*faults -= faults_look(aicpu);
 	r = object_read(aicpu, err);
 	if (r == 0)
 		r = image_load(aicpu->callable->image, &aicpu->callable->so, lane(aicpu), err);
 	if (r < 0)
 		return r;
+	*faults += faults_look(aicpu);
 	image_judge(aicpu);
 	r = copy_keep(aicpu, err);
-	return r < 0 ? r : symbols_resolve(aicpu, err);
+	if (r < 0)
+		return r;
+	*faults -= faults_look(aicpu);
+	r = symbols_resolve(aicpu, err);
+	*faults += faults_look(aicpu);
+	return r;
 }
 
 int aicpu_object_find(struct aicpu *aicpu, struct err *err)
@@ -185,8 +204,12 @@ void aicpu_object_unload(struct aicpu *aicpu)
 
 	if (!callable || !callable->image)
 		return;
-	callable->image->time = lane(aicpu);
-	image_unload(callable->image);
+	if (callable->image->loaded) {
+		callable->image->time = lane(aicpu);
+		aicpu->control->answer.minflt -= faults_look(aicpu);
+		image_unload(callable->image);
+		aicpu->control->answer.minflt += faults_look(aicpu);
+	}
 	free(callable->copy);
 	callable->copy = NULL;
 	/* Elsewhere upstream's deinit leaves the stale values where they are. */

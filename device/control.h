@@ -64,6 +64,7 @@ struct control_answer {
 	char staged_at[STAGED_PATH_BYTES], note[160];
 	struct runtime_counters counters;
 	int32_t expected_args;
+	int64_t minflt;
 };
 
 /* Left by a signal; `signal` is written last. */

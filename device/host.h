@@ -136,6 +136,7 @@ struct device_result {
 	struct runtime_counters counters;
 	struct device_ahead ahead;
 	uint64_t tasks;	       /* executed */
+	int64_t minflt;	       /* page faults of load and unload, on the thread that does both */
 	int32_t expected_args; /* what the object said; 0 = it has no config symbol */
 	bool restarted;	       /* this round had to start a new AICPU */
 };

@@ -55,6 +55,7 @@ static int answer_read(struct host_round *self, struct err *err)
 	answer->err.text[ERR_TEXT_BYTES - 1] = '\0';
 	result->counters = answer->counters;
 	result->expected_args = answer->expected_args;
+	result->minflt += answer->minflt;
 	result->tasks = answer->counters.executed;
 	judgement_take(result, answer);
 	if (answer->code >= 0)

@@ -209,8 +209,7 @@ static int arm_add(struct repro *repro, struct err *err)
 }
 
 /* The arms of one loader and transport, one per die: all of them are there, or none. */
-static int arms_add_dies(struct repro *repro, const struct repro_lists *lists, int loader,
-			 int transport, struct err *err)
+static int arms_add_dies(struct repro *repro, const struct repro_pick *pick, struct err *err)
 {
 	int first = repro->arm_count, r = 0;
 
@@ -218,8 +217,8 @@ static int arms_add_dies(struct repro *repro, const struct repro_lists *lists, i
 		struct repro_arm *arm = &repro->arms[first + i];
 
 		arm->die = &repro->dies[i];
-		arm->loader = lists->loaders[loader];
-		arm->transport = lists->transports[transport];
+		arm->loader = pick->loader;
+		arm->transport = pick->transport;
 	}
 	for (int i = 0; r == 0 && i < repro->die_count; i++)
 		r = arm_add(repro, err);
@@ -246,7 +245,10 @@ static int arms_add(struct repro *repro, const struct repro_lists *lists, struct
 		int r = 0;
 
 		for (int t = 0; r == 0 && t < lists->transport_count; t++)
-			r = arms_add_dies(repro, lists, l, t, err);
+			r = arms_add_dies(
+				repro,
+				&(struct repro_pick){ lists->loaders[l], lists->transports[t] },
+				err);
 		if (r == 0)
 			continue;
 		if (is_final(r) || (lists->loader_count == 1 && repro->arms_open == 0))
@@ -259,10 +261,28 @@ static int arms_add(struct repro *repro, const struct repro_lists *lists, struct
 	return 0;
 }
 
+static int picks_add(struct repro *repro, const struct repro_lists *lists, struct err *err)
+{
+	for (int i = 0; i < lists->pick_count; i++) {
+		struct repro_arm *arm = &repro->arms[repro->arm_count];
+		int r = arms_add_dies(repro, &lists->picks[i], err);
+
+		if (r < 0 && (r == -ENOMEM || command_interrupted()))
+			return r;
+		if (r < 0)
+			memcpy(arm->error, err->text, sizeof(arm->error));
+	}
+	if (repro->arms_open == 0)
+		return err_prefix(err, -ENODEV, "no loader works here");
+	return 0;
+}
+
 int repro_arms_open(struct repro *repro, struct err *err)
 {
 	const struct repro_lists *lists = &repro->lists;
-	size_t count = (size_t)lists->loader_count * (size_t)lists->transport_count;
+	size_t count = lists->pick_count
+			       ? (size_t)lists->pick_count
+			       : (size_t)lists->loader_count * (size_t)lists->transport_count;
 	int r = memory_prepare(repro, err);
 
 	if (r < 0)
@@ -270,7 +290,7 @@ int repro_arms_open(struct repro *repro, struct err *err)
 	repro->arms = calloc(count * (size_t)repro->die_count, sizeof(*repro->arms));
 	if (!repro->arms)
 		return err_set(err, ENOMEM, "out of memory");
-	return arms_add(repro, lists, err);
+	return lists->pick_count ? picks_add(repro, lists, err) : arms_add(repro, lists, err);
 }
 
 void repro_arms_close(struct repro *repro)
@@ -282,9 +302,11 @@ void repro_arms_close(struct repro *repro)
 	}
 	free(repro->arms);
 	repro->arms = NULL;
-	repro->arm_count = 0;
+	repro->arm_count = repro->arms_open = 0;
 	for (int i = 0; i < repro->die_count; i++) {
 		dma_close(repro->dies[i].dma);
 		memory_close(repro->dies[i].memory);
+		repro->dies[i].dma = NULL;
+		repro->dies[i].memory = NULL;
 	}
 }

@@ -50,6 +50,9 @@ enum repro_value {
 	VALUE_SCHED,		  /* the longest of the schedulers */
 	VALUE_DMA,		  /* struct and object, measured */
 	VALUE_DMA_MODEL,	  /* the same, modelled */
+	VALUE_TRANSFER,		  /* the host's phases SO_COPY and SEND, measured */
+	VALUE_MOVED,		  /* bytes: sent to the device, and written or copied by the load */
+	VALUE_FAULTS,		  /* page faults of load and unload */
 	VALUE_COUNT
 };
 
@@ -82,8 +85,11 @@ struct repro_arm {
 	const struct transport *transport;
 	char label[96]; /* "disk/inline" */
 	unsigned int caps;
-	struct device *device; /* NULL: not available */
-	double *values;	       /* [round][VALUE_COUNT] of the rounds that passed */
+	struct device *device;	   /* NULL: not available */
+	double *values;		   /* [round][VALUE_COUNT] of the rounds that passed */
+	double first[VALUE_COUNT]; /* of the first round of all, if it passed */
+	bool first_passed;
+	int64_t kept_bytes; /* of device memory, by all rounds so far */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
 	int64_t stale, reused;	   /* answered by an old image: not, or as it should be */
 	struct device_ahead ahead; /* of the last round that was answered ... */
@@ -93,6 +99,11 @@ struct repro_arm {
 	struct repro_clash clash;
 };
 
+struct repro_pick {
+	char *loader;
+	const struct transport *transport;
+};
+
 /* What the command line asks for, by name. */
 struct repro_lists {
 	char *loaders[REPRO_LOADERS_MAX];
@@ -100,10 +111,16 @@ struct repro_lists {
 	bool all_loaders;
 	const struct transport *transports[REPRO_TRANSPORTS_MAX];
 	int transport_count;
+	/* Instead of all of the one with all of the other: these, and one that cannot be opened
+	 * says why in its arm. */
+	const struct repro_pick *picks;
+	int pick_count;
 };
 
 struct repro {
 	struct repro_options *options;
+	const char *command; /* that records; NULL = repro */
+	int64_t epoch;	     /* recorded where there are several; else SAMPLE_NONE */
 	const struct workload *workload;
 	struct repro_die dies[REPRO_DIES_MAX];
 	int die_count;
@@ -117,6 +134,10 @@ struct repro {
 	int64_t seq;
 	uint64_t elements; /* of the output, all compared with the golden in every round */
 };
+
+/* Everything up to the first round: objects, inputs, record, golden, arms. */
+int repro_open(struct repro *repro, char **argv, struct err *err);
+void repro_close(struct repro *repro); /* after its record; what was not opened is fine */
 
 /* The dies, each with its object: read, checked and registered. -ENOEXEC and others in words. */
 int repro_objects_open(struct repro *repro, struct err *err);

@@ -86,6 +86,7 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 	sample.runtime = repro->options->runtime;
 	sample.loader = arm->loader;
 	sample.transport = arm->transport->name;
+	sample.epoch = repro->epoch;
 	sample.device = arm->die->number;
 	sample.so = arm->die->object_label;
 	sample.so_bytes = (int64_t)arm->die->object.so.size;
@@ -102,6 +103,8 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 		sample_report(&sample, &result->report);
 		sample.stale = result->verdict.freshness == FRESHNESS_STALE;
 	}
+	if (outcome->ran && !outcome->failed)
+		sample.minflt = result->minflt;
 	sample.dma_bytes = (int64_t)result->dma_object.bytes;
 	sample.dma_ns = ticks_ns(outcome, result->dma_object.ticks);
 	sample.dma_model_ns = (int64_t)result->dma_object.model_ns;
@@ -121,11 +124,11 @@ static void spans_record(struct repro *repro, const struct repro_arm *arm,
 }
 
 /* The harness's own look at what was loaded happens inside the round and is taken out again. */
-static void values_keep(struct repro *repro, struct repro_arm *arm, const struct outcome *outcome)
+static void values_take(const struct repro *repro, const struct repro_arm *arm,
+			const struct outcome *outcome, double *values)
 {
 	const struct device_result *result = arm->result;
 	const uint64_t *lane = outcome->lanes[result->threads - 1];
-	double *values = arm->values + arm->rounds_passed * VALUE_COUNT;
 	const uint64_t *loading = lane_loading(repro, arm, outcome);
 	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
 
@@ -144,7 +147,20 @@ static void values_keep(struct repro *repro, struct repro_arm *arm, const struct
 	values[VALUE_SCHED] = sched;
 	values[VALUE_DMA] = (double)ticks_ns(outcome, result->dma_object.ticks);
 	values[VALUE_DMA_MODEL] = (double)result->dma_object.model_ns;
-	arm->rounds_passed++;
+	values[VALUE_TRANSFER] = (double)(outcome->host[PHASE_SO_COPY] + outcome->host[PHASE_SEND]);
+	values[VALUE_MOVED] = (double)(result->dma_object.bytes + result->report.load_bytes);
+	values[VALUE_FAULTS] = (double)result->minflt;
+}
+
+static void values_keep(const struct repro *repro, struct repro_arm *arm,
+			const struct outcome *outcome)
+{
+	if (arm->rounds_done == 0) {
+		values_take(repro, arm, outcome, arm->first);
+		arm->first_passed = true;
+	}
+	if (!outcome->warmup)
+		values_take(repro, arm, outcome, arm->values + arm->rounds_passed++ * VALUE_COUNT);
 }
 
 const char *repro_round_name(const struct repro *repro, const struct repro_arm *arm, char *buffer,
@@ -242,10 +258,13 @@ static void *part_run(void *argument)
 		.kernels = part->repro->workload->kernels,
 	};
 
+	uint64_t before = memory_usage(arm->die->memory).bytes;
+
 	if (part->start)
 		pthread_barrier_wait(part->start);
 	part->outcome->start_ns = clock_now_ns();
 	part->code = device_run(arm->device, &job, arm->result, &part->outcome->why);
+	arm->kept_bytes += (int64_t)(memory_usage(arm->die->memory).bytes - before);
 	return NULL;
 }
 
@@ -319,11 +338,11 @@ static void part_record(struct part *part)
 	spans_record(repro, arm, outcome);
 	repro_log_round(repro, arm);
 	repro->seq++;
+	if (!outcome->failed)
+		values_keep(repro, arm, outcome);
 	arm->rounds_done++;
 	arm->rounds_refused += arm->result->failure == DEVICE_REFUSED;
 	arm->golden_passed += !outcome->failed;
-	if (!outcome->failed && !outcome->warmup)
-		values_keep(repro, arm, outcome);
 }
 
 /* `arms`: those that run at once. */

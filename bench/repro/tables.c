@@ -284,7 +284,12 @@ static void notes_print(const struct repro *repro)
 	}
 }
 
-/* The phases by their labels, and four subjects that are none. */
+static const char *unit_of(int value)
+{
+	return value == VALUE_MOVED ? "bytes" : value == VALUE_FAULTS ? "count" : "ns";
+}
+
+/* The phases by their labels, and subjects that are none. */
 static const char *subject_of(int value)
 {
 	switch (value) {
@@ -300,6 +305,12 @@ static const char *subject_of(int value)
 		return "dma";
 	case VALUE_DMA_MODEL:
 		return "dma_model";
+	case VALUE_TRANSFER:
+		return "transfer";
+	case VALUE_MOVED:
+		return "moved";
+	case VALUE_FAULTS:
+		return "faults";
 	default:
 		return phase_label((enum phase)value);
 	}
@@ -357,7 +368,7 @@ static void arm_record(const struct repro *repro, const struct repro_arm *arm, d
 		bool silent = n == 0 || (value < PHASE_COUNT && buffer[n - 1] <= 0);
 
 		row.phase = subject_of(value);
-		row.unit = "ns";
+		row.unit = unit_of(value);
 		if (!silent)
 			metrics_record(repro, &row, buffer, n);
 	}
