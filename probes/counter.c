@@ -1,6 +1,8 @@
 /* The self-monitoring loop of linux/perf_event.h: a sequence lock around an index and an offset. */
 #include "probes/counter.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stddef.h>
@@ -50,13 +52,17 @@ static uint64_t hardware_read(uint32_t index)
 	uint64_t value = 0;
 
 	switch (index) {
-		READ_COUNTER(0);
-		READ_COUNTER(1);
-		READ_COUNTER(2);
-		READ_COUNTER(3);
-		READ_COUNTER(4);
-		READ_COUNTER(5);
-	default:
+		/* clang-format off */
+		READ_COUNTER(0); READ_COUNTER(1); READ_COUNTER(2); READ_COUNTER(3);
+		READ_COUNTER(4); READ_COUNTER(5); READ_COUNTER(6); READ_COUNTER(7);
+		READ_COUNTER(8); READ_COUNTER(9); READ_COUNTER(10); READ_COUNTER(11);
+		READ_COUNTER(12); READ_COUNTER(13); READ_COUNTER(14); READ_COUNTER(15);
+		READ_COUNTER(16); READ_COUNTER(17); READ_COUNTER(18); READ_COUNTER(19);
+		READ_COUNTER(20); READ_COUNTER(21); READ_COUNTER(22); READ_COUNTER(23);
+		READ_COUNTER(24); READ_COUNTER(25); READ_COUNTER(26); READ_COUNTER(27);
+		READ_COUNTER(28); READ_COUNTER(29); READ_COUNTER(30);
+		/* clang-format on */
+	default: /* 31 is the counter of cycles */
 		__asm__ volatile("mrs %0, pmccntr_el0" : "=r"(value));
 		break;
 	}
@@ -70,28 +76,56 @@ static uint64_t hardware_read(uint32_t index)
 }
 #endif
 
-int counter_read(const struct counter_page *counter, uint64_t *ret_value, uint64_t *ret_enabled,
-		 uint64_t *ret_running)
+/* The time since the kernel last wrote the page, in ns (cap_user_time of linux/perf_event.h). */
+static uint64_t page_time_ns(const volatile struct perf_event_mmap_page *page, uint64_t ticks)
 {
-	const volatile struct perf_event_mmap_page *page = counter->page;
-	uint32_t lock, index;
-	int64_t count;
+	uint64_t whole, rest;
 
-	if (!page || !page->cap_user_rdpmc)
+	if (!page->cap_user_time)
+		return 0;
+	if (page->cap_user_time_short)
+		ticks = page->time_cycles + ((ticks - page->time_cycles) & page->time_mask);
+	whole = ticks >> page->time_shift;
+	rest = ticks & ((UINT64_C(1) << page->time_shift) - 1);
+	return page->time_offset + whole * page->time_mult +
+	       ((rest * page->time_mult) >> page->time_shift);
+}
+
+/* The hardware counts with fewer bits than 64: the highest is a sign, the offset has the rest. */
+static uint64_t count_widen(uint64_t raw, uint16_t width)
+{
+	unsigned int unused = width && width < 64 ? 64u - width : 0;
+
+	return (uint64_t)((int64_t)(raw << unused) >> unused);
+}
+
+int counter_page_read(const volatile struct perf_event_mmap_page *page,
+		      const struct counter_hardware *hardware, struct counter_value *ret_value)
+{
+	uint32_t lock, index;
+	uint64_t since;
+
+	if (!page->cap_user_rdpmc)
 		return -EAGAIN;
 	do {
 		lock = page->lock;
 		__asm__ volatile("" ::: "memory");
 		index = page->index;
-		if (!index)
+		if (!index) /* not on a counter now: another has its turn */
 			return -EAGAIN;
-		count = page->offset;
-		*ret_enabled = page->time_enabled;
-		*ret_running = page->time_running;
-		count += (int64_t)(hardware_read(index - 1) << (64 - page->pmc_width)) >>
-			 (64 - page->pmc_width);
+		since = page_time_ns(page, hardware->ticks());
+		ret_value->enabled_ns = page->time_enabled + since;
+		ret_value->running_ns = page->time_running + since;
+		ret_value->count = (uint64_t)page->offset +
+				   count_widen(hardware->read(index - 1), page->pmc_width);
 		__asm__ volatile("" ::: "memory");
 	} while (page->lock != lock);
-	*ret_value = (uint64_t)count;
 	return 0;
+}
+
+int counter_read(const struct counter_page *counter, struct counter_value *ret_value)
+{
+	static const struct counter_hardware processor = { hardware_read, clock_ticks };
+
+	return counter->page ? counter_page_read(counter->page, &processor, ret_value) : -EAGAIN;
 }

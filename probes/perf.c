@@ -149,9 +149,16 @@ static bool group_read(struct perf *self, struct perf_group *ret_group)
 	bool fast = self->leader >= 0;
 
 	for (size_t i = 0; fast && i < COUNTERS; i++) {
-		if (self->place[i] >= 0)
-			fast = counter_read(&self->pages[i], &ret_group->values[self->place[i]],
-					    &ret_group->enabled, &ret_group->running) == 0;
+		struct counter_value value;
+
+		if (self->place[i] < 0)
+			continue;
+		fast = counter_read(&self->pages[i], &value) == 0;
+		if (!fast)
+			break;
+		ret_group->values[self->place[i]] = value.count;
+		ret_group->enabled = value.enabled_ns;
+		ret_group->running = value.running_ns;
 	}
 	return fast || (self->leader >= 0 && read(self->leader, ret_group, sizeof(*ret_group)) > 0);
 }
@@ -179,7 +186,7 @@ static int perf_end(struct probe *probe, uint64_t *ret_values)
 		return 0;
 	enabled = after.enabled - self->before.enabled;
 	running = after.running - self->before.running;
-	ret_values[SHARE] = enabled ? running * 100 / enabled : 0;
+	ret_values[SHARE] = enabled ? running * 100 / enabled : 100;
 	ret_values[USER_ONLY] = self->user_only;
 	for (size_t i = 0; running == enabled && i < COUNTERS; i++) {
 		if (self->place[i] >= 0)
