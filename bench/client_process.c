@@ -39,10 +39,22 @@ static int channel_open(struct client *client, int *ret_theirs, int *ret_shared,
 
 #define WRAPPER_MAX 16
 
-/* The environment of this process and what is added to it; the caller frees the list alone. */
+static bool variable_given(char *const *list, const char *variable)
+{
+	size_t name = strcspn(variable, "=") + 1;
+
+	for (; list && *list; list++) {
+		if (strncmp(*list, variable, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The environment of this process with what is added to it, each name once: which of two counts is
+ * for getenv the first, for ld.so the last. The caller frees the list alone. */
 static char **environment_make(char *const *added)
 {
-	size_t count = 0, more = 0;
+	size_t count = 0, more = 0, used = 0;
 	char **list;
 
 	while (environ[count])
@@ -50,10 +62,13 @@ static char **environment_make(char *const *added)
 	while (added && added[more])
 		more++;
 	list = calloc(count + more + 1, sizeof(list[0]));
-	if (list) {
-		memcpy(list, environ, count * sizeof(list[0]));
-		for (size_t i = 0; i < more; i++)
-			list[count + i] = added[i];
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < more; i++)
+		list[used++] = added[i];
+	for (size_t i = 0; i < count; i++) {
+		if (!variable_given(added, environ[i]))
+			list[used++] = environ[i];
 	}
 	return list;
 }
