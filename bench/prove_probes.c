@@ -8,15 +8,18 @@
 #include "bench/watch/probed.h"
 
 #include "base/log.h"
+#include "probes/self.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define ROUNDS 16 /* as many as the kernel's tree has mappings in a node */
+#define ROUNDS_DEFAULT 16 /* as many as the kernel's tree has mappings in a node */
+#define ROUNDS_MAX 256
 #define BLOCKS 2
 #define BLOCK_LOADS 25
 #define WARMUP 5
@@ -24,59 +27,59 @@
 #define LIMIT_QUIET 0.10
 #define LIMIT_BUSY 0.15
 #define JUDGED_NS 1000.0 /* shorter steps are below what uprobes can measure */
-#define SAMPLES (ROUNDS * BLOCKS * BLOCK_LOADS)
 
 enum side { HOOK, PHASE, SIDES };
 
 static const char *const probes[SIDES] = { [HOOK] = "ldhook", [PHASE] = "ldphase" };
 
-struct column {
-	double values[SAMPLES];
-	size_t count;
+/* The p10 of every round. A round is one pair of processes, and its two numbers are compared with
+ * each other: how the machine, or chance, has laid memory out in one round is no other's matter. */
+struct row {
+	double truth[ROUNDS_MAX], observed[ROUNDS_MAX], corrected[ROUNDS_MAX], ratio[ROUNDS_MAX];
 };
 
-/* Everything about one object, gathered over all rounds. */
 struct proof {
-	struct column observed[SIDES][STEP_COUNT], corrected[SIDES][STEP_COUNT];
-	struct column base, total, total_corrected;
-	uint64_t events, drops, gaps;
+	struct row steps[STEP_COUNT], whole;
+	size_t rounds;
+	uint64_t drops, gaps;
 };
 
-static void column_add(struct column *column, double value)
+static double p10_of(const struct probed *probed, size_t column, int step)
 {
-	if (column->count < SAMPLES)
-		column->values[column->count++] = value;
+	double p10, p50;
+
+	probed_column(probed, column + (size_t)step * sizeof(double), &p10, &p50);
+	return p10;
 }
 
-static double column_p10(struct column *column)
+static void row_add(struct row *row, size_t round, double truth, double observed, double corrected)
 {
-	return stats_summarise(column->values, column->count).p10;
+	row->truth[round] = truth;
+	row->observed[round] = observed;
+	row->corrected[round] = corrected;
+	row->ratio[round] = truth > 0.0 ? corrected / truth : 1.0;
 }
 
-static void probed_add(struct proof *proof, enum side side, const struct probed *probed)
+static void round_add(struct proof *proof, const struct probed *sides)
 {
-	for (size_t i = 0; i < probed->load_count; i++) {
-		const struct probed_load *load = &probed->loads[i];
+	struct probed_verdict verdict = probed_judge(&sides[PHASE]);
 
-		for (int step = 0; step < STEP_COUNT; step++) {
-			column_add(&proof->observed[side][step], load->observed_ns[step]);
-			column_add(&proof->corrected[side][step], load->corrected_ns[step]);
-		}
-		if (side == HOOK)
-			continue;
-		column_add(&proof->total, load->total_ns);
-		column_add(&proof->total_corrected, load->total_ns - load->cost_ns);
+	for (int step = 0; step < STEP_COUNT; step++)
+		row_add(&proof->steps[step], proof->rounds,
+			p10_of(&sides[HOOK], offsetof(struct probed_load, corrected_ns), step),
+			p10_of(&sides[PHASE], offsetof(struct probed_load, observed_ns), step),
+			p10_of(&sides[PHASE], offsetof(struct probed_load, corrected_ns), step));
+	row_add(&proof->whole, proof->rounds, verdict.base_p10, verdict.probed_p10,
+		verdict.corrected_p10);
+	proof->rounds++;
+	for (int side = 0; side < SIDES; side++) {
+		proof->drops += sides[side].drops;
+		proof->gaps += sides[side].gaps;
 	}
-	for (size_t i = 0; side == PHASE && i < probed->base_count; i++)
-		column_add(&proof->base, probed->base_ns[i]);
-	proof->events += side == PHASE
-	? probed->events : 0;
-	proof->drops += probed->drops;
-	proof->gaps += probed->gaps;
 }
 
-static int side_run(struct proof *proof, enum side side, const struct probed_choice *choice,
-		    const char *path, struct err *err)
+static int side_run(struct probed *probed, const struct probed_choice *choice, const char *path,
+		    struct err *err)
 {
 	struct probed_plan plan = {
 		.blocks = BLOCKS,
@@ -89,13 +92,8 @@ static int side_run(struct proof *proof, enum side side, const struct probed_cho
 			    .spinner_cpu = -1,
 			    .capacity = BLOCK_LOADS + 1 },
 	};
-	struct probed probed = { 0 };
-	int r = probed_run(&probed, choice, &plan, err);
 
-	if (r == 0)
-		probed_add(proof, side, &probed);
-	probed_free(&probed);
-	return r;
+	return probed_run(probed, choice, &plan, err);
 }
 
 static double quiet_limit(void)
@@ -108,21 +106,21 @@ static double quiet_limit(void)
 	return load / (double)cpus < QUIET_LOAD ? LIMIT_QUIET : LIMIT_BUSY;
 }
 
-/* One row; true when it was judged and is outside the limit. */
-static bool step_print(struct proof *proof, const char *object, int step, double limit)
+/* One row of the table; true when it is outside the limit. */
+static bool row_print(struct row *row, size_t rounds, const char *object, const char *step,
+		      double limit)
 {
-	double hook = column_p10(&proof->corrected[HOOK][step]);
-	double seen = column_p10(&proof->observed[PHASE][step]);
-	double corrected = column_p10(&proof->corrected[PHASE][step]);
-	bool judged = hook >= JUDGED_NS, wrong;
+	double truth = stats_summarise(row->truth, rounds).p50;
+	double observed = stats_summarise(row->observed, rounds).p50;
+	double corrected = stats_summarise(row->corrected, rounds).p50;
+	struct stats_summary ratio = stats_summarise(row->ratio, rounds);
+	bool judged = truth >= JUDGED_NS, wrong = judged && fabs(ratio.p50 - 1.0) > limit;
 
-	if (!(hook > 0.0) && !(seen > 0.0))
+	if (!(truth > 0.0) && !(observed > 0.0))
 		return false;
-	if (step == STEP_LOADER) /* not inside ld.so: the hooks do not see it */
-		return false;
-	wrong = judged && fabs(corrected / hook - 1.0) > limit;
-	printf("| %s | %s | %.0f | %.0f | %.0f | %+.1f %% | %s |\n", object,
-	       step_label((enum step)step), hook, seen, corrected, (corrected / hook - 1.0) * 100.0,
+	printf("| %s | %s | %.0f | %.0f | %.0f | %+.1f %% | %+.1f to %+.1f %% | %s |\n", object,
+	       step, truth, observed, corrected, (ratio.p50 - 1.0) * 100.0,
+	       (ratio.p50_interval.low - 1.0) * 100.0, (ratio.p50_interval.high - 1.0) * 100.0,
 	       !judged ? "below 1 us"
 	       : wrong ? "**off**"
 		       : "agrees");
@@ -131,117 +129,186 @@ static bool step_print(struct proof *proof, const char *object, int step, double
 
 static unsigned int proof_print(struct proof *proof, const char *object, double limit)
 {
-	double base = column_p10(&proof->base), total = column_p10(&proof->total);
-	double corrected = column_p10(&proof->total_corrected);
-	bool off = fabs(corrected / base - 1.0) > LIMIT_QUIET;
-	unsigned int wrong = off;
+	unsigned int wrong = proof->drops || proof->gaps;
 
-	for (int step = 0; step < STEP_COUNT; step++)
-		wrong += step_print(proof, object, step, limit);
-	printf("| %s | whole load against unprobed | %.0f | %.0f | %.0f | %+.1f %% | %s |\n",
-	       object, base, total, corrected, (corrected / base - 1.0) * 100.0,
-	       off ? "**off**" : "agrees");
-	if (proof->drops || proof->gaps)
-		wrong++;
+	/* What is not inside ld.so the hooks do not see. */
+	for (int step = 0; step < STEP_COUNT; step++) {
+		if (step != STEP_LOADER)
+			wrong += row_print(&proof->steps[step], proof->rounds, object,
+					   step_label((enum step)step), limit);
+	}
+	wrong += row_print(&proof->whole, proof->rounds, object, "whole load against unprobed",
+			   LIMIT_QUIET);
+	fflush(stdout);
 	return wrong;
 }
 
-static int object_prove(const char *path, const struct probed_choice *choices, double limit,
-			unsigned int *wrong, struct err *err)
+static int round_run(struct proof *proof, const char *path, const struct probed_choice *choices,
+		     struct err *err)
 {
-	struct proof *proof = calloc(1, sizeof(*proof));
-	const char *slash = strrchr(path, '/');
+	struct probed sides[SIDES] = { 0 };
 	int r = 0;
 
-	if (!proof)
-		return err_set(err, ENOMEM, "out of memory");
-	for (int round = 0; r == 0 && round < ROUNDS; round++) {
-		char pads[16];
+	for (size_t i = 0; r == 0 && i < SIDES; i++) {
+		size_t side = (i + proof->rounds) % SIDES;
 
-		/* Workers of different rounds differ in how many mappings they have: self.h. */
-		snprintf(pads, sizeof(pads), "%d", round);
-		setenv("SOLOAD_PADS", pads, 1);
-		for (int side = 0; r == 0 && side < SIDES; side++)
-			r = command_interrupted()
-				    ? -EINTR
-				    : side_run(proof, (enum side)((side + round) % SIDES),
-					       &choices[(side + round) % SIDES], path, err);
+		r = command_interrupted() ? -EINTR
+					  : side_run(&sides[side], &choices[side], path, err);
 	}
 	if (r == 0)
-		*wrong += proof_print(proof, slash ? slash + 1 : path, limit);
-	free(proof);
+		round_add(proof, sides);
+	for (int side = 0; side < SIDES; side++)
+		probed_free(&sides[side]);
 	return r;
 }
 
-static void head_print(const char *options, double limit)
+static int object_prove(const char *path, const struct probed_choice *choices, size_t rounds,
+			struct proof *proof, struct err *err)
+{
+	int r = 0;
+
+	*proof = (struct proof){ 0 };
+	while (r == 0 && proof->rounds < rounds) {
+		char pads[16];
+
+		/* Workers of different rounds differ in how many mappings they have: self.h. */
+		snprintf(pads, sizeof(pads), "%zu", proof->rounds % SELF_PADS_MAX);
+		setenv("SOLOAD_PADS", pads, 1);
+		r = round_run(proof, path, choices, err);
+	}
+	return r;
+}
+
+static void head_print(const char *options, size_t rounds, double limit)
 {
 	struct utsname name;
 
 	uname(&name);
 	printf("# Steps inside ld.so: corrected uprobes against hooks\n\n"
-	       "Written by `make prove-probes` on Linux %s, %s, %ld CPUs%s. p10 in ns over %d "
-	       "loads by "
-	       "`memfd`, blocks of %d in turns; probe `ldphase%s`. A step of 1 us or more must "
-	       "agree "
-	       "with the hooks within %.0f %%, the corrected whole with the unprobed within 10 "
-	       "%%.\n\n"
-	       "| object | step | ldhook | ldphase observed | corrected | difference | |\n"
-	       "|---|---|---:|---:|---:|---:|---|\n",
+	       "Written by `make prove-probes` on Linux %s, %s, %ld CPUs%s; probe `ldphase%s`. "
+	       "%zu rounds, each of two processes that are laid out alike, with %d loads by "
+	       "`memfd` in each of %d blocks in turns. A time is the median of the rounds' p10, "
+	       "in ns; the difference is the median of the rounds' own, with its 95 %% interval. A "
+	       "step of 1 us or more must agree with the hooks within %.0f %%, the corrected whole "
+	       "with the unprobed within 10 %%.\n\n"
+	       "| object | step | ldhook | ldphase observed | corrected | difference | interval | "
+	       "|\n|---|---|---:|---:|---:|---:|---:|---|\n",
 	       name.release, name.machine, sysconf(_SC_NPROCESSORS_ONLN),
-	       limit > LIMIT_QUIET ? ", other work running" : "", SAMPLES, BLOCK_LOADS, options,
-	       limit * 100.0);
+	       limit > LIMIT_QUIET ? ", other work running" : "", options, rounds, BLOCK_LOADS,
+	       BLOCKS, limit * 100.0);
 	fflush(stdout);
 }
 
-/* One of each for all objects and rounds: calibration only gets better. */
-static int choices_open(struct probed_choice *choices, const char *options)
+static int choices_open(struct probed_choice *choices, const char *options, struct err *err)
 {
-	for (int side = 0; side < SIDES; side++) {
-		struct err err;
+	int r = 0;
+
+	for (int side = 0; r == 0 && side < SIDES; side++) {
 		char spec[128];
 
 		snprintf(spec, sizeof(spec), "%s%s", probes[side], side == PHASE ? options : "");
-		if (probed_choose(&choices[side], spec, &err) == 0)
-			continue;
-		log_error("nothing to prove here: %s", err.text);
-		for (int i = 0; i < side; i++)
-			probed_choice_close(&choices[i]);
-		return -ENOTSUP;
+		r = probed_choose(&choices[side], spec, err);
 	}
-	return 0;
+	return r;
+}
+
+/*
+ * All workers alike but for what watches them: the hooks' object is in each (a library more to
+ * search for every symbol, some mappings more), and the kernel lays all of them out the same way.
+ */
+static int ground_level(struct probe **ret_idle, struct err *err)
+{
+	static struct probe_environment environment;
+	int r = probe_open(ret_idle, "ldhook:idle", err);
+
+	if (r == 0)
+		r = probe_environment(*ret_idle, &environment, err);
+	for (int i = 0; r == 0 && environment.variables[i]; i++)
+		putenv(environment.variables[i]);
+	personality(ADDR_NO_RANDOMIZE);
+	return r;
+}
+
+static int objects_prove(char **paths, const struct probed_choice *choices, size_t rounds,
+			 double limit, unsigned int *ret_wrong)
+{
+	struct proof *proof = malloc(sizeof(*proof));
+	struct err err = { "out of memory" };
+	int r = proof ? 0 : -ENOMEM;
+
+	for (; r == 0 && *paths; paths++) {
+		const char *slash = strrchr(*paths, '/');
+
+		r = object_prove(*paths, choices, rounds, proof, &err);
+		if (r == 0)
+			*ret_wrong += proof_print(proof, slash ? slash + 1 : *paths, limit);
+		else if (r != -EINTR)
+			log_error("%s: %s", *paths, err.text);
+	}
+	free(proof);
+	return r;
+}
+
+struct prove_arguments {
+	const char *options;
+	size_t rounds;
+	char **paths;
+};
+
+static bool arguments_parse(int argc, char **argv, struct prove_arguments *ret_arguments)
+{
+	int at = 1;
+
+	*ret_arguments = (struct prove_arguments){ "", ROUNDS_DEFAULT, NULL };
+	if (at + 1 < argc && strcmp(argv[at], "-n") == 0) {
+		char *end;
+
+		ret_arguments->rounds = strtoul(argv[at + 1], &end, 10);
+		if (*end || !ret_arguments->rounds || ret_arguments->rounds > ROUNDS_MAX)
+			return false;
+		at += 2;
+	}
+	if (at < argc && argv[at][0] == ':')
+		ret_arguments->options = argv[at++];
+	ret_arguments->paths = argv + at;
+	return at < argc;
 }
 
 int command_prove_probes(int argc, char **argv)
 {
-	const char *options = "";
 	struct probed_choice choices[SIDES] = { 0 };
+	struct prove_arguments arguments;
+	struct probe *idle = NULL;
 	double limit = quiet_limit();
 	unsigned int wrong = 0;
-	int first = 1, r = 0;
+	struct err err = { "" };
+	int r;
 
-	if (argc > 1 && argv[1][0] == ':')
-		options = argv[first++];
-	if (first >= argc) {
-		fputs("usage: soload prove_probes [:OPTIONS-OF-LDPHASE] OBJECT...\n", stderr);
+	if (!arguments_parse(argc, argv, &arguments)) {
+		fprintf(stderr,
+			"usage: soload prove_probes [-n ROUNDS] [:OPTIONS-OF-LDPHASE] OBJECT...\n"
+			"ROUNDS: 1 to %d, default %d\n",
+			ROUNDS_MAX, ROUNDS_DEFAULT);
 		return EXIT_USAGE;
 	}
 	command_catch_signals();
-	if (choices_open(choices, options) < 0)
-		return EXIT_SKIPPED;
-	head_print(options, limit);
-	for (int i = first; r == 0 && i < argc; i++) {
-		struct err err = { "" };
-
-		r = object_prove(argv[i], choices, limit, &wrong, &err);
-		if (r < 0 && r != -EINTR)
-			log_error("%s: %s", argv[i], err.text);
+	r = choices_open(choices, arguments.options, &err);
+	if (r == 0)
+		r = ground_level(&idle, &err);
+	if (r < 0) {
+		log_error("nothing to prove here: %s", err.text);
+	} else {
+		head_print(arguments.options, arguments.rounds, limit);
+		r = objects_prove(arguments.paths, choices, arguments.rounds, limit, &wrong);
+		r = r < 0 ? -EIO : 0;
 	}
 	for (int side = 0; side < SIDES; side++)
 		probed_choice_close(&choices[side]);
+	probe_close(idle);
 	if (command_interrupted())
 		return EXIT_SIGNAL_BASE + command_interrupted();
 	if (r < 0)
-		return EXIT_USAGE;
+		return r == -EIO ? EXIT_USAGE : EXIT_SKIPPED;
 	printf("\n%s\n", wrong ? "FAIL" : "PASS");
 	return wrong ? EXIT_MEASURED_FAILURE : EXIT_DONE;
 }

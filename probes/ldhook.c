@@ -13,6 +13,7 @@
 
 struct ldhook_options {
 	const char *symbols, *linker;
+	bool idle;
 };
 
 static const struct option_def ldhook_options[] = {
@@ -20,6 +21,9 @@ static const struct option_def ldhook_options[] = {
 	  "where debug files lie, default /usr/lib/debug", NULL },
 	{ "linker", OPTION_TEXT, offsetof(struct ldhook_options, linker), "FILE",
 	  "the ld.so of the program to watch, default soload's own", NULL },
+	{ "idle", OPTION_FLAG, offsetof(struct ldhook_options, idle), NULL,
+	  "bring the object with the hooks in, and hook nothing: what it changes by being there",
+	  NULL },
 	{ 0 },
 };
 
@@ -59,7 +63,7 @@ static int ldhook_available(const struct probe *probe, struct err *err)
 	return linker_resolve(probe, &resolved, err);
 }
 
-static void sites_hand(struct ring *ring, const struct resolved *resolved)
+static void sites_hand(struct ring *ring, const struct resolved *resolved, bool idle)
 {
 	const char *id = resolved->build_id;
 
@@ -67,7 +71,7 @@ static void sites_hand(struct ring *ring, const struct resolved *resolved)
 	       sscanf(id + 2 * (size_t)ring->build_id_bytes, "%2hhx",
 		      &ring->build_id[ring->build_id_bytes]) == 1)
 		ring->build_id_bytes++;
-	for (int step = 0; step < STEP_COUNT; step++) {
+	for (int step = 0; step < STEP_COUNT && !idle; step++) {
 		if (resolved->sites[step].source != RESOLVE_STAPSDT)
 			ring->sites[step].address = resolved->sites[step].address;
 	}
@@ -76,6 +80,7 @@ static void sites_hand(struct ring *ring, const struct resolved *resolved)
 static int ldhook_environment(struct probe *probe, struct probe_environment *environment,
 			      struct err *err)
 {
+	const struct ldhook_options *options = probe->options;
 	struct watch *watch = probe->state;
 	struct resolved resolved;
 	int r = 0;
@@ -85,7 +90,7 @@ static int ldhook_environment(struct probe *probe, struct probe_environment *env
 		if (r == 0)
 			r = watch_open(watch, object, sizeof(object), err);
 		if (r == 0)
-			sites_hand(watch->ring, &resolved);
+			sites_hand(watch->ring, &resolved, options->idle);
 	}
 	return r < 0 ? r : watch_environment(watch, "LD_PRELOAD", environment, err);
 }
@@ -111,7 +116,7 @@ static int ldhook_attach(struct probe *probe, const struct probe_target *target,
 				   step_function((enum step)step));
 	}
 	probe->skipped = wanted - hooked;
-	if (watch->ring->attached && !hooked)
+	if (watch->ring->attached && wanted && !hooked)
 		return err_set(err, EACCES,
 			       "no hook could be put in: another ld.so, or a policy that forbids "
 			       "writable code (SELinux execmod)");

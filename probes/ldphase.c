@@ -55,6 +55,7 @@ struct ldphase {
 	struct ldphase_sites sites;
 	struct calibrate calibrate;
 	uint64_t drops;
+	pid_t watched;
 	probe_take take;
 	void *to;
 	bool children, described;
@@ -296,6 +297,16 @@ static int kernel_attach(struct probe *probe, struct ldphase *self, int level, s
 	return 0;
 }
 
+static void bare_calibrate(struct ldphase *self)
+{
+	cpu_set_t own;
+
+	calibrate_near(self->watched, &own);
+	for (int i = 0; i < CALIBRATIONS; i++)
+		calibrate_bare(&self->calibrate);
+	calibrate_far(&own);
+}
+
 static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
 {
 	const struct ldphase_options *options = probe->options;
@@ -307,8 +318,8 @@ static int ldphase_attach(struct probe *probe, const struct probe_target *target
 		r = linker_resolve(probe, self, target->linker, err);
 	if (r < 0)
 		return r;
-	for (int i = 0; i < CALIBRATIONS; i++)
-		calibrate_bare(&self->calibrate);
+	self->watched = target->pid;
+	bare_calibrate(self);
 	self->base->bss->only_tgid = target->children ? 0 : pid;
 	if (bpf_map_update_elem(bpf_map__fd(self->base->maps.targets), &pid, &one, BPF_ANY) < 0)
 		return err_sys(err, "the BPF map of watched processes");
@@ -365,6 +376,8 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 	struct attach attach = { .way = self->attach.way };
 	uint32_t target = self->base->bss->only_tgid;
 	struct collected own = { .room = CALIBRATE_ROUNDS * CALIBRATE_EVENTS };
+	struct probe_cost costs[CALIBRATIONS];
+	cpu_set_t cpus;
 	int r;
 
 	own.events = calloc(own.room, sizeof(own.events[0]));
@@ -372,6 +385,7 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 		return err_set(err, ENOMEM, "out of memory");
 	r = own_attach(self, &attach, err);
 	self->base->bss->only_tgid = (uint32_t)getpid();
+	calibrate_near(self->watched, &cpus);
 	for (int i = 0; r == 0 && i < CALIBRATIONS; i++) {
 		own.count = 0;
 		calibrate_rounds();
@@ -380,10 +394,12 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 		calibrate_rest(&self->calibrate);
 		own.count = own.room; /* those are not for us */
 		ldphase_read(probe, own_take, &own);
+		costs[i] = calibrate_cost(&self->calibrate);
 	}
+	calibrate_far(&cpus);
 	self->base->bss->only_tgid = target;
 	if (r == 0)
-		*ret_cost = calibrate_cost(&self->calibrate);
+		*ret_cost = calibrate_middle(costs, CALIBRATIONS);
 	attach_close(&attach);
 	free(own.events);
 	return r;

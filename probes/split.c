@@ -2,6 +2,7 @@
 #include "probes/split.h"
 
 #include "probes/ldphase.h"
+#include "probes/split_cost.h"
 #include "probes/split_sort.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 
 #define DEPTH_MAX 16
 #define NO_SPAN SIZE_MAX
-#define MAPPINGS_OF_AN_OBJECT 5 /* four mmap and a mprotect, where system calls are not seen */
 
 struct frame {
 	size_t load, span; /* span of the step that is open, or NO_SPAN */
@@ -22,8 +22,8 @@ struct frame {
 
 struct walk {
 	struct split *split;
-	const struct probe_cost *cost;
-	bool from_calls, calls_seen;
+	struct split_meter meter;
+	bool from_calls;
 	struct frame frames[DEPTH_MAX];
 	unsigned int depth;
 	const struct split_point *last; /* the point before, inside a load */
@@ -122,6 +122,8 @@ static void frame_push(struct walk *walk, const struct split_point *point, enum 
 	};
 	if (point->name)
 		snprintf(load->name, sizeof(load->name), "%s", point->name);
+	if (!walk->depth && what != SPLIT_LOADER)
+		load->outside_ns = split_meter_before(&walk->meter, COST_OPEN);
 	walk->frames[walk->depth++] =
 		(struct frame){ .load = split->load_count++, .span = NO_SPAN };
 	step_open(walk, frame_top(walk), first[what], point->ts);
@@ -144,54 +146,6 @@ static void frame_pop(struct walk *walk, uint64_t ts)
 		frame_load(walk, frame_top(walk))->nested_ns += load->total_ns;
 }
 
-/* What a point costs: a return that was jumped over was no event of the kernel's. */
-static enum cost_point point_cost(const struct split_point *point)
-{
-	switch (point->event->kind) {
-	case EVENT_STEP:
-		return point->event->what == STEP_OPEN || point->event->what == STEP_CLOSE
-			       ? COST_OPEN
-			       : COST_STEP;
-	case EVENT_RETURN:
-		return point->event->extra ? COST_POINTS : COST_RETURN;
-	case EVENT_SYSCALL:
-		return point->end ? COST_SYS_EXIT : COST_SYS_ENTER;
-	case EVENT_FAULT:
-		return COST_FAULT;
-	default:
-		return COST_POINTS;
-	}
-}
-
-static bool call_maps(uint32_t call)
-{
-	return call == SYS_mmap || call == SYS_munmap || call == SYS_mprotect;
-}
-
-/* The part of an interval that watching has added. */
-static double interval_cost(const struct walk *walk, const struct split_point *from,
-			    const struct split_point *to)
-{
-	enum cost_point a = point_cost(from), b = point_cost(to);
-	double ns = 0.0;
-
-	if (!walk->cost)
-		return 0.0;
-	if (a != COST_POINTS)
-		ns += walk->cost->after_ns[a];
-	if (b != COST_POINTS)
-		ns += walk->cost->before_ns[b];
-	if (b == COST_SYS_EXIT && call_maps(to->event->what))
-		ns += walk->cost->map_ns / 2.0;
-	if (!walk->calls_seen && from->event->kind == EVENT_STEP) {
-		if (from->event->what == STEP_MAP)
-			ns += walk->cost->map_ns / 2.0 * MAPPINGS_OF_AN_OBJECT;
-		if (from->event->what == STEP_RELOCATE || from->event->what == STEP_UNMAP)
-			ns += walk->cost->map_ns / 2.0;
-	}
-	return ns;
-}
-
 /* The time since the last point belongs to the step that is open. */
 static void interval_close(struct walk *walk, const struct split_point *point)
 {
@@ -202,7 +156,7 @@ static void interval_close(struct walk *walk, const struct split_point *point)
 	if (!frame || !walk->last || frame->paused)
 		return;
 	load = frame_load(walk, frame);
-	cost = interval_cost(walk, walk->last, point);
+	cost = split_meter_interval(&walk->meter, walk->last, point);
 	load->observed_ns[frame->step] += point->ts - walk->last->ts;
 	load->corrected_ns[frame->step] += (double)(point->ts - walk->last->ts) - cost;
 	load->cost_ns += cost;
@@ -322,6 +276,8 @@ static void return_walk(struct walk *walk, const struct split_point *point)
 	}
 	frame_load(walk, frame)->failed = point->event->extra == 1;
 	frame_load(walk, frame)->open_ended = false;
+	if (walk->depth == 1 && !point->event->extra)
+		frame_load(walk, frame)->outside_ns += split_meter_after(&walk->meter, COST_RETURN);
 	frame_pop(walk, point->ts);
 }
 
@@ -329,8 +285,10 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 {
 	struct frame *frame;
 
-	if (point->event->kind != EVENT_OFFCPU)
+	if (point->event->kind != EVENT_OFFCPU) {
+		split_meter_take(&walk->meter, point);
 		interval_close(walk, point);
+	}
 	frame = frame_top(walk);
 	if (frame && !point->end)
 		frame_load(walk, frame)->events++;
@@ -371,6 +329,7 @@ static void thread_finish(struct walk *walk)
 		frame_pop(walk, walk->last->ts);
 	}
 	walk->last = NULL;
+	split_meter_reset(&walk->meter);
 }
 
 static int span_compare(const void *a, const void *b)
@@ -396,14 +355,14 @@ static bool calls_seen(const struct split_point *points, size_t count)
 int split_make(struct split *split, struct split_events *events, const struct probe_cost *cost,
 	       bool from_calls, struct err *err)
 {
-	struct walk walk = { .split = split, .cost = cost, .from_calls = from_calls };
+	struct walk walk = { .split = split, .meter = { .cost = cost }, .from_calls = from_calls };
 	struct split_point *points;
 	size_t count;
 
 	*split = (struct split){ .gaps = events->count ? split_gaps(events) : 0 };
 	if (events->failed || split_points(events, &points, &count) < 0)
 		return err_set(err, ENOMEM, "out of memory: trace less at a time");
-	walk.calls_seen = calls_seen(points, count);
+	walk.meter.calls_seen = calls_seen(points, count);
 	for (size_t i = 0; i < count && !walk.failed; i++) {
 		if (i && (points[i].event->tid != points[i - 1].event->tid ||
 			  points[i].event->pid != points[i - 1].event->pid))

@@ -33,9 +33,10 @@ struct split_load {
 	uint32_t calls, faults, kernel_faults;
 	uint64_t call_ns, offcpu_ns; /* observed, parts of the steps they happen in */
 	uint32_t events;
-	double cost_ns;	 /* of the events in it: what correcting took away */
-	bool failed;	 /* left by an error */
-	bool open_ended; /* its end was not observable: it ends with its last event */
+	double cost_ns;	   /* of the events in it: what correcting took away */
+	double outside_ns; /* of its two ends, before and after it: in nobody's steps */
+	bool failed;	   /* left by an error */
+	bool open_ended;   /* its end was not observable: it ends with its last event */
 };
 
 /* One step, system call, fault or wait, as it was seen: for timelines. */

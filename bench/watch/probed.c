@@ -127,7 +127,7 @@ static void split_add(struct probed_load *to, const struct split_load *from)
 		to->observed_ns[step] += (double)from->observed_ns[step];
 		to->corrected_ns[step] += from->corrected_ns[step];
 	}
-	to->cost_ns += from->cost_ns;
+	to->cost_ns += from->cost_ns + from->outside_ns;
 	to->calls += from->calls;
 	to->call_ns += (double)from->call_ns;
 	to->faults += from->faults;

@@ -193,6 +193,26 @@ static void protocol_print(const struct probed *probed, const struct probed_verd
 		probed->gaps, probed->choice->probe->skipped);
 }
 
+/* What was subtracted, and how sure it is. */
+static void cost_print(const struct probed *probed, FILE *out)
+{
+	const struct probe_cost *cost = &probed->cost;
+	double calls = cost->before_ns[COST_SYS_ENTER] + cost->after_ns[COST_SYS_ENTER] +
+		       cost->before_ns[COST_SYS_EXIT] + cost->after_ns[COST_SYS_EXIT];
+
+	if (!(cost_hit_ns(cost, 1.0) > 0.0))
+		return;
+	fprintf(out,
+		"  subtracted: a function %.2f us right after another, %.2f us after other work "
+		"(calibrations within %.2f us)",
+		cost_hit_ns(cost, 0.0) / NS_PER_US, cost_hit_ns(cost, 1.0) / NS_PER_US,
+		cost->spread_ns / NS_PER_US);
+	if (calls > 0.0)
+		fprintf(out, ", a system call %.2f us", calls / NS_PER_US);
+	fprintf(out, ", an object's mappings %.2f us\n",
+		(cost->map_ns + cost->unmap_ns + cost->protect_ns[0]) / NS_PER_US);
+}
+
 void probed_print(const struct probed *probed, const char *name, FILE *out)
 {
 	struct probed_verdict verdict = probed_judge(probed);
@@ -206,6 +226,7 @@ void probed_print(const struct probed *probed, const char *name, FILE *out)
 	if (!probed->load_count)
 		return;
 	protocol_print(probed, &verdict, out);
+	cost_print(probed, out);
 	if (probed->foreign)
 		fprintf(out,
 			"  %u uprobes of others are on this machine: no unprobed number is one\n",

@@ -209,6 +209,65 @@ static void costs_are_taken_where_they_arise(void **state)
 	split_free(&split);
 }
 
+/* The longer other work went on since the last hit, the more the next costs, up to a limit. */
+static void hits_cost_more_after_work(void **state)
+{
+	const struct probe_cost cost = {
+		.before_ns = { [COST_OPEN] = 5, [COST_STEP] = 5, [COST_RETURN] = 5 },
+		.after_ns = { [COST_OPEN] = 5, [COST_STEP] = 5, [COST_RETURN] = 5 },
+		.cold_before_ns = { [COST_STEP] = 20, [COST_RETURN] = 20 },
+		.cold_after_ns = { [COST_STEP] = 40, [COST_RETURN] = 8 },
+		.cold_gap_ns = 200,
+	};
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 1000, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 1010, EVENT_STEP, STEP_VERIFY);	  /* right after */
+	put(&script, 0, 1120, EVENT_STEP, STEP_MAP);	  /* after half of the gap */
+	put(&script, 0, 2120, EVENT_STEP, STEP_RELOCATE); /* after more than it */
+	put(&script, 0, 2630, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, &cost, false);
+	assert_true(split.loads[0].corrected_ns[STEP_VERIFY] == 110.0 - 5.0 - 5.0 - 10.0);
+	assert_true(split.loads[0].corrected_ns[STEP_MAP] == 1000.0 - 5.0 - 20.0 - 5.0 - 20.0);
+	assert_true(split.loads[0].corrected_ns[STEP_RELOCATE] == 510.0 - 5.0 - 40.0 - 5.0 - 20.0);
+	assert_true(split.loads[0].outside_ns == 5.0 + 5.0 + 8.0); /* of its two ends */
+	split_free(&split);
+}
+
+/* Where calls are seen mappings cost at their call, else in the step that makes them. */
+static void mappings_cost_what_they_do(void **state)
+{
+	const struct probe_cost cost = { .map_ns = 400, .unmap_ns = 30, .protect_ns = { 50, 70 } };
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	for (int calls = 0; calls < 2; calls++) {
+		script = (struct script){ 0 };
+		put(&script, 0, 1000, EVENT_STEP, STEP_OPEN);
+		put(&script, 0, 2000, EVENT_STEP, STEP_MAP);
+		if (calls)
+			call(&script, 2100, 300, SYS_mmap);
+		put(&script, 0, 3000, EVENT_STEP, STEP_RELOCATE);
+		if (calls)
+			call(&script, 3100, 300, SYS_mprotect);
+		put(&script, 0, 4000, EVENT_STEP, STEP_RELOCATE);
+		if (calls)
+			call(&script, 4100, 300, SYS_mprotect);
+		put(&script, 0, 5000, EVENT_STEP, STEP_UNMAP);
+		if (calls)
+			call(&script, 5100, 300, SYS_munmap);
+		put(&script, 0, 6000, EVENT_RETURN, STEP_OPEN);
+		finish(&script, &split, &cost, false);
+		assert_true(split.loads[0].corrected_ns[STEP_MAP] == 1000.0 - (calls ? 100 : 400));
+		assert_true(split.loads[0].corrected_ns[STEP_RELOCATE] == 2000.0 - 50.0 - 70.0);
+		assert_true(split.loads[0].corrected_ns[STEP_UNMAP] == 1000.0 - 30.0);
+		split_free(&split);
+	}
+}
+
 /* Whatever comes in, in whatever order: sums hold, nothing crashes. */
 static void noise_adds_up(void **state)
 {
@@ -244,6 +303,8 @@ int main(void)
 		cmocka_unit_test(gaps_and_lost_ends_are_told),
 		cmocka_unit_test(steps_come_from_calls),
 		cmocka_unit_test(costs_are_taken_where_they_arise),
+		cmocka_unit_test(hits_cost_more_after_work),
+		cmocka_unit_test(mappings_cost_what_they_do),
 		cmocka_unit_test(noise_adds_up),
 	};
 
