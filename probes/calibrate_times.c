@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "probes/ldphase.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -74,22 +75,29 @@ static struct {
 	double ns[OBJECT_PARTS][OBJECT_REPEATS];
 	size_t page;
 	int fd, round;
+	bool failed;
 } objects;
+
+static bool segment_map(char *base, size_t first, size_t count, int rights)
+{
+	size_t page = objects.page;
+
+	return mmap(base + first * page, count * page, rights, MAP_PRIVATE | MAP_FIXED, objects.fd,
+		    (off_t)(first * page)) != MAP_FAILED;
+}
 
 /* As ld.so: everything at once, then the other segments over it. */
 static char *object_map(void)
 {
-	size_t page = objects.page;
-	int fd = objects.fd;
-	char *base = mmap(NULL, OBJECT_PAGES * page, PROT_READ, MAP_PRIVATE, fd, 0);
+	char *base = mmap(NULL, OBJECT_PAGES * objects.page, PROT_READ, MAP_PRIVATE, objects.fd, 0);
 
 	if (base == MAP_FAILED)
 		return NULL;
-	mmap(base + page, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, (off_t)page);
-	mmap(base + 2 * page, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, (off_t)(2 * page));
-	mmap(base + 3 * page, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
-	     (off_t)(2 * page));
-	return base;
+	if (segment_map(base, 1, 1, PROT_READ | PROT_EXEC) && segment_map(base, 2, 1, PROT_READ) &&
+	    segment_map(base, 3, 2, PROT_READ | PROT_WRITE))
+		return base;
+	munmap(base, OBJECT_PAGES * objects.page);
+	return NULL;
 }
 
 static void part_add(enum object_part part, uint64_t *from)
@@ -110,6 +118,10 @@ static void objects_body(void)
 
 	for (int i = 0; i < OBJECTS; i++) {
 		bases[i] = object_map();
+		if (!bases[i]) { /* no memory: nothing to tell, and what is mapped is little */
+			objects.failed = true;
+			return;
+		}
 		part_add(MAP, &from);
 	}
 	for (int i = 0; i < OBJECTS; i++) {
@@ -166,6 +178,8 @@ static void objects_take(struct calibrate_times *kept)
 			munmap(pads[i], objects.page);
 	}
 	close(objects.fd);
+	if (objects.failed)
+		return;
 	least_keep(&kept->map_ns, means[MAP]);
 	least_keep(&kept->relocate_ns[0], means[RELOCATE]);
 	least_keep(&kept->relocate_ns[1], means[RELOCATE_AGAIN]);
