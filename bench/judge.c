@@ -18,8 +18,8 @@ const char *judge_word(enum judge_verdict verdict)
 	return words[verdict];
 }
 
-/* The z with P(Z > z) = alpha, by bisection. */
-static double normal_quantile(double alpha)
+/* By bisection. */
+double judge_normal(double alpha)
 {
 	double low = -40.0, high = 40.0;
 
@@ -63,7 +63,7 @@ int64_t judge_rank(size_t n, double alpha)
 		return rank_exact(n, alpha);
 	mean = count * (count + 1.0) / 4.0;
 	deviation = sqrt(count * (count + 1.0) * (2.0 * count + 1.0) / 24.0);
-	rank = floor(mean - normal_quantile(alpha) * deviation);
+	rank = floor(mean - judge_normal(alpha) * deviation);
 	return rank < 0.0 ? -1 : (int64_t)rank;
 }
 

@@ -16,6 +16,9 @@ enum judge_verdict { JUDGE_PASS, JUDGE_FAIL, JUDGE_INCONCLUSIVE };
 
 const char *judge_word(enum judge_verdict verdict); /* "pass" */
 
+/* The z with P(Z > z) = alpha of the normal distribution. */
+double judge_normal(double alpha);
+
 /*
  * The largest c with P(T <= c) <= alpha, T the signed-rank statistic of n values; -1 when even 0 is
  * likelier than that. Exact up to JUDGE_EXACT_MAX values, above by the normal distribution, which

@@ -6,6 +6,7 @@ are only placed, so both engines show the same.
 """
 import re
 import sys
+from math import log
 
 import matplotlib
 
@@ -272,6 +273,68 @@ def draw_forest(say, table):
     axes.xaxis.set_major_formatter("{x:g}")
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
+    axes.set_xlabel(say["x_label"])
+    return figure
+
+
+def draw_history(say, table):
+    each, keys = 84, say["key"]
+    height = 66 + each * len(keys) + 106
+    figure = page(say, height)
+    ticks = say["tick"]
+    for at, (rows, loader) in enumerate(zip(table, keys)):
+        axes = panel(figure, height, 0.165, 0.815, 66 + each * at, height - (66 + each * (at + 1) - 16))
+        low, high = say["y_low"][at], say["y_high"][at]
+        axes.axhline(1, color="#999999", linewidth=0.8)
+        for row in rows:
+            if isinstance(row[4], float):
+                axes.plot([row[0] - 0.5, row[0] + 0.5], [row[4]] * 2, color="#cfcfcf", linewidth=3.5, solid_capstyle="butt")
+            if isinstance(row[1], float):
+                axes.plot([row[0]] * 2, row[2:4], color=say["key_colour"][at], linewidth=1.6)
+                axes.plot(row[0], row[1], "o", color=say["key_colour"][at], markersize=4)
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+        axes.set_yticks([y for y in (low, 1, high) if y == 1 or abs(log(y)) > 0.2 * log(high / low)])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.tick_params(labelsize=8.5)
+        axes.set_xlim(0.4, len(ticks) + 0.6)
+        axes.set_xticks(range(1, len(ticks) + 1), ticks if at == len(keys) - 1 else [""] * len(ticks), rotation=45, ha="right",
+                        rotation_mode="anchor", fontsize=8.5)
+        axes.tick_params(axis="x", length=0)
+        middle = 1 - (66 + each * at + (each - 16) / 2) / height
+        figure.text(0.012, middle, loader, va="center", color=INK)
+        figure.text(0.825, middle, say["key_text"][at], va="center", fontsize=8.5, color=INK)
+        for place, x, text, colour in zip(say.get("change_panel", []), say.get("change_x", []), say.get("change_text", []),
+                                          say.get("change_colour", [])):
+            if place == at + 1:
+                axes.axvline(x, color=colour, linewidth=1.3, linestyle="--")
+                axes.text(x, 1.03, text, transform=axes.get_xaxis_transform(), ha="center", fontsize=8.5, color=colour)
+    axes.set_xlabel(say["x_label"])
+    return figure
+
+
+def draw_grid(say, table):
+    keys, ticks = say["key"], say["tick"]
+    each = 42 + 21 * len(keys)
+    height = int(60 + each * say["panels"] + 96)
+    figure = page(say, height)
+    for at, rows in enumerate(table):
+        axes = panel(figure, height, 0.115, 0.985, 60 + each * at + 26, height - (60 + each * (at + 1) - 16))
+        for row in rows:
+            axes.add_patch(plt.Rectangle((row[0] - 0.5, row[1] - 0.5), 1, 1, facecolor=row[3], edgecolor="white"))
+            shown = f"{row[2]:g}" if isinstance(row[2], float) else row[2]
+            axes.text(row[0], row[1], shown, ha="center", va="center", fontsize=8.5, color=INK)
+        axes.set_xlim(0.5, len(ticks) + 0.5)
+        axes.set_ylim(len(keys) - 0.5, -0.5)
+        axes.set_yticks(range(len(keys)), keys, fontsize=8.5)
+        last = at == len(table) - 1
+        axes.set_xticks(range(1, len(ticks) + 1), ticks if last else [""] * len(ticks), rotation=45, ha="right",
+                        rotation_mode="anchor", fontsize=8.5)
+        axes.tick_params(length=0)
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        figure.text(0.115, 1 - (60 + each * at + 14) / height, say["panel"][at], va="center", color=INK)
     axes.set_xlabel(say["x_label"])
     return figure
 

@@ -15,3 +15,8 @@ prove: all ## false alarms and power of the gate on this very machine (half an h
 baseline: all ## the committed reference run of every loader, with its machine (results/baseline/run)
 	$(Q)mkdir -p results/baseline/run
 	$(Q)$(SOLOAD) run --so $(BUILD)/objects/gen_390k.so -l all -n 100 --seed 1 --out results/baseline/run $(ARGS)
+
+.PHONY: history
+history: all ## all revisions of results/baseline/history.jsonl anew beside results/baseline/REVISION, and its figures (some minutes)
+	$(Q)$(SOLOAD) history add --again $(ARGS)
+	$(Q)$(SOLOAD) history plot

@@ -10,8 +10,8 @@
 #define ROWS_MAX 200
 #define ROWS_SHOWN 64 /* in figures of one row per arm */
 
-static const struct data_arm *arm_named(const struct data_arm *const *arms, size_t n,
-					const char *loader, const char *transport)
+const struct data_arm *text_arm(const struct data_arm *const *arms, size_t n, const char *loader,
+				const char *transport)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strncmp(arms[i]->loader, loader, strlen(loader)) == 0 &&
@@ -22,11 +22,10 @@ static const struct data_arm *arm_named(const struct data_arm *const *arms, size
 	return NULL;
 }
 
-/* The fastest of those that bring every byte in anew, with their default options: not auto, which
- * is one of the others, and not prelinked, which answers bytes it knows with what it made of them.
- */
-static const struct data_arm *arm_fastest(const struct data_arm *const *arms, size_t n,
-					  const char *transport)
+/* With default options: not auto, which is one of the others, and not prelinked, which answers
+ * bytes it knows with what it made of them. */
+const struct data_arm *text_fastest(const struct data_arm *const *arms, size_t n,
+				    const char *transport)
 {
 	const unsigned int promised = LOADER_EXECUTES | LOADER_FRESH_EVERY_LOAD;
 
@@ -53,15 +52,15 @@ bool text_finding(struct data *data, char *buffer, size_t size)
 	if (!reduce_any_set(data, &set))
 		return false;
 	n = reduce_arms(data, set, arms, ROWS_MAX);
-	disk = arm_named(arms, n, "disk", NULL);
-	best = disk ? arm_fastest(arms, n, disk->transport) : NULL;
+	disk = text_arm(arms, n, "disk", NULL);
+	best = disk ? text_fastest(arms, n, disk->transport) : NULL;
 	if (!best || best == disk)
 		return false;
 	disk_ns = reduce_summary(data, disk, REDUCE_TOTAL).p50;
 	best_ns = reduce_summary(data, best, REDUCE_TOTAL).p50;
 	if (!(best_ns > 0))
 		return false;
-	again = arm_named(arms, n, "prelinked", disk->transport);
+	again = text_arm(arms, n, "prelinked", disk->transport);
 	if (again)
 		snprintf(more, sizeof(more),
 			 " Where the same bytes come again, prelinked takes %s.",

@@ -17,6 +17,15 @@ void text_pull_request(struct data *data, const struct plots *plots, FILE *out);
 /* The table of a set of arms. */
 void text_set(struct markup *markup, struct data *data, uint32_t set, const char *folded);
 
+/* Of arms in order of their medians, the fastest of those that bring every byte in anew, with this
+ * transport; NULL when there is none. */
+const struct data_arm *text_fastest(const struct data_arm *const *arms, size_t n,
+				    const char *transport);
+
+/* The first arm of a loader, whatever its options, with this transport or (NULL) any. */
+const struct data_arm *text_arm(const struct data_arm *const *arms, size_t n, const char *loader,
+				const char *transport);
+
 /* The main finding in a sentence; false when the records hold none. */
 bool text_finding(struct data *data, char *buffer, size_t size);
 

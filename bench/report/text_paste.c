@@ -9,6 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+/* simpler's commit whose flow loader disk and transport inline follow. */
+#define UPSTREAM_COMMIT "78f0869"
+
 static const char none[] = "_Not recorded._";
 
 static void heading(FILE *out, const char *text)
@@ -65,47 +68,110 @@ static void platform_write(struct data *data, const struct data_run *run, FILE *
 			"### Platform\n\n%s, modelled on a host (no Ascend device took part)\n\n",
 			platform);
 	else
-		section(out, "Platform", "Host only (no Ascend device took part)");
-	section(out, "Runtime Variant", data_text(data, run, "repro.runtime"));
+		section(out, "Platform",
+			"All / Unknown: objects were loaded on a host, no Ascend device took part");
+	section(out, "Runtime Variant",
+		*platform ? data_text(data, run, "repro.runtime") : "All / Unknown");
+}
+
+/* The form asks for upstream's commit: the one whose flow was modelled. */
+static void versions_write(struct data *data, const struct data_run *run, FILE *out)
+{
+	static const char absent[] = "None: nothing ran on an Ascend device";
+	const char *cann = data_text(data, run, "machine.cann");
+	const char *driver = data_text(data, run, "machine.driver");
+	const char *revision = data_text(data, run, "machine.revision");
+
+	fprintf(out,
+		"### Git Commit ID\n\n%s (the flow that was modelled), measured by soload %s\n\n",
+		UPSTREAM_COMMIT, *revision ? revision : SOLOAD_VERSION);
+	section(out, "CANN Version", *cann ? cann : absent);
+	section(out, "Driver Version", *driver ? driver : absent);
 }
 
 static void host_write(struct data *data, const struct data_run *run, FILE *out)
 {
+	const char *architecture = data_text(data, run, "machine.architecture");
+	const char *hypervisor = data_text(data, run, "machine.hypervisor");
+	double cpus = data_number(run, "machine.cpus");
+	char count[32] = "";
+
 	heading(out, "Host Platform");
-	fprintf(out, "%s (%s, %.0f CPUs), Linux %s, %s, %s\n\n",
-		data_text(data, run, "machine.architecture"), data_text(data, run, "machine.cpu"),
-		isfinite(data_number(run, "machine.cpus")) ? data_number(run, "machine.cpus") : 0.0,
-		data_text(data, run, "machine.kernel"), data_text(data, run, "machine.libc"),
-		data_text(data, run, "machine.hypervisor"));
+	if (!*architecture) {
+		fprintf(out, "%s\n\n", none);
+		return;
+	}
+	if (isfinite(cpus))
+		snprintf(count, sizeof(count), ", %.0f CPUs", cpus);
+	fprintf(out, "Linux (%s): %s%s, Linux %s, %s%s%s\n\n", architecture,
+		data_text(data, run, "machine.cpu"), count, data_text(data, run, "machine.kernel"),
+		data_text(data, run, "machine.libc"), *hypervisor ? ", " : "", hypervisor);
 }
 
 static void figures_write(const struct plots *plots, FILE *out)
 {
+	size_t drawn = 0;
+
 	for (size_t i = 0; i < plots->n; i++) {
-		if (plots->at[i].drawn)
-			fprintf(out, "![%s](figures/%s.png)\n\n", plots->at[i].title,
-				plots->at[i].name);
+		if (!plots->at[i].drawn)
+			continue;
+		fprintf(out, "![%s](figures/%s.png)\n\n", plots->at[i].title, plots->at[i].name);
+		drawn++;
 	}
+	if (!drawn)
+		fprintf(out, "%s\n\n", none);
 }
 
-/* The expectation is a record's own: what the same object takes once it is linked in already. */
-static void expected_write(struct data *data, uint32_t set, FILE *out)
+/* The expectation is a record's own: the fastest that does the same work, and what copying and
+ * relocating alone takes. */
+static void expected_write(const struct data *data, const struct data_arm *const *arms, size_t n,
+			   FILE *out)
 {
-	const struct data_arm *arms[DATA_ARMS_MAX];
-	size_t n = reduce_arms(data, set, arms, DATA_ARMS_MAX);
+	const struct data_arm *disk = text_arm(arms, n, "disk", NULL);
+	const char *transport = disk ? disk->transport : n ? arms[0]->transport : NULL;
+	const struct data_arm *best = text_fastest(arms, n, transport);
+	const struct data_arm *floor = text_arm(arms, n, "floor", transport);
 	char time[32];
 
 	heading(out, "Expected Performance");
-	if (n)
+	if (best)
 		fprintf(out,
-			"The fastest way recorded here, `%s`, takes %s by median for the same "
-			"object on "
-			"the same machine.\n\n",
-			arms[0]->loader,
-			plot_time(reduce_summary(data, arms[0], REDUCE_TOTAL).p50, time,
+			"`%s` brings the same object in anew on the same machine in %s by median.",
+			best->loader,
+			plot_time(reduce_summary(data, best, REDUCE_TOTAL).p50, time,
 				  sizeof(time)));
-	else
+	if (best && floor)
+		fprintf(out, " Copying and relocating its bytes alone (`floor`) takes %s.",
+			plot_time(reduce_summary(data, floor, REDUCE_TOTAL).p50, time,
+				  sizeof(time)));
+	fprintf(out, "%s\n\n", best ? "" : none);
+}
+
+/* What upstream does first, then every arm. */
+static void actual_write(struct data *data, uint32_t set, const struct data_arm *const *arms,
+			 size_t n, FILE *out)
+{
+	const struct data_arm *disk = text_arm(arms, n, "disk", NULL);
+	struct markup markup = { .out = out, .figures = "figures" };
+	char low[32], middle[32], high[32];
+	struct stats_summary total;
+
+	heading(out, "Actual Performance");
+	if (!n) {
 		fprintf(out, "%s\n\n", none);
+		return;
+	}
+	if (disk) {
+		total = reduce_summary(data, disk, REDUCE_TOTAL);
+		fprintf(out,
+			"One load through a file, as at %s (`%s`%s%s): %s by median, %s to %s from "
+			"p10 to p90 of %zu loads.\n\n",
+			UPSTREAM_COMMIT, disk->loader, *disk->transport ? ", " : "",
+			disk->transport, plot_time(total.p50, middle, sizeof(middle)),
+			plot_time(total.p10, low, sizeof(low)),
+			plot_time(total.p90, high, sizeof(high)), total.n);
+	}
+	text_set(&markup, data, set, NULL);
 }
 
 static void notes_write(const struct data *data, FILE *out)
@@ -122,11 +188,12 @@ static void notes_write(const struct data *data, FILE *out)
 
 void text_issue(struct data *data, const struct plots *plots, FILE *out)
 {
-	struct markup markup = { .out = out, .figures = "figures" };
+	const struct data_arm *arms[DATA_ARMS_MAX];
 	char finding[600] = "";
 	uint32_t set = 0;
 	bool found;
 	const struct data_run *run = run_of(data, &set, &found);
+	size_t n = found ? reduce_arms(data, set, arms, DATA_ARMS_MAX) : 0;
 
 	fputs("<!-- title: [Performance] Loading the orchestration object; label: performance "
 	      "-->\n\n",
@@ -134,21 +201,15 @@ void text_issue(struct data *data, const struct plots *plots, FILE *out)
 	platform_write(data, run, out);
 	text_finding(data, finding, sizeof(finding));
 	section(out, "Summary", finding);
-	section(out, "Git Commit ID", data_text(data, run, "machine.revision"));
-	section(out, "CANN Version", data_text(data, run, "machine.cann"));
-	section(out, "Driver Version", data_text(data, run, "machine.driver"));
+	versions_write(data, run, out);
 	host_write(data, run, out);
-	heading(out, "Reproduction Command");
+	heading(out, "Reproduction");
 	fputs("```bash\n", out);
 	command_write(run, out);
 	fputs("```\n\n", out);
-	expected_write(data, set, out);
-	heading(out, "Actual Performance");
-	if (found)
-		text_set(&markup, data, set, NULL);
-	else
-		fprintf(out, "%s\n\n", none);
-	heading(out, "Profiling Data");
+	expected_write(data, arms, n, out);
+	actual_write(data, set, arms, n, out);
+	heading(out, "Profiling Data (Optional)");
 	figures_write(plots, out);
 	notes_write(data, out);
 }

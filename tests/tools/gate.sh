@@ -11,7 +11,7 @@ command -v git >/dev/null || {
 tree=$scratch/tree
 root=$(pwd)
 mkdir -p "$tree/tools" "$tree/build/objects" "$tree/results/baseline"
-cp tools/gate "$tree/tools/"
+cp tools/gate tools/build-revision "$tree/tools/"
 case $soload in
 /*) program=$soload ;;
 *) program=$root/$soload ;;

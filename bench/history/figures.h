@@ -1,0 +1,35 @@
+/* The history as figures: ratios over the revisions, and a grid of what a load does. */
+#ifndef SOLOAD_BENCH_HISTORY_FIGURES_H
+#define SOLOAD_BENCH_HISTORY_FIGURES_H
+
+#include "bench/history/file.h"
+#include "bench/report/plot.h"
+
+#include <stddef.h>
+
+/* The lines that can be compared: those with the last one's reference. */
+struct history_view {
+	const struct history_line **lines;
+	size_t count;
+};
+
+/* A loader's ratios; `level` is that of the segment they belong to, NaN where there is no ratio
+ * with an interval. */
+struct history_series {
+	struct history_ratio *ratios;
+	double *levels; /* a ratio, too */
+};
+
+/* Finds the segments. -ENOMEM. */
+int history_series_open(struct history_series *series, const struct history_view *view,
+			const char *loader, const char *quantile);
+void history_series_close(struct history_series *series);
+
+/* The place of the level before i, when it changes at i; else SIZE_MAX. */
+size_t history_series_before(const struct history_series *series, size_t i);
+
+int history_figure_ratios(const struct history_view *view, const char *quantile,
+			  struct plots *plots, struct err *err);
+int history_figure_work(const struct history_view *view, struct plots *plots, struct err *err);
+
+#endif
