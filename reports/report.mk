@@ -6,3 +6,7 @@ REPORT ?= results/report
 report: $(SOLOAD) ## figures, report.md and report.html from recorded runs (RUNS=…, REPORT=…); runs no load
 	$(Q)if [ -z "$(RUNS)" ]; then echo "soload: nothing is recorded yet (make repro, make bench), or name RUNS=results/runs/…" >&2; exit 2; fi
 	$(Q)$(SOLOAD) report $(RUNS) --out $(REPORT) $(ARGS)
+
+.PHONY: gallery
+gallery: all ## record and draw everything docs/gallery.md shows, by the commands of that page (five minutes, on a quiet machine)
+	$(Q)tools/gallery $(BUILD)

@@ -8,18 +8,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-static struct change_value value_of(const struct history_ratio *ratio, bool is_short)
+static struct change_value value_of(const struct history_ratio *ratio, double layout)
 {
-	double layout = is_short ? HISTORY_LAYOUT_SHORT : HISTORY_LAYOUT;
 	double z = judge_normal(0.025);
 	double sigma = (log(ratio->high) - log(ratio->low)) / (2.0 * z);
 
 	return (struct change_value){ log(ratio->value), sqrt(sigma * sigma + layout * layout) };
 }
 
+/* Builds from before loads were stamped in groups show what theirs are like by the others. */
+static bool is_short(const struct history_view *view, const char *loader)
+{
+	for (size_t i = 0; i < view->count; i++) {
+		if (history_group(view->lines[i], loader) > 1)
+			return true;
+	}
+	return false;
+}
+
 static int levels_find(struct history_series *series, const struct history_view *view,
 		       const char *loader)
 {
+	double layout = is_short(view, loader) ? HISTORY_LAYOUT_SHORT : HISTORY_LAYOUT;
 	size_t count = view->count;
 	struct change_value *values = calloc(count + 1, sizeof(values[0]));
 	double *levels = calloc(count + 1, sizeof(levels[0]));
@@ -28,8 +38,7 @@ static int levels_find(struct history_series *series, const struct history_view 
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		if (isfinite(series->ratios[i].low) && isfinite(series->ratios[i].high))
-			values[n++] = value_of(&series->ratios[i],
-					       history_group(view->lines[i], loader) > 1);
+			values[n++] = value_of(&series->ratios[i], layout);
 	}
 	if (r == 0)
 		r = changes_find(values, n, changes_price(n, HISTORY_ALPHA), levels);
