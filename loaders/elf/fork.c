@@ -7,6 +7,7 @@
 #include "loaders/elf/arena.h"
 
 #include "loaders/elf/imports.h"
+#include "loaders/elf/jitdump.h"
 #include "loaders/elf/registry.h"
 #include "loaders/elf/tls.h"
 #include "loaders/elf/unwind.h"
@@ -25,6 +26,7 @@ static void fork_prepare(void)
 	elf_names_lock();
 	elf_tls_lock();
 	elf_registry_lock();
+	elf_jitdump_lock();
 	pthread_mutex_lock(&arenas_lock);
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_lock(&arena->lock);
@@ -35,6 +37,7 @@ static void fork_resume(void)
 	for (struct elf_arena *arena = arenas; arena; arena = arena->next)
 		pthread_mutex_unlock(&arena->lock);
 	pthread_mutex_unlock(&arenas_lock);
+	elf_jitdump_unlock();
 	elf_registry_unlock();
 	elf_tls_unlock();
 	elf_names_unlock();

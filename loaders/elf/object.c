@@ -8,6 +8,7 @@
 #include "loaders/elf/arena.h"
 #include "loaders/elf/imports.h"
 #include "loaders/elf/init.h"
+#include "loaders/elf/jitdump.h"
 #include "loaders/elf/registry.h"
 #include "loaders/elf/reloc.h"
 #include "loaders/elf/symbols.h"
@@ -145,6 +146,8 @@ int elf_object_commit(struct elf_object *object, struct err *err)
 		r = elf_place_settle(&object->layout, &object->place, err);
 	if (r < 0)
 		return r;
+	if (object->run)
+		elf_jitdump_add(object, &object->place.note);
 	elf_file_rebase(&object->file, object->base);
 	object->committed = true;
 	return 0;
