@@ -79,10 +79,8 @@ void elf_objects_reap(struct elf_arena *arena);
 /* Frees the objects the arena keeps for use again. */
 void elf_objects_free(struct elf_arena *arena);
 
-/* Tells tools about memory that holds objects' variables: a name in /proc/PID/maps, and a root for
- * LeakSanitizer where it is in the process. */
-void elf_memory_announce(uintptr_t begin, uintptr_t end);
-void elf_memory_withdraw(uintptr_t begin, uintptr_t end);
+/* Memory that holds objects' variables has a name in /proc/PID/maps. */
+void elf_memory_name(uintptr_t begin, uintptr_t end);
 
 /* All arenas, so that a fork never lets two processes write to one slot. */
 int elf_fork_watch(struct elf_arena *arena, struct err *err);

@@ -32,18 +32,10 @@
 extern void __lsan_register_root_region(const void *begin, size_t bytes) __attribute__((weak));
 extern void __lsan_unregister_root_region(const void *begin, size_t bytes) __attribute__((weak));
 
-void elf_memory_announce(uintptr_t begin, uintptr_t end)
+void elf_memory_name(uintptr_t begin, uintptr_t end)
 {
-	/* Only a name: a kernel without it loses nothing. */
+	/* A kernel without it loses nothing but the name. */
 	(void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, begin, end - begin, "soload variables");
-	if (__lsan_register_root_region)
-		__lsan_register_root_region((const void *)begin, end - begin);
-}
-
-void elf_memory_withdraw(uintptr_t begin, uintptr_t end)
-{
-	if (__lsan_unregister_root_region)
-		__lsan_unregister_root_region((const void *)begin, end - begin);
 }
 
 void code_publish(uintptr_t begin, uintptr_t end)
@@ -201,15 +193,40 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 	window_add(place, layout->border, layout->end, base);
 }
 
-/* The windows that are the variables themselves. */
-static void variables_tell(const struct elf_place *place, void (*tell)(uintptr_t, uintptr_t))
+/* Of the windows that are the variables themselves. */
+static void variables_name(const struct elf_place *place)
 {
-	for (size_t i = 0; place->announced && i < place->window_count; i++) {
+	for (size_t i = 0; i < place->window_count; i++) {
 		const struct elf_window *window = &place->windows[i];
 
 		if (window->write == place->base)
-			tell(place->base + window->begin, place->base + window->end);
+			elf_memory_name(place->base + window->begin, place->base + window->end);
 	}
+}
+
+/* While an object is there, what its variables point to is no leak; when it has gone, what is left
+ * of them in a slot hides none. */
+static void variables_tell(const struct elf_place *place, void (*tell)(const void *, size_t))
+{
+	for (size_t i = 0; tell && place->announced && i < place->window_count; i++) {
+		const struct elf_window *window = &place->windows[i];
+
+		if (window->write == place->base)
+			tell((const void *)(place->base + window->begin),
+			     window->end - window->begin);
+	}
+}
+
+static void variables_announce(struct elf_place *place)
+{
+	place->announced = true;
+	variables_tell(place, __lsan_register_root_region);
+}
+
+static void variables_withdraw(struct elf_place *place)
+{
+	variables_tell(place, __lsan_unregister_root_region);
+	place->announced = false;
 }
 
 static int own_take(struct elf_arena *arena, const struct elf_file *file,
@@ -221,8 +238,10 @@ static int own_take(struct elf_arena *arena, const struct elf_file *file,
 						  "a mapping of its own";
 	int r = elf_fresh_take(file, layout, place, err);
 
-	place->announced = r == 0;
-	variables_tell(place, elf_memory_announce);
+	if (r == 0) {
+		variables_name(place);
+		variables_announce(place);
+	}
 	if (!place->note)
 		place->note = note;
 	return r;
@@ -239,8 +258,10 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 	memset(ret_place, 0, sizeof(*ret_place));
 	if (backing.fd >= 0) {
 		r = elf_direct_take(file, layout, backing, ret_place, err);
-		ret_place->announced = r == 0;
-		variables_tell(ret_place, elf_memory_announce);
+		if (r == 0) {
+			variables_name(ret_place);
+			variables_announce(ret_place);
+		}
 		if (r != -ENOTSUP)
 			return r;
 		ret_place->note = "its segments are not aligned to pages of the file: copied";
@@ -249,6 +270,7 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 		r = elf_slot_take(arena, layout, layout->guarded, &slot, err);
 		if (r == 0) {
 			slot_place(file, layout, slot, ret_place);
+			variables_announce(ret_place);
 			return 0;
 		}
 		if (r != -ENOSPC)
@@ -307,12 +329,11 @@ int elf_place_settle(const struct elf_layout *layout, struct elf_place *place, s
 void elf_place_release(struct elf_arena *arena, struct elf_place *place)
 {
 	place_tidy(place);
+	variables_withdraw(place);
 	if (place->slot)
 		elf_slot_release(arena, place->slot);
-	if (place->mapping) {
-		variables_tell(place, elf_memory_withdraw);
+	if (place->mapping)
 		munmap(place->mapping, place->mapping_bytes);
-	}
 	place->slot = NULL;
 	place->mapping = NULL;
 }

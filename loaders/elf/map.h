@@ -62,7 +62,7 @@ struct elf_place {
 	void *scratch; /* RELRO of its own mapping while it is computed */
 	size_t scratch_bytes;
 	bool direct;	     /* mapped from the caller's file: RELRO is protected at commit */
-	bool announced;	     /* tools know about its variables */
+	bool announced;	     /* LeakSanitizer looks into its variables */
 	size_t window_count; /* what relocations may write, ascending */
 	struct elf_window windows[ELF_WINDOWS_MAX];
 	const char *note; /* why it is not in a slot, or another oddity, or NULL; static */

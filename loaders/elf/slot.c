@@ -135,7 +135,7 @@ static int slot_map(struct elf_slot *slot, uintptr_t border, uintptr_t alias, st
 	if (alias && mmap((void *)(slot->begin + alias), below, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_FIXED, slot->fd, 0) == MAP_FAILED)
 		return err_sys(err, "map the writable alias");
-	elf_memory_announce(border, slot->end);
+	elf_memory_name(border, slot->end);
 	return 0;
 }
 
@@ -244,8 +244,6 @@ void elf_slot_destroy(struct elf_slot *slot)
 {
 	if (slot->fd >= 0)
 		close(slot->fd);
-	if (slot->border)
-		elf_memory_withdraw(slot->border, slot->end);
 	if (slot->scratch)
 		munmap(slot->scratch, slot->scratch_bytes);
 	slot->fd = -1;
