@@ -31,6 +31,8 @@ struct run {
 	struct subject *subjects;
 	size_t subject_count;
 	char (*scanned)[PATH_MAX]; /* the objects of a scan */
+	struct export_files exports;
+	json_t *described; /* the options, as run.json has them */
 	char **argv;
 };
 
@@ -188,7 +190,7 @@ static struct arm *arms_make(const struct run *run)
 	return arms;
 }
 
-static void record_describe(struct record *record, const struct run *run)
+static void record_describe(struct record *record, struct run *run)
 {
 	const struct runner_options *o = &run->options.runner;
 
@@ -206,6 +208,7 @@ static void record_describe(struct record *record, const struct run *run)
 		json_object_set_new(json, "seconds", json_real((double)o->time_ns / 1e9));
 	if (o->until > 0.0)
 		json_object_set_new(json, "until", json_real(o->until));
+	run->described = json_incref(json);
 	record_note(record, "options", json);
 	if (run->options.scan.count)
 		record_note(record, "scan", scan_json(&run->options.scan, NULL));
@@ -225,6 +228,22 @@ static int verdict(const struct run *run, const struct runner *runner)
 	if (command_interrupted())
 		return EXIT_SIGNAL_BASE + command_interrupted();
 	return measured && !failed ? EXIT_DONE : EXIT_MEASURED_FAILURE;
+}
+
+/* 0, or a negative errno when a file could not be written, which was said. */
+static int exports_finish(struct run *run, const struct runner *runner)
+{
+	struct export_source source = {
+		.runner = runner,
+		.scan = &run->options.scan,
+		.options = run->described,
+	};
+	struct err err;
+	int r = exports_write(&run->exports, &source, &err);
+
+	if (r < 0)
+		log_error("%s", err.text);
+	return r;
 }
 
 /* Everything between the opened record and its end. */
@@ -260,6 +279,8 @@ static int arms_run(struct run *run, struct record *record)
 	r = r < 0 && r != -EINTR ? EXIT_USAGE : verdict(run, &runner);
 	if (r == EXIT_DONE && probed < 0)
 		r = EXIT_MEASURED_FAILURE;
+	if (exports_finish(run, &runner) < 0)
+		r = EXIT_USAGE;
 	runner_close(&runner);
 	return r;
 }
@@ -287,7 +308,8 @@ static int record_and_run(struct run *run)
 	struct err err;
 	int code;
 
-	if (record_open(&record, &spec, &err) < 0) {
+	if (exports_open(&run->exports, &run->options.exports, &err) < 0 ||
+	    record_open(&record, &spec, &err) < 0) {
 		log_error("%s", err.text);
 		return EXIT_USAGE;
 	}
@@ -344,6 +366,8 @@ int command_run(int argc, char **argv)
 		subject_close(&run.subjects[i]);
 	free(run.subjects);
 	free(run.scanned);
+	exports_close(&run.exports);
+	json_decref(run.described);
 	free(run.loader_copy);
 	return code;
 }

@@ -26,6 +26,15 @@ double stats_mean(const double *values, size_t n)
 	return n ? sum / (double)n : (double)NAN;
 }
 
+double stats_stddev(const double *values, size_t n)
+{
+	double mean = stats_mean(values, n), sum = 0.0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (values[i] - mean) * (values[i] - mean);
+	return n > 1 ? sqrt(sum / (double)(n - 1)) : (double)NAN;
+}
+
 double stats_percentile(const double *sorted, size_t n, double p)
 {
 	double position, below;
@@ -183,6 +192,7 @@ struct stats_summary stats_summarise(double *values, size_t n)
 		.p99 = stats_percentile(values, n, 99.0),
 		.max = n ? values[n - 1] : (double)NAN,
 		.mean = stats_mean(values, n),
+		.stddev = stats_stddev(values, n),
 		.mad = stats_mad(values, n),
 		.trimmed = stats_trimmed_mean(values, n, STATS_TRIM),
 		.p50_interval = stats_median_interval(values, n, 0.95),

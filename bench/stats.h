@@ -17,6 +17,9 @@ void stats_sort(double *values, size_t n);
 
 double stats_mean(const double *values, size_t n);
 
+/* Of a sample: divided by n - 1. NaN below two values. */
+double stats_stddev(const double *values, size_t n);
+
 /*
  * The p-th percentile, p from 0 to 100: linear interpolation between the two order statistics
  * around position (n - 1) p / 100. Hyndman and Fan 1996, type 7; numpy's and R's default.
@@ -64,7 +67,7 @@ struct stats_interval stats_median_interval(const double *sorted, size_t n, doub
 
 struct stats_summary {
 	size_t n;
-	double min, p10, p50, p90, p99, max, mean, mad, trimmed;
+	double min, p10, p50, p90, p99, max, mean, stddev, mad, trimmed;
 	struct stats_interval p50_interval; /* 95 % */
 };
 

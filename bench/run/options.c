@@ -35,6 +35,7 @@ enum {
 	KEY_COLD,
 	KEY_ISOLATE,
 	KEY_THREADS,
+	KEY_EXPORT, /* + enum export_kind */
 };
 
 static const struct argp_option table[] = {
@@ -51,6 +52,9 @@ static const struct argp_option table[] = {
 	  "measure until the median of every row is known to within X %, at most 60s or --time",
 	  0 },
 	{ "out", KEY_OUT, "DIR", 0, "the results folder, default results/runs/run-DATE-PID", 0 },
+#define EXPORT(name, help) { "export-" #name, KEY_EXPORT + EXPORT_##name, "FILE", 0, help, 3 },
+#include "bench/export/exports.def"
+#undef EXPORT
 	{ "symbol", KEY_SYMBOL, "NAME", 0,
 	  "looked up and called as long f(void) in every load; default soload_entry, else the "
 	  "first function, looked up only",
@@ -101,6 +105,7 @@ static const char doc[] =
 	"  soload run --so liborch.so -l disk --cold file      from the disk, as after a boot\n"
 	"  soload run --so liborch.so -l memfd --threads 4     four at once\n"
 	"  soload run --scan size=4K:16M:x2 -l memfd,elf       how time grows with size\n"
+	"  soload run --so liborch.so -l all --export-md table.md --export-gbench run.json\n"
 	"\n"
 	"Every load is a row of samples.csv (see results/README.md); -n counts the measured ones, "
 	"those with warmup=0. What is printed as CI is how well the median is known: the 95 % "
@@ -275,6 +280,10 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct run_options *run = state->input;
 
+	if (key >= KEY_EXPORT && key < KEY_EXPORT + EXPORT_COUNT) {
+		run->exports.paths[key - KEY_EXPORT] = text;
+		return 0;
+	}
 	switch (key) {
 	case KEY_SO:
 	case ARGP_KEY_ARG:

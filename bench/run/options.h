@@ -2,6 +2,7 @@
 #ifndef SOLOAD_BENCH_RUN_OPTIONS_H
 #define SOLOAD_BENCH_RUN_OPTIONS_H
 
+#include "bench/export/export.h"
 #include "bench/run/scan.h"
 #include "bench/runner.h"
 
@@ -22,6 +23,7 @@ struct run_options {
 	const char *symbol;  /* NULL = choose */
 	const char *out;     /* NULL = choose */
 	const char *probes;  /* to watch some loads with afterwards, or NULL */
+	struct export_paths exports;
 	bool call, seeded;
 	bool loads_given;
 	enum run_pin pin;
