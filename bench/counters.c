@@ -16,6 +16,14 @@
 #define STOP_SYSCALL (SIGTRAP | 0x80) /* with PTRACE_O_TRACESYSGOOD */
 #define POLL_US 20
 
+/* What the kernel's own trampolines call where someone watches the dynamic linker by uprobes: no
+ * work of the load. x86_64 alone, Linux 6.11 (uretprobe) and 6.18 (uprobe). */
+#if defined(__x86_64__)
+#define IS_WATCHERS(number) ((number) == 335 || (number) == 336)
+#else
+#define IS_WATCHERS(number) false
+#endif
+
 static const char *const names[COUNTERS_CALLS] = {
 #define SYSCALL(name) [__NR_##name] = #name,
 #include "syscalls.def" /* generated, see bench/syscalls.mk */
@@ -88,6 +96,8 @@ static void call_entered(struct tracer *tracer, const struct __ptrace_syscall_in
 			load_done(tracer);
 		return;
 	}
+	if (IS_WATCHERS(number))
+		return;
 	if (!tracer->counting) {
 		tracer->answering |= number == __NR_write && tracer->last->loads;
 		return;

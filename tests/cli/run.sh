@@ -224,7 +224,7 @@ else
 	has "$out" "null: 0 system calls"
 	has "$out" "memfd_create 1"
 	has_not "$out" "not the same in every load"
-	equal "memory files per load" "$(sed -n 's/.*,memfd,.*,syscalls.memfd_create,count,[0-9]*,[0-9]*,\([0-9]*\),,$/\1/p' "$record/summary.csv")" 1
+	equal "memory files per load" "$(sed -n 's/.*,memfd,.*,syscalls.memfd_create,count,[0-9]*,[0-9]*,\([0-9]*\),,,$/\1/p' "$record/summary.csv")" 1
 fi
 
 expect_end
