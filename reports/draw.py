@@ -214,8 +214,9 @@ def draw_calm(say, table):
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
     ratio.set_yscale("log")
     ratio.set_ylim(say["y_low"] * 0.9, say["y_high"] * 1.1)
-    ratio.yaxis.set_major_formatter("{x:g}")
-    ratio.yaxis.set_minor_formatter("")
+    shown = [y for y in (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000) if say["y_low"] * 0.9 <= y <= say["y_high"] * 1.1]
+    ratio.set_yticks(shown, [f"{y:g}" for y in shown])
+    ratio.minorticks_off()
     broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
     broken.set_ylim(0, say["interrupted_most"] * 1.1)
     if say["load_known"]:
@@ -237,10 +238,10 @@ def draw_lanes(say, table):
     rows = table[0]
     keys = say.get("key", [])
     lines = (len(keys) + 3) // 4
-    lanes = int(say["lanes"])
-    height = 160 + 24 * lines + 52 * lanes
+    lanes, zooms = int(say["lanes"]), int(say["zooms"])
+    height = 160 + 24 * lines + 52 * lanes + (76 if zooms else 0)
     figure = page(say, height)
-    axes = panel(figure, height, 0.09, 0.975, 66 + 24 * lines, 92)
+    axes = panel(figure, height, 0.09, 0.975, 66 + 24 * lines, 168 if zooms else 92)
     for row in rows:
         axes.barh(row[0], row[2] - row[1], 0.76, row[1], color=row[3])
         if isinstance(row[4], str) and row[4].strip():
@@ -251,6 +252,22 @@ def draw_lanes(say, table):
     axes.set_xlabel(say["x_label"])
     patches = [plt.Rectangle((0, 0), 1, 1, color=c) for c in say.get("key_colour", [])]
     legend(figure, patches, [f"{k} {t}" for k, t in zip(keys, say.get("key_text", []))], (height - 52) / height, 4)
+    # Below, to one scale: the parts of one lane in which the load happens.
+    spans = list(zip(say.get("zoom_from", []), say.get("zoom_to", [])))
+    left, free = 0.09, 0.885 - 0.05 * (zooms - 1)
+    for at, (start, end) in enumerate(spans):
+        axes.axvspan(start, end, fill=False, edgecolor=INK, linestyle=":", linewidth=1)
+        wide = free * (end - start) / sum(b - a for a, b in spans)
+        part = panel(figure, height, left, left + wide, height - 102, 56)
+        left += wide + 0.05
+        for row in table[at + 1]:
+            part.barh(0, row[1] - row[0], 0.9, row[0], color=row[2])
+            if isinstance(row[3], str) and row[3].strip():
+                part.text((row[0] + row[1]) / 2, 0, row[3], ha="center", va="center", fontsize=8.5, color=row[4])
+        part.set_xlim(0, end - start)
+        part.set_xticks([])
+        rows_axis(part, [say["zoom_lane"] if at == 0 else ""])
+        part.set_title(f"from {start:.0f} us on, {end - start:.0f} us:", loc="left", fontsize=8.5, color=INK, pad=3)
     return figure
 
 

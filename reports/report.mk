@@ -10,3 +10,7 @@ report: $(SOLOAD) ## figures, report.md and report.html from recorded runs (RUNS
 .PHONY: gallery
 gallery: all ## record and draw everything docs/gallery.md shows, by the commands of that page (five minutes, on a quiet machine)
 	$(Q)tools/gallery $(BUILD)
+
+.PHONY: bench-report
+bench-report: $(SOLOAD) ## how long a report of 100,000 loads takes: below ten seconds, its page below 2 MB
+	$(Q)reports/bench $(BUILD)

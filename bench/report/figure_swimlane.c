@@ -9,11 +9,20 @@
 #include <string.h>
 
 #define LANES_MAX 12
+#define ZOOMS_MAX 2   /* of the lane that loads: bringing in, and taking away */
+#define ZOOM_GAP 0.05 /* of the invocation: what is farther apart is looked at apart */
 
 struct lanes {
 	const char *names[LANES_MAX];
 	size_t n;
 	double from_ns, to_ns;
+};
+
+/* One load of a run, and the lane it happened in. */
+struct load_at {
+	uint32_t run;
+	int64_t seq;
+	const char *lane;
 };
 
 static bool invocation_holds(const struct data_span *span, uint32_t run, int64_t seq)
@@ -128,6 +137,130 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 	}
 }
 
+static bool is_of_load(const struct data_span *span)
+{
+	for (int phase = 0; phase < DATA_PHASES; phase++) {
+		if (phase != PHASE_OTHER &&
+		    strcmp(span->phase, phase_label((enum phase)phase)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A stretch of one lane in which the load's own phases are, ns since the invocation began. */
+struct zoom {
+	double from_ns, to_ns;
+	double all_ns; /* of all of them together, to which the picture is wide */
+};
+
+/* Spans are in order of time within a lane. */
+static size_t zooms_find(struct zoom *zooms, const struct data *data, const struct lanes *lanes,
+			 const struct load_at *at)
+{
+	double gap = ZOOM_GAP * (lanes->to_ns - lanes->from_ns);
+	size_t n = 0;
+
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		double start = (double)span->start_ns - lanes->from_ns;
+
+		if (!invocation_holds(span, at->run, at->seq) || span->lane != at->lane ||
+		    !is_of_load(span) || span->dur_ns == 0)
+			continue;
+		if (n && (start - zooms[n - 1].to_ns < gap || n == ZOOMS_MAX)) {
+			zooms[n - 1].to_ns = start + (double)span->dur_ns;
+			continue;
+		}
+		zooms[n++] = (struct zoom){ start, start + (double)span->dur_ns, 0.0 };
+	}
+	return n;
+}
+
+/* The lane whose spans of the load take longest; NULL when there are none. */
+static const char *lane_of_load(const struct data *data, const struct lanes *lanes, uint32_t run,
+				int64_t seq)
+{
+	double sums[LANES_MAX] = { 0 }, most = 0.0;
+	const char *lane = NULL;
+
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+
+		for (size_t k = 0; k < lanes->n; k++) {
+			if (invocation_holds(span, run, seq) && span->lane == lanes->names[k] &&
+			    is_of_load(span))
+				sums[k] += (double)span->dur_ns;
+		}
+	}
+	for (size_t k = 0; k < lanes->n; k++) {
+		if (sums[k] > most) {
+			most = sums[k];
+			lane = lanes->names[k];
+		}
+	}
+	return lane;
+}
+
+/* A block of its own: from, to, colour, and the word with its time where there is room. */
+static void zoom_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
+		       const struct load_at *at, const struct zoom *zoom)
+{
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		double start = (double)span->start_ns - lanes->from_ns;
+		double end = fmin(start + (double)span->dur_ns, zoom->to_ns);
+		char time[32], text[80];
+
+		start = fmax(start, zoom->from_ns);
+		if (!invocation_holds(span, at->run, at->seq) || span->lane != at->lane ||
+		    end <= start)
+			continue;
+		plot_field(plot, (start - zoom->from_ns) / 1000.0);
+		plot_field(plot, (end - zoom->from_ns) / 1000.0);
+		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
+		snprintf(text, sizeof(text), "%.40s %s", span->phase,
+			 plot_time((double)span->dur_ns, time, sizeof(time)));
+		if ((end - start) / zoom->all_ns < 0.0115 * (double)strlen(text))
+			snprintf(text, sizeof(text), "%.40s", span->phase);
+		if ((end - start) / zoom->all_ns < 0.0125 * (double)strlen(text))
+			snprintf(text, sizeof(text), " ");
+		plot_label(plot, text);
+		fprintf(plot->table, "%s\t",
+			strcmp(span->phase, "stage") == 0 || strcmp(span->phase, "unstage") == 0 ||
+					strcmp(span->phase, "map") == 0 ||
+					strcmp(span->phase, "protect") == 0
+				? "#ffffff"
+				: "#222222");
+		plot_row_end(plot);
+	}
+	plot_block_end(plot);
+}
+
+static void zooms_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
+			uint32_t run, int64_t seq)
+{
+	struct load_at at = { run, seq, lane_of_load(data, lanes, run, seq) };
+	struct zoom zooms[ZOOMS_MAX];
+	size_t n = at.lane ? zooms_find(zooms, data, lanes, &at) : 0;
+	double all_ns = 0.0;
+	char name[32];
+
+	for (size_t i = 0; i < n; i++)
+		all_ns += zooms[i].to_ns - zooms[i].from_ns;
+	fprintf(plot->settings, "array zoom_from[%d]\narray zoom_to[%d]\n", ZOOMS_MAX, ZOOMS_MAX);
+	plot_block_end(plot);
+	for (size_t i = 0; i < n; i++) {
+		zooms[i].all_ns = all_ns;
+		zoom_write(plot, data, lanes, &at, &zooms[i]);
+		snprintf(name, sizeof(name), "zoom_from[%zu]", i + 1);
+		plot_number(plot, name, zooms[i].from_ns / 1000.0);
+		snprintf(name, sizeof(name), "zoom_to[%zu]", i + 1);
+		plot_number(plot, name, zooms[i].to_ns / 1000.0);
+	}
+	plot_number(plot, "zooms", (double)n);
+	plot_text(plot, "zoom_lane", at.lane ? at.lane : "");
+}
+
 static void names_write(struct plot *plot, const struct lanes *lanes)
 {
 	char name[32];
@@ -158,6 +291,7 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	lanes_collect(&lanes, data, arm->run, seq);
 	legend_write(plot, data, arm->run, seq);
 	spans_write(plot, data, &lanes, arm->run, seq);
+	zooms_write(plot, data, &lanes, arm->run, seq);
 	names_write(plot, &lanes);
 	plot_title(plot, "Where in one invocation does the load happen, and who waits for it?");
 	plot_subtitle(

@@ -37,6 +37,14 @@ if [ -d "$scratch/matplotlib" ]; then
 	done
 fi
 
+# What the swimlane enlarges is whole: every part begins at 0, leaves no gap, and is as long as its frame.
+set="$scratch/gnuplot/figures/swimlane.set"
+equal "enlarged parts" "$(sed -n 's/^zooms = //p' "$set")" 2
+equal "gaps in them" "$(awk -F '\t' 'FILENAME ~ /set$/ { split($0, f, / = /); v[f[1]] = f[2]; next }
+	NF == 0 { if (filled && index_ > 0 && (end - long) ^ 2 > 0.01) bad++; if (filled) index_++; filled = end = 0; next }
+	{ if (index_ > 0) { if (($1 - end) ^ 2 > 1e-4) bad++; end = $2; long = v["zoom_to[" index_ "]"] - v["zoom_from[" index_ "]"] } filled = 1 }
+	END { print bad + 0, index_ }' "$set" "$scratch/gnuplot/figures/swimlane.dat")" "0 3"
+
 # The page holds its figures, ids are its own, nothing is fetched, and it stays small.
 page=$scratch/gnuplot/report.html
 equal "figures in the page" "$(grep -c '<figure>' "$page")" 10
