@@ -17,6 +17,7 @@ __extension__ typedef unsigned __int128 wide;
 
 bool clock_is_raw;
 
+static uint64_t (*counted)(void);
 static struct clock_map first;
 static bool started;
 
@@ -40,6 +41,17 @@ static bool counter_is_usable(void)
 #else
 	return false;
 #endif
+}
+
+void clock_count(uint64_t (*source)(void))
+{
+	clock_is_raw = !source && counter_is_usable();
+	counted = source;
+}
+
+uint64_t clock_slow(void)
+{
+	return counted ? counted() : clock_now_ns();
 }
 
 static void anchor_take(uint64_t *ret_ticks, uint64_t *ret_ns)

@@ -16,6 +16,14 @@ extern bool clock_is_raw;
 
 uint64_t clock_now_ns(void); /* CLOCK_MONOTONIC */
 
+/*
+ * Makes a tick one count of `source` (instructions, say) instead of time, NULL = time again, so that
+ * timelines count what they otherwise time. Such ticks have no map to nanoseconds.
+ */
+void clock_count(uint64_t (*source)(void));
+
+uint64_t clock_slow(void); /* a tick where the counter is not read raw */
+
 /* The current counter value. Not ordered against other instructions: right for phases of 100 ns and
  * more. */
 static inline uint64_t clock_ticks(void)
@@ -31,7 +39,7 @@ static inline uint64_t clock_ticks(void)
 		return ticks;
 	}
 #endif
-	return clock_now_ns();
+	return clock_slow();
 }
 
 /* Takes the first anchor. Call once at program start, before any thread; a second call changes

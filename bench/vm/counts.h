@@ -1,0 +1,50 @@
+/*
+ * What loads cost, counted: virtual time and instructions, per load and phase. The guest writes
+ * them as CSV (results/README.md, counts.csv), the host reads them back and takes medians.
+ */
+#ifndef SOLOAD_BENCH_VM_COUNTS_H
+#define SOLOAD_BENCH_VM_COUNTS_H
+
+#include "base/err.h"
+#include "base/timeline.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum counts_metric { COUNTS_TIME, COUNTS_USER, COUNTS_KERNEL, COUNTS_METRICS };
+
+#define COUNTS_TOTAL PHASE_COUNT /* a column beside the phases */
+#define COUNTS_COLUMNS (PHASE_COUNT + 1)
+#define COUNTS_ROWS_MAX 100000
+#define COUNTS_NAME_BYTES 128
+
+struct counts_row {
+	char side[16];		      /* "base", "head", or "" */
+	char loader[COUNTS_NAME_BYTES];
+	char error[ERR_TEXT_BYTES];   /* it does not load here, and why; the rest is 0 then */
+	enum counts_metric metric;
+	uint64_t values[COUNTS_COLUMNS]; /* by enum phase; phases that are no load's are 0 */
+};
+
+struct counts {
+	struct counts_row *rows;
+	size_t count;
+};
+
+const char *counts_metric_name(enum counts_metric metric); /* "time", "user", "kernel" */
+const char *counts_metric_unit(enum counts_metric metric); /* "ns", "instructions" */
+
+void counts_header_print(FILE *out);
+void counts_row_print(const struct counts_row *row, FILE *out);
+
+/* Reads what the two above printed; -EBADMSG naming the line. The caller closes `counts`. */
+int counts_read(struct counts *counts, const char *text, size_t size, struct err *err);
+void counts_close(struct counts *counts); /* zeroed is fine */
+
+/* The median of a column over the loads of one side and loader, the lower of two in the middle;
+ * UINT64_MAX = there are none. */
+uint64_t counts_median(const struct counts *counts, const struct counts_row *like,
+		       enum counts_metric metric, int column);
+
+#endif

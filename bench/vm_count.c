@@ -1,0 +1,294 @@
+/*
+ * soload vm_count: loads counted instead of timed, on the processor's own counters read from user
+ * space. Runs inside a virtual AICPU, whose counters are exact; each loader and metric in a process
+ * of its own that does the same every time.
+ */
+#include "bench/command.h"
+#include "bench/cycle.h"
+#include "bench/subject.h"
+#include "bench/vm/counts.h"
+
+#include "base/log.h"
+#include "base/options.h"
+#include "probes/counter.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOADERS_MAX 64
+#define WARMUP 8
+
+enum { KEY_SO = 256, KEY_INJECT, KEY_SIDE };
+
+struct request {
+	const char *path, *inject, *side;
+	char *loaders;
+	uint32_t loads;
+	struct subject subject;
+};
+
+/* What a counting process leaves for its parent. */
+struct tally {
+	uint32_t loads;
+	char error[ERR_TEXT_BYTES];
+	struct {
+		uint64_t values[COUNTS_COLUMNS];
+	} load[];
+};
+
+static const struct argp_option options[] = {
+	{ "so", KEY_SO, "FILE", 0, "the object to load", 0 },
+	{ "loader", 'l', "A,B", 0, "loaders NAME[:KEY[=VALUE]]...", 0 },
+	{ "loads", 'n', "N", 0, "loads per loader and metric, default 21", 0 },
+	{ "inject", KEY_INJECT, "WHAT", 0, "make the loads do more: call, fault, loop=100", 0 },
+	{ "side", KEY_SIDE, "WORD", 0, "what stands in the column side", 0 },
+	{ 0 },
+};
+
+static struct counter_page counter;
+
+static uint64_t counter_now(void)
+{
+	uint64_t value = 0, enabled, running;
+
+	(void)counter_read(&counter, &value, &enabled, &running);
+	return value;
+}
+
+static int counter_start(enum counts_metric metric, struct err *err)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_HARDWARE,
+		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.pinned = 1,
+		.exclude_kernel = metric == COUNTS_USER,
+		.exclude_user = metric == COUNTS_KERNEL,
+		.exclude_hv = 1,
+	};
+	uint64_t value, enabled, running;
+	int fd;
+
+	if (metric == COUNTS_TIME)
+		return 0;
+	counter_request(&attr);
+	attr.config1 &= ~UINT64_C(1); /* 32 bits wide: a wider one has no user access before Armv8.5 */
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "no counter of instructions here");
+	counter_map(&counter, fd);
+	if (counter_read(&counter, &value, &enabled, &running) < 0)
+		return err_set(err, ENOTSUP,
+			       "the counter cannot be read from user space "
+			       "(sysctl kernel.perf_user_access=1, Linux 5.17)");
+	clock_count(counter_now);
+	return 0;
+}
+
+/* What lies between two records that follow each other at once: the cost of one. */
+static uint64_t record_cost(void)
+{
+	static struct span spans[4];
+	static struct timeline time;
+
+	for (int i = 0; i < 3; i++) {
+		time.spans = spans;
+		time.span_capacity = 4;
+		timeline_begin(&time, PHASE_OTHER);
+		timeline_enter(&time, PHASE_MAP);
+		timeline_enter(&time, PHASE_INIT);
+		timeline_end(&time);
+	}
+	return time.ticks[PHASE_MAP];
+}
+
+/* Every stretch of a phase ends with one record, whose cost is not the load's. */
+static void load_take(const struct timeline *time, uint64_t cost, double scale, uint64_t *values)
+{
+	uint64_t records[PHASE_COUNT] = { 0 };
+
+	for (uint32_t i = 0; i < time->span_count; i++)
+		records[time->spans[i].phase]++;
+	for (int i = 0; i < PHASE_COUNT; i++) {
+		uint64_t ticks = time->ticks[i], spent = cost * records[i];
+
+		if (phase_class((enum phase)i) != PHASE_CLASS_LOAD)
+			continue;
+		values[i] = (uint64_t)(scale * (double)(ticks > spent ? ticks - spent : 0));
+		values[COUNTS_TOTAL] += values[i];
+	}
+}
+
+static double tick_scale(enum counts_metric metric)
+{
+	uint64_t hz = UINT64_C(1000000000);
+
+	if (metric != COUNTS_TIME)
+		return 1.0;
+#ifdef __aarch64__
+	__asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+#endif
+	return 1e9 / (double)hz;
+}
+
+static int loads_count(const struct request *request, const char *loader, enum counts_metric metric,
+		       struct tally *tally, struct err *err)
+{
+	struct cycle_options plan = {
+		.loader = loader,
+		.path = request->path,
+		.symbol = request->subject.symbol,
+		.inject = request->inject,
+		.capacity = request->loads > WARMUP ? request->loads : WARMUP,
+	};
+	struct cycle cycle = { 0 };
+	uint64_t cost = 0;
+	int r = cycle_open(&cycle, &plan, err);
+
+	if (r == 0)
+		r = counter_start(metric, err);
+	if (r == 0 && metric != COUNTS_TIME)
+		cost = record_cost();
+	for (uint32_t i = 0; r == 0 && i < WARMUP; i++)
+		r = cycle_run(&cycle, i, CYCLE_CHECK_NONE);
+	for (uint32_t i = 0; r == 0 && i < request->loads; i++)
+		r = cycle_run(&cycle, i, CYCLE_CHECK_NONE);
+	if (r < 0 && !err->text[0])
+		err_set(err, EIO, "%s", cycle.loads[0].text);
+	for (uint32_t i = 0; r == 0 && i < request->loads; i++)
+		load_take(&cycle.timelines[i], cost, tick_scale(metric), tally->load[i].values);
+	clock_count(NULL);
+	tally->loads = r == 0 ? request->loads : 0;
+	cycle_close(&cycle);
+	return r;
+}
+
+static void tally_print(const struct request *request, const struct tally *tally,
+			struct counts_row *row)
+{
+	if (!tally->loads)
+		counts_row_print(row, stdout);
+	for (uint32_t i = 0; i < tally->loads; i++) {
+		memcpy(row->values, tally->load[i].values, sizeof(row->values));
+		counts_row_print(row, stdout);
+	}
+	(void)request;
+}
+
+static int process_run(const struct request *request, const char *loader, enum counts_metric metric,
+		       struct tally *tally)
+{
+	struct err err = { "" };
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		int r = loads_count(request, loader, metric, tally, &err);
+
+		memcpy(tally->error, err.text, sizeof(tally->error));
+		_exit(r < 0 ? EXIT_MEASURED_FAILURE : EXIT_DONE);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return err_sys(NULL, "fork");
+	if (WIFSIGNALED(status)) {
+		tally->loads = 0;
+		err_set(&err, EIO, "ended by signal %d while it loaded", WTERMSIG(status));
+		memcpy(tally->error, err.text, sizeof(tally->error));
+	}
+	return 0;
+}
+
+static int loader_count(const struct request *request, const char *loader, bool *ret_failed)
+{
+	size_t size = sizeof(struct tally) + request->loads * sizeof(((struct tally *)0)->load[0]);
+
+	for (int metric = 0; metric < COUNTS_METRICS; metric++) {
+		struct counts_row row = { .metric = (enum counts_metric)metric };
+		struct tally *tally = mmap(NULL, size, PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		if (tally == MAP_FAILED ||
+		    process_run(request, loader, row.metric, tally) < 0)
+			return err_sys(NULL, "memory or process");
+		snprintf(row.side, sizeof(row.side), "%s", request->side);
+		snprintf(row.loader, sizeof(row.loader), "%s", loader);
+		memcpy(row.error, tally->error, sizeof(row.error));
+		*ret_failed |= row.error[0] != '\0';
+		tally_print(request, tally, &row);
+		munmap(tally, size);
+	}
+	return 0;
+}
+
+static error_t option_parse(int key, char *text, struct argp_state *state)
+{
+	struct request *request = state->input;
+	uint64_t number;
+
+	switch (key) {
+	case KEY_SO:
+		request->path = text;
+		return 0;
+	case 'l':
+		request->loaders = text;
+		return 0;
+	case 'n':
+		if (options_size(text, &number) < 0 || number < 1 || number > WORKER_BATCH_MAX)
+			command_usage(state, "--loads '%s' is not 1 to %d", text, WORKER_BATCH_MAX);
+		request->loads = (uint32_t)number;
+		return 0;
+	case KEY_INJECT:
+		request->inject = text;
+		return 0;
+	case KEY_SIDE:
+		request->side = text;
+		return 0;
+	case ARGP_KEY_END:
+		if (!request->path || !request->loaders)
+			command_usage(state, "--so FILE and -l LOADERS are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp count_argp = {
+	options, option_parse, NULL, "Counts instructions and virtual time of loads; see soload vm.",
+	NULL, NULL, NULL
+};
+
+int command_vm_count(int argc, char **argv)
+{
+	struct request request = { .loads = 21, .side = "" };
+	char *items[LOADERS_MAX];
+	bool failed = false;
+	struct err err = { "" };
+	int count, r = 0;
+
+	if (argp_parse(&count_argp, argc, argv, 0, NULL, &request))
+		return EXIT_USAGE;
+	count = options_split(request.loaders, items, LOADERS_MAX);
+	if (count < 0)
+		r = err_set(&err, EINVAL, "--loader: more than %d loaders", LOADERS_MAX);
+	else
+		r = subject_open(&request.subject, request.path, NULL, false, &err);
+	if (r < 0) {
+		log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
+	counts_header_print(stdout);
+	for (int i = 0; r == 0 && i < count; i++) {
+		fflush(stdout);
+		r = loader_count(&request, items[i], &failed);
+	}
+	subject_close(&request.subject);
+	fflush(stdout);
+	return r < 0 ? EXIT_USAGE : failed ? EXIT_MEASURED_FAILURE : EXIT_DONE;
+}
