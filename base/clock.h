@@ -17,8 +17,8 @@ extern bool clock_is_raw;
 uint64_t clock_now_ns(void); /* CLOCK_MONOTONIC */
 
 /*
- * Makes a tick one count of `source` (instructions, say) instead of time, NULL = time again, so that
- * timelines count what they otherwise time. Such ticks have no map to nanoseconds.
+ * Makes a tick one count of `source` (instructions, say) instead of time, NULL = time again, so
+ * that timelines count what they otherwise time. Such ticks have no map to nanoseconds.
  */
 void clock_count(uint64_t (*source)(void));
 

@@ -12,14 +12,18 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "run", "boot, run a command inside, end with its exit code", vm_run },
+	{ "bench", "instructions per load, every loader", vm_bench },
+	{ "gate", "does a load of HEAD take more than one of BASE?", vm_gate },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static const char doc[] =
-	"An aarch64 machine under QEMU that counts instructions instead of time: a load costs exactly\n"
-	"the same in every run, whatever else this machine does. `make vm` fetches and builds what it\n"
-	"needs (Debian's arm64 kernel, soload for aarch64); it boots in seconds and leaves nothing.\n";
+static const char doc[] = "An aarch64 machine under QEMU that counts instructions instead of time: "
+			  "a load costs exactly\n"
+			  "the same in every run, whatever else this machine does. `make vm` "
+			  "fetches and builds what it\n"
+			  "needs (Debian's arm64 kernel, soload for aarch64); it boots in seconds "
+			  "and leaves nothing.\n";
 
 static const char examples[] =
 	"\n"
@@ -27,6 +31,8 @@ static const char examples[] =
 	"  soload vm run -- soload list                        what works on an AICPU's kernel\n"
 	"  soload vm run --cpus 2 -- soload repro --out /results    the main job, record and all\n"
 	"  soload vm run --kernel 6.12 --with mdwe -- soload list\n"
+	"  soload vm bench                                     the table of instructions per load\n"
+	"  soload vm gate BASE/build/aarch64/soload build/aarch64/soload\n"
 	"\n"
 	"soload vm COMMAND --help tells the options of one.\n";
 

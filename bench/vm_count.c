@@ -79,7 +79,8 @@ static int counter_start(enum counts_metric metric, struct err *err)
 	if (metric == COUNTS_TIME)
 		return 0;
 	counter_request(&attr);
-	attr.config1 &= ~UINT64_C(1); /* 32 bits wide: a wider one has no user access before Armv8.5 */
+	attr.config1 &=
+		~UINT64_C(1); /* 32 bits wide: a wider one has no user access before Armv8.5 */
 	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "no counter of instructions here");
@@ -170,8 +171,7 @@ static int loads_count(const struct request *request, const char *loader, enum c
 	return r;
 }
 
-static void tally_print(const struct request *request, const struct tally *tally,
-			struct counts_row *row)
+static void tally_print(const struct tally *tally, struct counts_row *row)
 {
 	if (!tally->loads)
 		counts_row_print(row, stdout);
@@ -179,11 +179,10 @@ static void tally_print(const struct request *request, const struct tally *tally
 		memcpy(row->values, tally->load[i].values, sizeof(row->values));
 		counts_row_print(row, stdout);
 	}
-	(void)request;
 }
 
-static int process_run(const struct request *request, const char *loader, enum counts_metric metric,
-		       struct tally *tally)
+static int tally_take(const struct request *request, const char *loader, enum counts_metric metric,
+		      struct tally *tally)
 {
 	struct err err = { "" };
 	int status;
@@ -214,14 +213,13 @@ static int loader_count(const struct request *request, const char *loader, bool 
 		struct tally *tally = mmap(NULL, size, PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-		if (tally == MAP_FAILED ||
-		    process_run(request, loader, row.metric, tally) < 0)
+		if (tally == MAP_FAILED || tally_take(request, loader, row.metric, tally) < 0)
 			return err_sys(NULL, "memory or process");
 		snprintf(row.side, sizeof(row.side), "%s", request->side);
 		snprintf(row.loader, sizeof(row.loader), "%s", loader);
 		memcpy(row.error, tally->error, sizeof(row.error));
 		*ret_failed |= row.error[0] != '\0';
-		tally_print(request, tally, &row);
+		tally_print(tally, &row);
 		munmap(tally, size);
 	}
 	return 0;
@@ -260,8 +258,10 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp count_argp = {
-	options, option_parse, NULL, "Counts instructions and virtual time of loads; see soload vm.",
-	NULL, NULL, NULL
+	options, option_parse,
+	NULL,	 "Counts instructions and virtual time of loads; see soload vm.",
+	NULL,	 NULL,
+	NULL
 };
 
 int command_vm_count(int argc, char **argv)

@@ -258,7 +258,9 @@ int command_vm_init(int argc, char **argv)
 	struct err err = { "" };
 
 	if (getpid() != 1) {
-		fprintf(stderr, "soload: %s is the first process of a virtual AICPU (see: soload vm --help)\n",
+		fprintf(stderr,
+			"soload: %s is the first process of a virtual AICPU (see: soload vm "
+			"--help)\n",
 			argv[argc - 1]);
 		return EXIT_USAGE;
 	}

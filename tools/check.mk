@@ -4,7 +4,7 @@ TRACKED := $(shell git ls-files -co --exclude-standard 2>/dev/null || find . -na
 EXISTING := $(wildcard $(TRACKED))
 FORMATTED := $(filter %.c %.h %.cpp %.hpp,$(EXISTING))
 TIDIED := $(filter-out %.bpf.c,$(filter base/%.c loaders/%.c probes/%.c device/%.c bench/%.c,$(EXISTING)))
-SHELLED := $(filter %.sh .ci/run reports/bench reports/draw tools/aarch64 tools/build-revision tools/deps tools/gallery tools/gate tools/run-tests tools/try-recipes tools/libraries,$(EXISTING))
+SHELLED := $(filter %.sh .ci/run reports/bench reports/draw tools/aarch64 tools/build-revision tools/deps tools/gallery tools/gate tools/run-tests tools/vm tools/vm-gate tools/try-recipes tools/libraries,$(EXISTING))
 TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint
@@ -66,9 +66,10 @@ test-threads: all $(THREADED)
 
 # The gates first, the tests last, so that a test runner's lines close the log.
 .PHONY: ci
-ci: ## what CI runs: the gate, lint, sanitizers, the main job, then the tests
+ci: ## what CI runs: the gates, lint, sanitizers, the main job, then the tests
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory gate
+	$(Q)$(MAKE) --no-print-directory vm-gate
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)tools/try-recipes $(BUILD)
 	$(Q)$(MAKE) --no-print-directory san

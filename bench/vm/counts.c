@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_FIRST 3 /* side, loader and metric come before the numbers, the error after */
-
 static const char *const names[COUNTS_METRICS] = {
 	[COUNTS_TIME] = "time",
 	[COUNTS_USER] = "user",
@@ -29,8 +27,7 @@ static bool column_is_load(int column)
 	return column == COUNTS_TOTAL || phase_class((enum phase)column) == PHASE_CLASS_LOAD;
 }
 
-/* The columns in the order they are written: total, then the phases of a load. */
-static int column_next(int column)
+int counts_column_next(int column)
 {
 	for (column = column == COUNTS_TOTAL ? 0 : column + 1; column < PHASE_COUNT; column++) {
 		if (column_is_load(column))
@@ -39,7 +36,7 @@ static int column_next(int column)
 	return -1;
 }
 
-static const char *column_name(int column)
+const char *counts_column_name(int column)
 {
 	return column == COUNTS_TOTAL ? "total" : phase_label((enum phase)column);
 }
@@ -47,8 +44,8 @@ static const char *column_name(int column)
 void counts_header_print(FILE *out)
 {
 	fputs("side,loader,metric", out);
-	for (int column = COUNTS_TOTAL; column >= 0; column = column_next(column))
-		fprintf(out, ",%s", column_name(column));
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column))
+		fprintf(out, ",%s", counts_column_name(column));
 	fputs(",error\n", out);
 }
 
@@ -69,7 +66,7 @@ void counts_row_print(const struct counts_row *row, FILE *out)
 	fprintf(out, "%s,", row->side);
 	text_print(row->loader, out);
 	fprintf(out, ",%s", names[row->metric]);
-	for (int column = COUNTS_TOTAL; column >= 0; column = column_next(column))
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column))
 		fprintf(out, ",%llu", (unsigned long long)row->values[column]);
 	putc(',', out);
 	if (row->error[0])
@@ -107,8 +104,13 @@ static bool field_take(const char **at, const char *end, char *into, size_t size
 	into[used] = '\0';
 	if (p < end && *p != ',')
 		return false;
-	*at = p + (p < end);
+	*at = p;
 	return true;
+}
+
+static bool comma_take(const char **at, const char *end)
+{
+	return *at < end && *(*at)++ == ',';
 }
 
 static bool number_take(const char **at, const char *end, uint64_t *ret_value)
@@ -119,7 +121,7 @@ static bool number_take(const char **at, const char *end, uint64_t *ret_value)
 		return false;
 	errno = 0;
 	*ret_value = strtoull(text, &stop, 10);
-	return errno == 0 && *stop == '\0';
+	return errno == 0 && *stop == '\0' && comma_take(at, end);
 }
 
 static bool metric_take(const char **at, const char *end, enum counts_metric *ret_metric)
@@ -131,7 +133,7 @@ static bool metric_take(const char **at, const char *end, enum counts_metric *re
 	for (int i = 0; i < COUNTS_METRICS; i++) {
 		if (strcmp(text, names[i]) == 0) {
 			*ret_metric = (enum counts_metric)i;
-			return true;
+			return comma_take(at, end);
 		}
 	}
 	return false;
@@ -141,11 +143,11 @@ static bool row_take(const char *at, const char *end, struct counts_row *row)
 {
 	*row = (struct counts_row){ 0 };
 	if (memchr(at, '\0', (size_t)(end - at)) ||
-	    !field_take(&at, end, row->side, sizeof(row->side)) ||
-	    !field_take(&at, end, row->loader, sizeof(row->loader)) ||
+	    !field_take(&at, end, row->side, sizeof(row->side)) || !comma_take(&at, end) ||
+	    !field_take(&at, end, row->loader, sizeof(row->loader)) || !comma_take(&at, end) ||
 	    !metric_take(&at, end, &row->metric))
 		return false;
-	for (int column = COUNTS_TOTAL; column >= 0; column = column_next(column)) {
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
 		if (!number_take(&at, end, &row->values[column]))
 			return false;
 	}
@@ -156,9 +158,12 @@ static bool header_matches(const char *at, const char *end)
 {
 	char *wanted = NULL;
 	size_t size = 0;
-	FILE *file = open_memstream(&wanted, &size);
+	FILE *file;
 	bool matches;
 
+	if (end - at < 5 || memcmp(at, "side,", 5) != 0)
+		return false;
+	file = open_memstream(&wanted, &size);
 	if (!file)
 		return false;
 	counts_header_print(file);
@@ -181,19 +186,22 @@ int counts_read(struct counts *counts, const char *text, size_t size, struct err
 		if (!stop)
 			return err_set(err, EBADMSG, "counts: line %zu is cut short", line);
 		if (line == 1 && !header_matches(at, stop))
-			return err_set(err, EBADMSG, "counts: line 1 is not the header of this version");
+			return err_set(err, EBADMSG,
+				       "counts: line 1 is not the header of this version");
 		if (counts->count == capacity) {
 			struct counts_row *rows;
 
 			capacity = capacity ? 2 * capacity : 64;
 			rows = realloc(counts->rows, capacity * sizeof(rows[0]));
 			if (!rows || capacity > 2 * COUNTS_ROWS_MAX)
-				return err_set(err, ENOMEM, "counts: line %zu is one too many", line);
+				return err_set(err, ENOMEM, "counts: line %zu is one too many",
+					       line);
 			counts->rows = rows;
 		}
-		if (line > 1 && !row_take(at, stop, &counts->rows[counts->count]))
-			return err_set(err, EBADMSG, "counts: line %zu is not a row", line);
-		counts->count += line > 1;
+		if (!header_matches(at, stop)) { /* each side begins with one */
+			if (!row_take(at, stop, &counts->rows[counts->count++]))
+				return err_set(err, EBADMSG, "counts: line %zu is not a row", line);
+		}
 		at = stop + 1;
 	}
 	return line ? 0 : err_set(err, EBADMSG, "counts: nothing was counted");
@@ -212,6 +220,13 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+bool counts_row_is_of(const struct counts_row *row, const struct counts_row *like,
+		      enum counts_metric metric)
+{
+	return row->metric == metric && !row->error[0] && strcmp(row->side, like->side) == 0 &&
+	       strcmp(row->loader, like->loader) == 0;
+}
+
 uint64_t counts_median(const struct counts *counts, const struct counts_row *like,
 		       enum counts_metric metric, int column)
 {
@@ -221,8 +236,7 @@ uint64_t counts_median(const struct counts *counts, const struct counts_row *lik
 	for (size_t i = 0; values && i < counts->count; i++) {
 		const struct counts_row *row = &counts->rows[i];
 
-		if (row->metric == metric && !row->error[0] && strcmp(row->side, like->side) == 0 &&
-		    strcmp(row->loader, like->loader) == 0)
+		if (counts_row_is_of(row, like, metric))
 			values[n++] = row->values[column];
 	}
 	if (n) {

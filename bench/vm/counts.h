@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/timeline.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,9 +21,9 @@ enum counts_metric { COUNTS_TIME, COUNTS_USER, COUNTS_KERNEL, COUNTS_METRICS };
 #define COUNTS_NAME_BYTES 128
 
 struct counts_row {
-	char side[16];		      /* "base", "head", or "" */
+	char side[16]; /* "base", "head", or "" */
 	char loader[COUNTS_NAME_BYTES];
-	char error[ERR_TEXT_BYTES];   /* it does not load here, and why; the rest is 0 then */
+	char error[ERR_TEXT_BYTES]; /* it does not load here, and why; the rest is 0 then */
 	enum counts_metric metric;
 	uint64_t values[COUNTS_COLUMNS]; /* by enum phase; phases that are no load's are 0 */
 };
@@ -41,6 +42,14 @@ void counts_row_print(const struct counts_row *row, FILE *out);
 /* Reads what the two above printed; -EBADMSG naming the line. The caller closes `counts`. */
 int counts_read(struct counts *counts, const char *text, size_t size, struct err *err);
 void counts_close(struct counts *counts); /* zeroed is fine */
+
+/* Whether a row is a load of that side, loader and metric that succeeded. */
+bool counts_row_is_of(const struct counts_row *row, const struct counts_row *like,
+		      enum counts_metric metric);
+
+/* The columns in the order they are written, from COUNTS_TOTAL on: the next, -1 = none. */
+int counts_column_next(int column);
+const char *counts_column_name(int column);
 
 /* The median of a column over the loads of one side and loader, the lower of two in the middle;
  * UINT64_MAX = there are none. */

@@ -62,22 +62,20 @@ int cpio_link(struct cpio *cpio, const char *name, const char *target, struct er
 int cpio_device(struct cpio *cpio, const char *name, unsigned int major, unsigned int minor,
 		struct err *err)
 {
-	return entry_add(cpio,
-			 &(struct entry){ .name = name,
-					  .mode = S_IFCHR | 0600,
-					  .major = major,
-					  .minor = minor },
-			 err);
+	return entry_add(
+		cpio,
+		&(struct entry){
+			.name = name, .mode = S_IFCHR | 0600, .major = major, .minor = minor },
+		err);
 }
 
 int cpio_bytes(struct cpio *cpio, const char *name, const void *bytes, size_t size, struct err *err)
 {
-	return entry_add(cpio,
-			 &(struct entry){ .name = name,
-					  .mode = S_IFREG | 0755,
-					  .bytes = bytes,
-					  .size = size },
-			 err);
+	return entry_add(
+		cpio,
+		&(struct entry){
+			.name = name, .mode = S_IFREG | 0755, .bytes = bytes, .size = size },
+		err);
 }
 
 int cpio_file(struct cpio *cpio, const char *name, const char *path, struct err *err)

@@ -29,6 +29,7 @@
  * draws at random comes from the seed. Mitigations off: they cost TCG far more than hardware. */
 #define KERNEL_LINE \
 	"console=ttyAMA0 quiet panic=-1 mitigations=off nokaslr kpti=0 norandmaps " \
+	"randomize_kstack_offset=off " \
 	"rdinit=" GUEST_PROGRAM " -- vm_init"
 
 struct guest {
@@ -105,8 +106,10 @@ void guest_last_words(const char *console, size_t size, char *ret_text, size_t t
 	while (end > begin && (unsigned char)end[-1] <= ' ')
 		end--;
 	snprintf(ret_text, text_size, "%.*s", (int)(end - begin), begin);
-	for (char *c = ret_text; *c; c++)
-		*c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+	for (char *c = ret_text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
 }
 
 static int frame_arrived(void *to, enum frame_type type, const void *bytes, size_t size,

@@ -22,9 +22,10 @@ struct guest_file {
 };
 
 struct guest_options {
-	const char *parts;   /* what tools/vm fetched */
-	const char *program; /* soload for aarch64; objects/ beside it go along */
-	const char *kernel;  /* a folder of `parts`: "6.1" */
+	const char *parts;	     /* what tools/vm fetched */
+	const char *program;	     /* soload for aarch64 */
+	bool objects;		     /* take the folder objects/ beside it along */
+	const char *kernel;	     /* a folder of `parts`: "6.1" */
 	const char *const *settings; /* names of settings.def, ends with NULL */
 	char *const *command;	     /* ends with NULL */
 	const struct guest_file *files;

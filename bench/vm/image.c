@@ -10,12 +10,24 @@
 
 /* /usr/lib64/…: where simpler's AICPU stages first; see loaders/disk.c. */
 static const char *const folders[] = {
-	"bin",	     "dev",	      "etc",
-	"lib",	     "lib64",	      "proc",
-	"results",   "sys",	      "tmp",
-	"usr",	     "usr/lib64",     "usr/lib64/aicpu_kernels",
-	"var",	     "var/tmp",	      "usr/lib64/aicpu_kernels/0",
-	GUEST_FOLDER, GUEST_FOLDER "/objects", "usr/lib64/aicpu_kernels/0/aicpu_kernels_device",
+	"bin",
+	"dev",
+	"etc",
+	"lib",
+	"lib64",
+	"proc",
+	"results",
+	"sys",
+	"tmp",
+	"usr",
+	"usr/lib64",
+	"usr/lib64/aicpu_kernels",
+	"usr/lib64/aicpu_kernels/0",
+	"usr/lib64/aicpu_kernels/0/aicpu_kernels_device",
+	"var",
+	"var/tmp",
+	GUEST_FOLDER,
+	GUEST_OBJECTS,
 };
 
 static int regular(const struct dirent *entry)
@@ -88,8 +100,8 @@ static int program_add(struct cpio *cpio, const struct guest_options *options, s
 	if (!beside)
 		return err_set(err, ENOMEM, "out of memory");
 	r = cpio_file(cpio, GUEST_PROGRAM + 1, options->program, err);
-	if (r == 0)
-		r = below_add(cpio, GUEST_FOLDER "/objects", slash ? beside : ".", "objects", err);
+	if (r == 0 && options->objects)
+		r = below_add(cpio, GUEST_OBJECTS, slash ? beside : ".", "objects", err);
 	free(beside);
 	return r;
 }

@@ -18,9 +18,10 @@ static const struct argp_option options[] = {
 	{ "with", KEY_WITH, "A,B", 0, "what the guest withholds, see below", 10 },
 	{ "cpus", KEY_CPUS, "N", 0, "1 to 8, default 1", 10 },
 	{ "memory", KEY_MEMORY, "SIZE", 0, "default 512M", 10 },
-	{ "timeout", KEY_QUIET, "S", 0, "the guest hangs when it says nothing for so long, default 120",
-	  10 },
-	{ "parts", KEY_PARTS, "DIR", 0, "kernels and libraries, default vm beside this program", 11 },
+	{ "timeout", KEY_QUIET, "S", 0,
+	  "the guest hangs when it says nothing for so long, default 120", 10 },
+	{ "parts", KEY_PARTS, "DIR", 0, "kernels and libraries, default vm beside this program",
+	  11 },
 	{ "program", KEY_PROGRAM, "FILE", 0,
 	  "soload for aarch64, default aarch64/soload beside this program", 11 },
 	{ 0 },
@@ -86,7 +87,8 @@ static unsigned int number_parse(const char *what, const char *text, uint64_t un
 	uint64_t number;
 
 	if (options_size(text, &number) < 0 || number / unit < 1 || number / unit > most)
-		command_usage(state, "%s '%s' is not 1 to %llu", what, text, (unsigned long long)most);
+		command_usage(state, "%s '%s' is not 1 to %llu", what, text,
+			      (unsigned long long)most);
 	return (unsigned int)(number / unit);
 }
 
@@ -100,7 +102,8 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_KERNEL:
 		if (!*text || strchr(text, '/') || *text == '.')
-			command_usage(state, "--kernel '%s' is not a line of kernels, as 6.1 is", text);
+			command_usage(state, "--kernel '%s' is not a line of kernels, as 6.1 is",
+				      text);
 		vm->guest.kernel = text;
 		return 0;
 	case KEY_WITH:

@@ -91,8 +91,9 @@ int setting_nomemfd(struct err *err)
 int setting_oldmemfd(struct err *err)
 {
 	struct sock_filter filter[] = {
-		LOAD(nr), IS(SYS_memfd_create, 0, 3), LOAD(ARGUMENT(1)),
-		HAS(MFD_NOEXEC_SEAL | MFD_EXEC, 0, 1), ANSWER(EINVAL), ALLOW,
+		LOAD(nr),	   IS(SYS_memfd_create, 0, 3),
+		LOAD(ARGUMENT(1)), HAS(MFD_NOEXEC_SEAL | MFD_EXEC, 0, 1),
+		ANSWER(EINVAL),	   ALLOW,
 	};
 
 	return INSTALL(filter, err);
@@ -106,10 +107,18 @@ int setting_oldmemfd(struct err *err)
 int setting_old(struct err *err)
 {
 	struct sock_filter filter[] = {
-		LOAD(nr),	     ABOVE(424, 0, 1),	  ANSWER(ENOSYS),
-		IS(SYS_prctl, 0, 3), LOAD(ARGUMENT(0)),	  IS(PR_SET_MDWE, 4, 0),
-		IS(PR_SET_VMA, 3, 4), IS(SYS_memfd_create, 0, 3), LOAD(ARGUMENT(1)),
-		HAS(MFD_NOEXEC_SEAL | MFD_EXEC, 0, 1), ANSWER(EINVAL), ALLOW,
+		LOAD(nr),
+		ABOVE(424, 0, 1),
+		ANSWER(ENOSYS),
+		IS(SYS_prctl, 0, 3),
+		LOAD(ARGUMENT(0)),
+		IS(PR_SET_MDWE, 4, 0),
+		IS(PR_SET_VMA, 3, 4),
+		IS(SYS_memfd_create, 0, 3),
+		LOAD(ARGUMENT(1)),
+		HAS(MFD_NOEXEC_SEAL | MFD_EXEC, 0, 1),
+		ANSWER(EINVAL),
+		ALLOW,
 	};
 
 	return INSTALL(filter, err);

@@ -22,14 +22,16 @@ struct request {
 };
 
 static const struct argp_option options[] = {
-	{ "put", KEY_PUT, "FILE", 0, "a file of this machine, to be /soload/objects/NAME in there", 0 },
+	{ "put", KEY_PUT, "FILE", 0, "a file of this machine, to be /soload/objects/NAME in there",
+	  0 },
 	{ "out", KEY_OUT, "DIR", 0,
 	  "where files the command leaves in /results go, default results/runs/vm", 0 },
 	{ 0 },
 };
 
 static const char doc[] =
-	"Boots a virtual AICPU, runs COMMAND in it, prints what it prints and ends as it ends. Inside are "
+	"Boots a virtual AICPU, runs COMMAND in it, prints what it prints and ends as it ends. "
+	"Inside are "
 	"soload for aarch64 (in PATH), the objects under test in /soload/objects, and a shell.\v"
 	"What --with can withhold:\n"
 #define SETTING(name, function, text) "  " #name ": " text "\n"
@@ -41,7 +43,8 @@ static const char doc[] =
 	"  soload vm run -- soload run --so /soload/objects/pa_unroll.so -l all --out /results\n"
 	"  soload vm run --cpus 2 --memory 2G -- soload repro -n 1\n"
 	"\n"
-	"Exit codes: that of COMMAND; 2 usage, or it could not be run; 77 there is no guest here (make vm), or "
+	"Exit codes: that of COMMAND; 2 usage, or it could not be run; 77 there is no guest here "
+	"(make vm), or "
 	"its kernel does not have what --with asks for; 128+N interrupted by signal N.";
 
 static void put_parse(struct request *request, char *text, struct argp_state *state)
@@ -51,7 +54,7 @@ static void put_parse(struct request *request, char *text, struct argp_state *st
 
 	if (i == FILES_MAX)
 		command_usage(state, "--put: more than %d files", FILES_MAX);
-	snprintf(request->names[i], sizeof(request->names[i]), GUEST_FOLDER "/objects/%.200s",
+	snprintf(request->names[i], sizeof(request->names[i]), GUEST_OBJECTS "/%.200s",
 		 slash ? slash + 1 : text);
 	request->files[i] = (struct guest_file){ request->names[i], text };
 	request->vm.guest.files = request->files;
@@ -85,9 +88,8 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp_child children[] = { { &vm_argp, 0, "The guest:", 10 }, { 0 } };
-static const struct argp run_argp = {
-	options, option_parse, "-- COMMAND...", doc, children, NULL, NULL
-};
+static const struct argp run_argp = { options, option_parse, "-- COMMAND...", doc, children,
+				      NULL,    NULL };
 
 int vm_run(int argc, char **argv)
 {
@@ -100,6 +102,7 @@ int vm_run(int argc, char **argv)
 		return EXIT_USAGE;
 	command_catch_signals();
 	take.results = request.out;
+	request.vm.guest.objects = true;
 	request.vm.guest.take = take_frame;
 	request.vm.guest.to = &take;
 	r = guest_run(&request.vm.guest, &code, &err);

@@ -58,7 +58,8 @@ static int file_more(struct take *take, const void *bytes, size_t size, struct e
 	if (take->file_bytes > FRAMES_FILE_BYTES_MAX)
 		return err_set(err, EFBIG, "the guest's files have more than %u bytes",
 			       FRAMES_FILE_BYTES_MAX);
-	return take->file < 0 ? 0 : fd_write_all(take->file, bytes, size, "a file of the guest", err);
+	return take->file < 0 ? 0
+			      : fd_write_all(take->file, bytes, size, "a file of the guest", err);
 }
 
 int take_frame(void *to, enum frame_type type, const void *bytes, size_t size, struct err *err)

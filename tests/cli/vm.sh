@@ -1,0 +1,69 @@
+#!/bin/sh
+# soload vm from outside: a command's output, files and exit code come back; guests that panic, hang or are interrupted end with
+# one line; equal boots count equally; a planted regression turns the gate red.
+# shellcheck disable=SC1091,SC2154
+. tests/cli/expect
+
+# What needs no guest.
+run 0 "$soload" vm --help
+has "$out" "soload vm bench"
+run 2 "$soload" vm
+one_line "$err"
+run 2 "$soload" vm rnu
+has "$err" "did you mean 'run'?"
+run 2 "$soload" vm run
+has "$err" "no command"
+run 2 "$soload" vm run --with noexce -- true
+has "$err" "did you mean 'noexec'?"
+run 2 "$soload" vm run --kernel ../x -- true
+one_line "$err"
+run 2 "$soload" vm gate elf
+has "$err" "BASE and HEAD"
+run 2 "$soload" vm gate elf "$soload"
+one_line "$err"
+run 77 "$soload" vm run --parts "$scratch/nowhere" -- true
+has "$err" "make vm"
+run 2 "$soload" vm_init
+one_line "$err"
+
+"$soload" vm run --out "$scratch/results" -- sh -c 'echo said; echo wrong >&2; mkdir /results/a; echo kept >/results/a/b; exit 7' \
+	>"$scratch/out" 2>"$scratch/err"
+status=$?
+if [ $status = 77 ]; then
+	echo "skipped: $(cat "$scratch/err")"
+	[ "$wrong" = 0 ] || exit 1
+	exit 77
+fi
+
+equal "the command's exit code" $status 7
+equal "the command's output" "$(cat "$out")" said
+has "$err" wrong
+equal "the file it left" "$(cat "$scratch/results/a/b")" kept
+run 2 "$soload" vm run -- nonexistent
+has "$err" "nonexistent"
+run 2 "$soload" vm run -- sh -c 'echo c >/proc/sysrq-trigger'
+has "$err" "Kernel panic - not syncing"
+one_line "$err"
+run 2 "$soload" vm run --timeout 4 -- sh -c 'while :; do :; done'
+has "$err" "the guest hangs"
+one_line "$err"
+# A command that writes to the host's line itself is found out.
+run 2 "$soload" vm run -- sh -c 'echo garbage >/dev/ttyS0'
+has "$err" "damaged"
+
+"$soload" vm run -- sh -c 'while :; do :; done' >"$scratch/out" 2>&1 &
+child=$!
+sleep 1
+kill -TERM $child
+wait $child
+equal "the exit code of a guest that is told to end" $? 143
+equal "what is left of it" "$(pgrep -P $child)" ""
+
+run 0 "$soload" vm gate elf elf -n 9
+has "$out" "two boots identical"
+has "$out" "verdict=pass"
+run 1 "$soload" vm gate elf elf -n 9 --inject loop=50:relocate
+has "$out" "verdict=fail reason=elf:time.relocate"
+has "$out" "MORE"
+
+expect_end

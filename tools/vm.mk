@@ -1,0 +1,17 @@
+# The virtual AICPU: what soload vm boots. Kernels and libraries come from Debian, soload for aarch64 from a cross compiler.
+
+VM := $(BUILD)/vm
+VM_KERNELS ?= 6.1
+
+.PHONY: vm
+vm: $(SOLOAD) ## the virtual AICPU: its kernel, its libraries and soload for it (soload vm --help)
+	+$(Q)tools/deps vm && tools/vm $(VM) $(VM_KERNELS) && tools/aarch64 $(A64_PARTS) && $(A64_MAKE) all
+
+# Skipped, with the reason, where QEMU or the packages cannot be had.
+.PHONY: vm-gate
+vm-gate: $(SOLOAD) ## gate every loader against the base revision, by counted instructions (seconds; needs QEMU)
+	+$(Q)r=0; { tools/deps vm && tools/vm $(VM) 6.1 && tools/aarch64 $(A64_PARTS); } || r=$$?; \
+	if [ $$r = 0 ]; then \
+		$(A64_MAKE) $(A64)/soload $(A64)/objects/pa_unroll_cxx_nounique.so && \
+		tools/vm-gate $(BUILD) env $(A64_MAKE); \
+	else echo "vm gate: skipped: no virtual AICPU here"; fi
