@@ -123,9 +123,10 @@ int counter_page_read(const volatile struct perf_event_mmap_page *page,
 	return 0;
 }
 
+const struct counter_hardware counter_processor = { hardware_read, clock_ticks };
+
 int counter_read(const struct counter_page *counter, struct counter_value *ret_value)
 {
-	static const struct counter_hardware processor = { hardware_read, clock_ticks };
-
-	return counter->page ? counter_page_read(counter->page, &processor, ret_value) : -EAGAIN;
+	return counter->page ? counter_page_read(counter->page, &counter_processor, ret_value)
+			     : -EAGAIN;
 }

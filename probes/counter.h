@@ -23,6 +23,8 @@ struct counter_hardware {
 	uint64_t (*ticks)(void);
 };
 
+extern const struct counter_hardware counter_processor; /* the one this runs on */
+
 /* Asks for user access where it must be asked for: aarch64 (kernel 83a7a4d643d3). */
 void counter_request(struct perf_event_attr *attr);
 
