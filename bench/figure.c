@@ -2,6 +2,7 @@
 #include "bench/figure.h"
 
 #include "bench/stats.h"
+#include "device/when.h"
 
 #include <errno.h>
 #include <math.h>
@@ -66,14 +67,24 @@ static double value_of(int64_t ns)
 	return ns == SAMPLE_NONE ? (double)NAN : (double)ns;
 }
 
+/* A life cycle is named where it is not the usual one. */
+static const char *bar_name(const struct sample *sample, char *buffer, size_t size)
+{
+	if (!sample->when || strcmp(sample->when, device_whens[0].name) == 0)
+		return sample->loader;
+	snprintf(buffer, size, "%s (%s)", sample->loader, sample->when);
+	return buffer;
+}
+
 void figure_add(struct figure *figure, const struct sample *sample)
 {
 	struct figure_bar *bar;
+	char name[600];
 
 	if (figure->incomplete || sample->warmup || sample->error || !sample->loader ||
 	    sample->total_ns == SAMPLE_NONE)
 		return;
-	bar = bar_find(figure, sample->loader, sample->so);
+	bar = bar_find(figure, bar_name(sample, name, sizeof(name)), sample->so);
 	if (!bar || (bar->count == bar->room && !bar_grow(bar))) {
 		figure->incomplete = true;
 		return;
@@ -141,7 +152,7 @@ static void row_write(const struct figure *figure, const struct figure_bar *bar,
 /* In the order of loaders.def, whatever order the turns had. */
 static size_t bar_rank(const struct figure_bar *bar)
 {
-	const struct loader_type *type = loader_find(bar->loader, options_name_length(bar->loader));
+	const struct loader_type *type = loader_find(bar->loader, strcspn(bar->loader, ": "));
 	size_t rank = 0;
 
 	while (loader_types[rank] && loader_types[rank] != type)

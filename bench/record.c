@@ -42,11 +42,12 @@ struct sample sample_empty(void)
 {
 	struct sample sample = { 0 };
 	int64_t *const numbers[] = {
-		&sample.epoch,	&sample.process,   &sample.so_bytes, &sample.load_bytes,
-		&sample.seq,	&sample.order,	   &sample.start_ns, &sample.total_ns,
-		&sample.stale,	&sample.dma_bytes, &sample.dma_ns,   &sample.dma_model_ns,
-		&sample.minflt, &sample.majflt,	   &sample.nvcsw,    &sample.nivcsw,
-		&sample.cpu_ns, &sample.cpu,	   &sample.device,   &sample.thread,
+		&sample.epoch,	  &sample.process,   &sample.so_bytes, &sample.load_bytes,
+		&sample.seq,	  &sample.order,     &sample.start_ns, &sample.total_ns,
+		&sample.stale,	  &sample.dma_bytes, &sample.dma_ns,   &sample.dma_model_ns,
+		&sample.minflt,	  &sample.majflt,    &sample.nvcsw,    &sample.nivcsw,
+		&sample.cpu_ns,	  &sample.cpu,	     &sample.device,   &sample.thread,
+		&sample.callable, &sample.early_ns,
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

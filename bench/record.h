@@ -42,6 +42,9 @@ struct sample {
 	bool warmup;
 	const char *error; /* why the round failed, or NULL */
 	int64_t thread;	   /* of those that load at once, from 1 */
+	const char *when;  /* the life cycle, or NULL */
+	int64_t callable;  /* which object, of those that take turns, from 0 */
+	int64_t early_ns;  /* the part of total_ns that was before the invocation */
 };
 
 struct sample sample_empty(void);
@@ -68,6 +71,7 @@ struct summary {
 	const char *scenario, *loader, *transport, *so;
 	int64_t so_bytes;
 	const char *device; /* its number, or NULL */
+	const char *when;   /* the life cycle, or NULL */
 	const char *phase;  /* "total", a phase's label, or another subject such as "dma" */
 	const char *metric; /* min p10 p50 p90 p99 mean mad count … */
 	const char *unit;   /* ns, bytes, count, ratio */

@@ -62,17 +62,22 @@ static json_t *settings_json(const struct repro *repro)
 {
 	const struct repro_options *options = repro->options;
 	const struct dma_model *model = &options->dma_model;
+	json_t *whens = json_array();
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:{s:s, s:f, s:f, s:s}, s:I}",
-		"workload", repro->workload->name, "case", repro->dies[0].data.which->name,
-		"platform", options->platform, "runtime", options->runtime, "device",
-		options->devices[0], "rounds", (json_int_t)options->rounds, "warmup",
-		(json_int_t)options->warmup, "pools",
-		options->pools == RUNTIME_POOLS_SMALL ? "small" : "upstream", "timeout_s",
-		(double)options->timeout_ns / 1e9, "dma_model", "name", model->name, "latency_us",
-		model->latency_us, "gigabytes_per_s", model->gigabytes_per_s, "source",
-		model->source, "register_ns", (json_int_t)repro->dies[0].object.register_ns);
+	for (int i = 0; i < repro->lists.when_count; i++)
+		json_array_append_new(whens, json_string(repro->lists.whens[i]->name));
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s, s:f, s:{s:s, s:f, s:f, s:s}, "
+			 "s:I, s:o, s:I}",
+			 "workload", repro->workload->name, "case", repro->dies[0].data.which->name,
+			 "platform", options->platform, "runtime", options->runtime, "device",
+			 options->devices[0], "rounds", (json_int_t)options->rounds, "warmup",
+			 (json_int_t)options->warmup, "pools",
+			 options->pools == RUNTIME_POOLS_SMALL ? "small" : "upstream", "timeout_s",
+			 (double)options->timeout_ns / 1e9, "dma_model", "name", model->name,
+			 "latency_us", model->latency_us, "gigabytes_per_s", model->gigabytes_per_s,
+			 "source", model->source, "register_ns",
+			 (json_int_t)repro->dies[0].object.register_ns, "when", whens, "callables",
+			 (json_int_t)options->callables);
 }
 
 static int record_prepare(struct repro *repro, char **argv, struct err *err)
@@ -115,6 +120,8 @@ int repro_open(struct repro *repro, char **argv, struct err *err)
 	if (r == 0)
 		r = repro_objects_open(repro, err);
 	if (r == 0)
+		r = repro_callables_open(repro, err);
+	if (r == 0)
 		r = arrays_prepare(repro, err);
 	if (r == 0)
 		r = record_prepare(repro, argv, err);
@@ -126,6 +133,7 @@ int repro_open(struct repro *repro, char **argv, struct err *err)
 void repro_close(struct repro *repro)
 {
 	repro_arms_close(repro);
+	repro_callables_close(repro);
 	for (int i = repro->die_count - 1; i >= 0; i--) {
 		workload_free(&repro->dies[i].data);
 		device_object_release(&repro->dies[i].object);

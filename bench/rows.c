@@ -8,12 +8,13 @@ const char rows_samples_header[] =
 	"relocate_ns,protect_ns,init_ns,"
 	"resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
 	"at,dma_bytes,dma_ns,dma_model_ns,"
-	"minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error,thread";
+	"minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error,thread,"
+	"when,callable,early_ns";
 
 const char rows_spans_header[] = "run,seq,lane,origin,phase,start_ns,dur_ns,arg";
 
 const char rows_summary_header[] = "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,"
-				   "epochs,value,ci_low,ci_high,device";
+				   "epochs,value,ci_low,ci_high,device,when";
 
 /* The columns between total_ns and stale. */
 static const enum phase columns[] = {
@@ -67,6 +68,8 @@ void rows_sample(struct csv *csv, const struct rows_run *run, const struct sampl
 		s->nivcsw, s->cpu_ns, s->cpu, s->warmup);
 	csv_text(csv, s->error);
 	number(csv, s->thread);
+	csv_text(csv, s->when);
+	NUMBERS(csv, s->callable, s->early_ns);
 	csv_row_end(csv);
 }
 
@@ -91,5 +94,6 @@ void rows_summary(struct csv *csv, const struct rows_run *run, const struct summ
 	csv_double(csv, s->ci_low);
 	csv_double(csv, s->ci_high);
 	csv_text(csv, s->device);
+	csv_text(csv, s->when);
 	csv_row_end(csv);
 }

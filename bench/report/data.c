@@ -123,7 +123,7 @@ struct data_arm *data_arm(struct data *data, const struct data_arm *like)
 		if (arm->run == like->run && arm->scenario == like->scenario &&
 		    arm->loader == like->loader && arm->transport == like->transport &&
 		    arm->so == like->so && arm->so_bytes == like->so_bytes &&
-		    arm->device == like->device)
+		    arm->device == like->device && arm->when == like->when)
 			return arm;
 	}
 	if (data->arm_count == DATA_ARMS_MAX)

@@ -33,6 +33,7 @@ struct data_arm {
 	uint32_t run, set;
 	const char *scenario, *loader, *transport, *so, *case_name;
 	const char *device; /* its number; "" = none, as in older records */
+	const char *when;   /* the life cycle; "" = none or unknown */
 	int64_t so_bytes;
 	size_t first; /* of its loads, once sorted */
 	size_t loads, measured, failed, stale;

@@ -60,7 +60,7 @@ static bool load_take(struct reading *reading, struct data_load *load, struct da
 	    !name_take(reading, "loader", &arm->loader) ||
 	    !name_take(reading, "transport", &arm->transport) ||
 	    !name_take(reading, "device", &arm->device) || !name_take(reading, "so", &arm->so) ||
-	    !name_take(reading, "case", &arm->case_name))
+	    !name_take(reading, "when", &arm->when) || !name_take(reading, "case", &arm->case_name))
 		return false;
 	if (!*arm->loader || !integer_take(reading, "so_bytes", &arm->so_bytes) ||
 	    !integer_take(reading, "seq", &load->seq) ||

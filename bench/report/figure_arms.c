@@ -11,9 +11,25 @@
 
 #define ROWS_MAX 64
 
-/* The load that began first of all of an arm's; NaN when it failed or was not timed. */
-static double first_of(const struct data *data, const struct data_arm *arm)
+/* Where objects are registered, the first load is a registration. */
+static const struct data_arm *registered(const struct data *data, const struct data_arm *arm)
 {
+	for (size_t i = 0; i < data->arm_count; i++) {
+		const struct data_arm *other = &data->arms[i];
+
+		if (other->run == arm->run && other->loader == arm->loader &&
+		    other->transport == arm->transport && other->so == arm->so &&
+		    other->when == arm->when && other->device == arm->device &&
+		    strcmp(other->scenario, "registration") == 0)
+			return other;
+	}
+	return arm;
+}
+
+/* The load that began first of all of an arm's; NaN when it failed or was not timed. */
+static double first_of(const struct data *data, const struct data_arm *measured)
+{
+	const struct data_arm *arm = registered(data, measured);
 	const struct data_load *load = &data->loads.at[arm->first];
 
 	return arm->loads && !load->failed ? (double)load->total_ns : (double)NAN;

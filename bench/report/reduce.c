@@ -1,6 +1,8 @@
 /* Statistics of arms, and the choice of what belongs side by side. */
 #include "bench/report/reduce.h"
 
+#include "device/when.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -130,9 +132,11 @@ bool reduce_any_set(const struct data *data, uint32_t *ret_set)
 const char *reduce_label(const struct data_arm *arm, char *buffer, size_t size)
 {
 	bool first = !*arm->device || strcmp(arm->device, "0") == 0;
+	bool usual = !*arm->when || strcmp(arm->when, device_whens[0].name) == 0;
 
-	snprintf(buffer, size, "%s%s%s%s%s", arm->loader, *arm->transport ? ", " : "",
-		 arm->transport, first ? "" : ", device ", first ? "" : arm->device);
+	snprintf(buffer, size, "%s%s%s%s%s%s%s", arm->loader, *arm->transport ? ", " : "",
+		 arm->transport, usual ? "" : ", ", usual ? "" : arm->when,
+		 first ? "" : ", device ", first ? "" : arm->device);
 	return buffer;
 }
 

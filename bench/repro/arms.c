@@ -86,8 +86,10 @@ int repro_arms_choose(struct repro *repro, struct err *err)
 	static char here[] = "null";
 	struct repro_lists *lists = &repro->lists;
 	struct repro_options *options = repro->options;
-	int r;
+	int r = repro_whens_choose(repro, err);
 
+	if (r < 0)
+		return r;
 	if (options->variant->host_builds) {
 		if (repro->die_count > 1)
 			return err_set(err, EINVAL,
@@ -97,10 +99,8 @@ int repro_arms_choose(struct repro *repro, struct err *err)
 			return err_set(err, EINVAL,
 				       "host_build_graph loads in the host, with dlopen, and "
 				       "sends no object: leave --loader and --transport out");
-		*lists = (struct repro_lists){ .loaders = { here },
-					       .loader_count = 1,
-					       .transports = { &transport_graph },
-					       .transport_count = 1 };
+		lists->loaders[lists->loader_count++] = here;
+		lists->transports[lists->transport_count++] = &transport_graph;
 		return 0;
 	}
 	r = loaders_choose(lists, options->loaders, err);
@@ -125,7 +125,11 @@ static size_t object_bytes(const struct repro *repro)
 static int memory_prepare(struct repro *repro, struct err *err)
 {
 	struct runtime_config *config = &repro->runtime;
-	uint64_t bytes;
+	/* An object on its way, one that nobody reads, and those that transports keep. */
+	uint64_t bytes,
+		objects = 2 + (uint64_t)repro_callable_count(repro) * REPRO_LOADERS_MAX *
+				      (uint64_t)(repro->lists.when_count ? repro->lists.when_count
+									 : REPRO_WHENS_MAX);
 	int r = 0;
 
 	*config = (struct runtime_config){ .pools = repro->options->pools,
@@ -136,8 +140,7 @@ static int memory_prepare(struct repro *repro, struct err *err)
 	if (r < 0)
 		return r;
 	bytes = repro->dies[0].data.bytes + runtime_shared_bytes(config) +
-		runtime_heap_bytes(config) +
-		(2 + REPRO_LOADERS_MAX) * (uint64_t)object_bytes(repro) +
+		runtime_heap_bytes(config) + objects * (uint64_t)object_bytes(repro) +
 		sizeof(struct abi_runtime_a5_inline) + MEMORY_SLACK +
 		(repro->options->variant->host_builds ? sizeof(struct graph_table) : 0);
 	for (int i = 0; r == 0 && i < repro->die_count; i++) {
@@ -159,6 +162,7 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 		.program = repro->workload->name,
 		.variant = given->variant,
 		.transport = arm->transport,
+		.when = arm->when,
 		.incoherent = given->incoherent,
 		.dma = arm->die->dma,
 		.pools = given->pools,
@@ -174,13 +178,25 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 
 static void arm_name(const struct repro *repro, struct repro_arm *arm)
 {
-	bool alone = repro->die_count == 1;
+	bool alone = repro->die_count == 1, usual = arm->when == &device_whens[0];
 
-	snprintf(arm->label, sizeof(arm->label), "%.60s/%s%s%s", arm->loader, arm->transport->name,
+	snprintf(arm->label, sizeof(arm->label), "%.50s/%s%s%s%s%s", arm->loader,
+		 arm->transport->name, usual ? "" : "/", usual ? "" : arm->when->name,
 		 alone ? "" : "@", alone ? "" : arm->die->name);
 }
 
-/* Its die, loader and transport are named already. */
+static int arm_check(const struct repro *repro, const struct repro_arm *arm, struct err *err)
+{
+	bool many = repro_callable_count(repro) > 1;
+
+	/* What is linked into this program is the workload's own, whatever file was named. */
+	if ((repro->options->object_is_foreign || many) && !(arm->caps & LOADER_EXECUTES))
+		return err_set(err, ENOTSUP, "loader %s runs no code of %s: left out", arm->loader,
+			       arm->die->object_path);
+	return 0;
+}
+
+/* Its die, loader, transport and life cycle are named already. */
 static int arm_add(struct repro *repro, struct err *err)
 {
 	struct repro_arm *arm = &repro->arms[repro->arm_count];
@@ -198,17 +214,15 @@ static int arm_add(struct repro *repro, struct err *err)
 	if (!arm->values || !arm->result)
 		return err_set(err, ENOMEM, "out of memory");
 	repro->arm_count++;
-	/* What is linked into this program is the workload's own, whatever file was named. */
-	if (repro->options->object_is_foreign && !(arm->caps & LOADER_EXECUTES))
-		return err_set(err, ENOTSUP, "loader %s runs no code of %s: left out", arm->loader,
-			       arm->die->object_path);
-	r = arm_open(repro, arm, err);
+	r = arm_check(repro, arm, err);
+	if (r == 0)
+		r = arm_open(repro, arm, err);
 	if (r == 0)
 		repro->arms_open++;
 	return r;
 }
 
-/* The arms of one loader and transport, one per die: all of them are there, or none. */
+/* The arms of one loader, transport and life cycle, one per die: all of them are there, or none. */
 static int arms_add_dies(struct repro *repro, const struct repro_pick *pick, struct err *err)
 {
 	int first = repro->arm_count, r = 0;
@@ -219,6 +233,7 @@ static int arms_add_dies(struct repro *repro, const struct repro_pick *pick, str
 		arm->die = &repro->dies[i];
 		arm->loader = pick->loader;
 		arm->transport = pick->transport;
+		arm->when = pick->when ? pick->when : &device_whens[0];
 	}
 	for (int i = 0; r == 0 && i < repro->die_count; i++)
 		r = arm_add(repro, err);
@@ -238,17 +253,38 @@ static bool is_final(int code)
 	return code == -EINVAL || code == -ENOMEM || command_interrupted();
 }
 
+/* A loader that holds one object at a time, where several are to be kept: shown when it is asked
+ * for by name, left out of all. */
+static bool is_beyond(const struct repro *repro, const struct repro_pick *pick)
+{
+	struct loader *loader = NULL;
+	bool beyond = false;
+
+	if (!repro->lists.all_loaders || !pick->when->kept || repro_callable_count(repro) < 2)
+		return false;
+	if (loader_open(&loader, pick->loader, NULL) == 0)
+		beyond = !(loader->caps & LOADER_MANY_IMAGES);
+	loader_close(loader);
+	if (beyond && pick->transport == repro->lists.transports[0])
+		log_error("loader %s holds one object at a time, which overwrites another that is "
+			  "kept: left out of life cycle %s",
+			  pick->loader, pick->when->name);
+	return beyond;
+}
+
 /* A loader that does not start with the first transport is not tried with the others. */
 static int arms_add(struct repro *repro, const struct repro_lists *lists, struct err *err)
 {
 	for (int l = 0; l < lists->loader_count; l++) {
-		int r = 0;
+		struct repro_pick pick = { .loader = lists->loaders[l] };
+		int count = lists->transport_count * lists->when_count, r = 0;
 
-		for (int t = 0; r == 0 && t < lists->transport_count; t++)
-			r = arms_add_dies(
-				repro,
-				&(struct repro_pick){ lists->loaders[l], lists->transports[t] },
-				err);
+		for (int i = 0; r == 0 && i < count; i++) {
+			pick.transport = lists->transports[i / lists->when_count];
+			pick.when = lists->whens[i % lists->when_count];
+			if (!is_beyond(repro, &pick))
+				r = arms_add_dies(repro, &pick, err);
+		}
 		if (r == 0)
 			continue;
 		if (is_final(r) || (lists->loader_count == 1 && repro->arms_open == 0))
@@ -282,7 +318,8 @@ int repro_arms_open(struct repro *repro, struct err *err)
 	const struct repro_lists *lists = &repro->lists;
 	size_t count = lists->pick_count
 			       ? (size_t)lists->pick_count
-			       : (size_t)lists->loader_count * (size_t)lists->transport_count;
+			       : (size_t)lists->loader_count * (size_t)lists->transport_count *
+					 (size_t)lists->when_count;
 	int r = memory_prepare(repro, err);
 
 	if (r < 0)

@@ -17,6 +17,8 @@ enum {
 	KEY_ORCH,
 	KEY_LOADER,
 	KEY_TRANSPORT,
+	KEY_WHEN,
+	KEY_CALLABLES,
 	KEY_POOLS,
 	KEY_DMA,
 	KEY_COHERENT,
@@ -47,6 +49,12 @@ static const struct argp_option table[] = {
 	  0 },
 	{ "loader", KEY_LOADER, "A,B", 0, "loaders with their options, or all (all)", 0 },
 	{ "transport", KEY_TRANSPORT, "A,B", 0, "transports, or all (all)", 0 },
+	{ "when", KEY_WHEN, "A,B", 0,
+	  "life cycles of the object: per-run (the seed), once (pypto), register, prewarm, or all "
+	  "(per-run)",
+	  0 },
+	{ "callables", KEY_CALLABLES, "N", 0,
+	  "so many different objects, 64 at most, that take turns at random by --seed (1)", 0 },
 	{ "pools", KEY_POOLS, "upstream|small", 0, "sizes of the runtime's pools (upstream)", 0 },
 	{ "dma", KEY_DMA, "PRESET|L+B", 0,
 	  "modelled hardware: a3, a3-pair, or microseconds per copy + GB/s", 0 },
@@ -75,6 +83,8 @@ static const char text[] =
 	"  soload repro --case Case1 --loader disk --transport inline -v\n"
 	"  soload repro --orch libmy_orchestration.so --loader disk:mended\n"
 	"  soload repro -d 0,1 --loader disk,disk:mended --transport separate -n 20\n"
+	"  soload repro --when all --loader disk,elf,prelinked --transport inline,dedup\n"
+	"  soload repro --when per-run,register --callables 64 -n 200 --loader prelinked\n"
 	"  soload repro --dma 17+10 --out results/runs/mine\n";
 
 static long long number_parse(const struct argp_state *state, const char *what,
@@ -187,6 +197,12 @@ static error_t number_option(struct repro_options *options, const struct argp_st
 	case KEY_SEED:
 		options->seed = (uint64_t)number_parse(state, "seed", argument, 0);
 		return 0;
+	case KEY_CALLABLES:
+		options->callables = number_parse(state, "callables", argument, 1);
+		if (options->callables > DEVICE_CALLABLES_MAX)
+			command_usage(state, "callables '%s': a device has places for %d", argument,
+				      DEVICE_CALLABLES_MAX);
+		return 0;
 	case KEY_TIMEOUT:
 		timeout_parse(options, state, argument);
 		return 0;
@@ -211,6 +227,9 @@ static error_t text_option(struct repro_options *options, const struct argp_stat
 		return 0;
 	case KEY_TRANSPORT:
 		options->transports = argument;
+		return 0;
+	case KEY_WHEN:
+		options->whens = argument;
 		return 0;
 	case KEY_OUT:
 		options->out = argument;
@@ -271,7 +290,7 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 
 void repro_options_parse(struct repro_options *options, int argc, char **argv)
 {
-	static char all_loaders[] = "all", all_transports[] = "all";
+	static char all_loaders[] = "all", all_transports[] = "all", per_run[] = "per-run";
 	const struct argp argp = {
 		.options = table, .parser = option_parse, .args_doc = "[WORKLOAD]", .doc = text
 	};
@@ -281,6 +300,8 @@ void repro_options_parse(struct repro_options *options, int argc, char **argv)
 		.runtime = "tensormap_and_ringbuffer",
 		.loaders = all_loaders,
 		.transports = all_transports,
+		.whens = per_run,
+		.callables = 1,
 		.device_count = 1,
 		.rounds = 5,
 		.warmup = 1,

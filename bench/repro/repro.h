@@ -19,6 +19,7 @@
 #define REPRO_LOADERS_MAX 32
 #define REPRO_DIES_MAX 2 /* of one chip: they share a file system */
 #define REPRO_TRANSPORTS_MAX 8
+#define REPRO_WHENS_MAX 4
 #define REPRO_LENGTHS_MAX 4096
 #define REPRO_ROUND_NAME 48 /* bytes of a round in words */
 
@@ -27,12 +28,12 @@ struct repro_options {
 	const char *workload, *case_name, *platform, *runtime, *out;
 	char *object_path; /* as given; split in place. NULL: the workload's own */
 	const struct device_variant *variant; /* what platform and runtime name */
-	bool object_is_foreign;	    /* named by the user: not what is linked into this program */
-	char *loaders, *transports; /* as given; split in place */
+	bool object_is_foreign; /* named by the user: not what is linked into this program */
+	char *loaders, *transports, *whens; /* as given; split in place */
 	uint32_t lengths[REPRO_LENGTHS_MAX];
 	uint32_t length_count;
 	int devices[REPRO_DIES_MAX], device_count;
-	int64_t rounds, warmup;
+	int64_t rounds, warmup, callables;
 	uint64_t seed, timeout_ns;
 	enum runtime_pools pools;
 	struct dma_model dma_model;
@@ -46,13 +47,16 @@ void repro_options_parse(struct repro_options *options, int argc, char **argv);
 enum repro_value {
 	VALUE_HOST = PHASE_COUNT, /* the host's round, without the harness's checks */
 	VALUE_DEVICE,		  /* from the doorbell to the completion, without the checks */
-	VALUE_LOAD,		  /* the sum of the LOAD phases */
+	VALUE_TOTAL,		  /* the load: the sum of the LOAD phases */
+	VALUE_EARLY,		  /* the part of it that was before the invocation */
+	VALUE_LOAD,		  /* the part of it that was within */
 	VALUE_SCHED,		  /* the longest of the schedulers */
 	VALUE_DMA,		  /* struct and object, measured */
 	VALUE_DMA_MODEL,	  /* the same, modelled */
 	VALUE_TRANSFER,		  /* the host's phases SO_COPY and SEND, measured */
 	VALUE_MOVED,		  /* bytes: sent to the device, and written or copied by the load */
 	VALUE_FAULTS,		  /* page faults of load and unload */
+	VALUE_SWITCHED,		  /* 1: another object than in the arm's round before */
 	VALUE_COUNT
 };
 
@@ -62,6 +66,8 @@ struct repro_die {
 	char name[16];		   /* the number, as text */
 	struct workload_data data; /* of all but the first: shares what is only read */
 	struct device_object object;
+	struct device_object *callables; /* marked copies of it that take turns, or NULL */
+	bool marked;			 /* their code says which one it is */
 	const char *object_path;
 	const char *object_label; /* the `so` column */
 	unsigned char build_id[MAPPED_ID_BYTES];
@@ -78,11 +84,22 @@ struct repro_clash {
 	int64_t failed;		      /* … that failed */
 };
 
+/* What an arm's life cycle shows apart from its rounds, in ns. */
+struct repro_life {
+	bool first_counts; /* the first round is among the others, too: it is no warm-up */
+	double registered[DEVICE_CALLABLES_MAX], unloaded[DEVICE_CALLABLES_MAX];
+	int registrations, unloads; /* as many as were kept above */
+	unsigned int callable;	    /* of the last round */
+	int64_t switches;
+};
+
 struct repro_arm {
 	struct repro_die *die;
 	struct device_result *result; /* of the last round */
 	const char *loader;	      /* its spec */
 	const struct transport *transport;
+	const struct device_when *when;
+	struct repro_life life;
 	char label[96]; /* "disk/inline" */
 	unsigned int caps;
 	struct device *device;	   /* NULL: not available */
@@ -102,6 +119,7 @@ struct repro_arm {
 struct repro_pick {
 	char *loader;
 	const struct transport *transport;
+	const struct device_when *when; /* NULL: the first */
 };
 
 /* What the command line asks for, by name. */
@@ -115,6 +133,8 @@ struct repro_lists {
 	 * says why in its arm. */
 	const struct repro_pick *picks;
 	int pick_count;
+	const struct device_when *whens[REPRO_WHENS_MAX];
+	int when_count;
 };
 
 struct repro {
@@ -152,6 +172,76 @@ void repro_arms_close(struct repro *repro);
 /* Every round of every arm; what fails is told and recorded. -EINTR when interrupted, another
  * negative errno when the record cannot be written. */
 int repro_rounds(struct repro *repro, struct err *err);
+
+/* One round as it was: the lanes in ns and what became of it. */
+struct outcome {
+	struct clock_map map;
+	uint64_t start_ns;
+	uint64_t host_ns, host[PHASE_COUNT];
+	uint64_t lanes[DEVICE_THREADS_MAX][PHASE_COUNT];
+	uint64_t early[PHASE_COUNT]; /* of the loading thread before the run */
+	bool ran;		     /* the device's lanes are there */
+	bool warmup;
+	int order;
+	bool failed;
+	struct err why; /* it failed */
+	unsigned int callable;
+	bool switched;
+};
+
+/* The lanes of a result that has ended. */
+void repro_lanes_convert(const struct device_result *result, struct outcome *outcome);
+
+/* The round's row and spans. */
+void repro_round_record(struct repro *repro, const struct repro_arm *arm,
+			const struct outcome *outcome);
+
+/* The values of a round that passed: of the first of all, and of those that are measured. */
+void repro_values_keep(struct repro *repro, struct repro_arm *arm, const struct outcome *outcome);
+
+/* A row of samples.csv with what all rows of that arm have in common. */
+struct sample repro_sample(const struct repro *repro, const struct repro_arm *arm,
+			   const struct outcome *outcome);
+
+/* "failed in phase …": which step did not work. */
+void repro_failure_in_words(const struct device_result *result, struct err *err);
+
+/* Life cycles by name; those that mean nothing for the variant are left out or refused. */
+int repro_whens_choose(struct repro *repro, struct err *err);
+
+/* Registers what the arm's life cycle wants registered and the device does not have, in a row of
+ * its own each. On failure the outcome says so, and a negative errno. */
+int repro_register(struct repro *repro, struct repro_arm *arm, struct outcome *outcome);
+
+/* After the last round: what is kept is unloaded, in a row of its own each. */
+void repro_unload(struct repro *repro);
+
+/* The objects that take turns: marked copies of the die's. */
+int repro_callables_open(struct repro *repro, struct err *err);
+void repro_callables_close(struct repro *repro);
+
+/* How many they are: 1, and none is marked, unless more were asked for. */
+static inline unsigned int repro_callable_count(const struct repro *repro)
+{
+	return repro->options->callables > 1 ? (unsigned int)repro->options->callables : 1;
+}
+
+/* The object of a round; the arm's own when there is only one. */
+const struct device_object *repro_callable(const struct repro_die *die, unsigned int callable);
+
+/* Did the code of that object answer? -EILSEQ in words when another's did. */
+int repro_callable_check(const struct repro *repro, const struct repro_arm *arm,
+			 unsigned int callable, struct err *err);
+
+/* The tables of what differs between rounds: the first against the others, switches. */
+void repro_first_print(const struct repro *repro, double *buffer);
+void repro_switches_print(const struct repro *repro, double *buffer);
+
+/* The same for run.json. */
+void repro_first_record(struct repro *repro, double *buffer);
+
+/* True where the tables have to say which life cycle an arm has. */
+bool repro_whens_differ(const struct repro *repro);
 
 /* After a round of arms that ran at once, `failed[i]` why the i-th did: whose bytes answered? */
 void repro_clash_look(struct repro_arm *arms, int count, const char *const *failed);

@@ -34,135 +34,6 @@ static void order_shuffle(int *order, int count, uint64_t *random)
 	}
 }
 
-/* One round as it was: the lanes in ns and what became of it. */
-struct outcome {
-	struct clock_map map;
-	uint64_t start_ns;
-	uint64_t host_ns, host[PHASE_COUNT];
-	uint64_t lanes[DEVICE_THREADS_MAX][PHASE_COUNT];
-	bool ran; /* the device's lanes are there */
-	bool warmup;
-	int order;
-	bool failed;
-	struct err why; /* it failed */
-};
-
-static void lanes_convert(const struct device_result *result, struct outcome *outcome)
-{
-
-	outcome->map = clock_map_now();
-	outcome->host_ns =
-		timeline_ns(&result->lanes[DEVICE_LANE_HOST].time, &outcome->map, outcome->host);
-	outcome->ran = result->failure == DEVICE_OK || result->failure == DEVICE_FAILED;
-	for (int i = 0; outcome->ran && i < (int)result->threads; i++)
-		timeline_ns(&result->lanes[i].time, &outcome->map, outcome->lanes[i]);
-}
-
-/* The lane that loads and orchestrates. */
-static const uint64_t *lane_loading(const struct repro *repro, const struct repro_arm *arm,
-				    const struct outcome *outcome)
-{
-	if (repro->options->variant->host_builds)
-		return outcome->host;
-	return outcome->lanes[arm->result->threads - 1];
-}
-
-static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
-{
-	return (int64_t)clock_map_span_ns(&outcome->map, ticks);
-}
-
-static void sample_record(struct repro *repro, const struct repro_arm *arm,
-			  const struct outcome *outcome)
-{
-	const struct device_result *result = arm->result;
-	struct sample sample = sample_empty();
-
-	sample.process = device_process(arm->device) ? device_process(arm->device) : SAMPLE_NONE;
-	sample.arm = arm->label;
-	sample.scenario = "reproduction";
-	sample.case_name = repro->dies[0].data.which->name;
-	sample.platform = repro->options->platform;
-	sample.runtime = repro->options->runtime;
-	sample.loader = arm->loader;
-	sample.transport = arm->transport->name;
-	sample.epoch = repro->epoch;
-	sample.device = arm->die->number;
-	sample.so = arm->die->object_label;
-	sample.so_bytes = (int64_t)arm->die->object.so.size;
-	sample.seq = repro->seq;
-	sample.order = outcome->order;
-	sample.start_ns = (int64_t)outcome->start_ns;
-	sample.warmup = outcome->warmup;
-	sample.error = outcome->failed ? outcome->why.text : NULL;
-	if (outcome->ran)
-		sample_phases(&sample, lane_loading(repro, arm, outcome),
-			      sample_observable(arm->caps) | PHASE_BIT(PHASE_READ) |
-				      PHASE_BIT(PHASE_CALL));
-	if (result->verdict.reason[0]) {
-		sample_report(&sample, &result->report);
-		sample.stale = result->verdict.freshness == FRESHNESS_STALE;
-	}
-	if (outcome->ran && !outcome->failed)
-		sample.minflt = result->minflt;
-	sample.dma_bytes = (int64_t)result->dma_object.bytes;
-	sample.dma_ns = ticks_ns(outcome, result->dma_object.ticks);
-	sample.dma_model_ns = (int64_t)result->dma_object.model_ns;
-	record_sample(repro->record, &sample);
-}
-
-static void spans_record(struct repro *repro, const struct repro_arm *arm,
-			 const struct outcome *outcome)
-{
-	const struct device_result *result = arm->result;
-
-	record_lane(repro->record, repro->seq, result->lanes[DEVICE_LANE_HOST].name,
-		    &result->lanes[DEVICE_LANE_HOST].time, &outcome->map);
-	for (int i = 0; outcome->ran && i < (int)result->threads; i++)
-		record_lane(repro->record, repro->seq, result->lanes[i].name,
-			    &result->lanes[i].time, &outcome->map);
-}
-
-/* The harness's own look at what was loaded happens inside the round and is taken out again. */
-static void values_take(const struct repro *repro, const struct repro_arm *arm,
-			const struct outcome *outcome, double *values)
-{
-	const struct device_result *result = arm->result;
-	const uint64_t *lane = outcome->lanes[result->threads - 1];
-	const uint64_t *loading = lane_loading(repro, arm, outcome);
-	double check = (double)lane[PHASE_CHECK], load = 0, sched = 0;
-
-	for (int phase = 0; phase < PHASE_COUNT; phase++) {
-		bool loads = phase_class((enum phase)phase) == PHASE_CLASS_LOAD;
-
-		values[phase] =
-			(double)(loads || phase == PHASE_ORCHESTRATE ? loading : lane)[phase];
-		load += loads ? values[phase] : 0;
-	}
-	for (int i = 0; i < (int)result->threads - 1; i++)
-		sched = fmax(sched, (double)outcome->lanes[i][PHASE_SCHEDULE]);
-	values[VALUE_HOST] = (double)outcome->host_ns - check - (double)outcome->host[PHASE_CHECK];
-	values[VALUE_DEVICE] = (double)ticks_ns(outcome, result->device_ticks) - check;
-	values[VALUE_LOAD] = load;
-	values[VALUE_SCHED] = sched;
-	values[VALUE_DMA] = (double)ticks_ns(outcome, result->dma_object.ticks);
-	values[VALUE_DMA_MODEL] = (double)result->dma_object.model_ns;
-	values[VALUE_TRANSFER] = (double)(outcome->host[PHASE_SO_COPY] + outcome->host[PHASE_SEND]);
-	values[VALUE_MOVED] = (double)(result->dma_object.bytes + result->report.load_bytes);
-	values[VALUE_FAULTS] = (double)result->minflt;
-}
-
-static void values_keep(const struct repro *repro, struct repro_arm *arm,
-			const struct outcome *outcome)
-{
-	if (arm->rounds_done == 0) {
-		values_take(repro, arm, outcome, arm->first);
-		arm->first_passed = true;
-	}
-	if (!outcome->warmup)
-		values_take(repro, arm, outcome, arm->values + arm->rounds_passed++ * VALUE_COUNT);
-}
-
 const char *repro_round_name(const struct repro *repro, const struct repro_arm *arm, char *buffer,
 			     size_t size)
 {
@@ -228,8 +99,7 @@ static int golden_check(struct repro *repro, struct repro_arm *arm, struct err *
 		       (double)verdict.worst_expected);
 }
 
-/* Names the phase: which step of the invocation did not work. */
-static void failure_in_words(const struct device_result *result, struct err *err)
+void repro_failure_in_words(const struct device_result *result, struct err *err)
 {
 	char words[ERR_TEXT_BYTES];
 
@@ -252,7 +122,8 @@ static void *part_run(void *argument)
 	struct part *part = argument;
 	struct repro_arm *arm = part->arm;
 	const struct device_job job = {
-		.object = &arm->die->object,
+		.object = repro_callable(arm->die, part->outcome->callable),
+		.callable = part->outcome->callable,
 		.args = arm->die->data.args,
 		.arg_count = arm->die->data.arg_count,
 		.kernels = part->repro->workload->kernels,
@@ -262,6 +133,8 @@ static void *part_run(void *argument)
 
 	if (part->start)
 		pthread_barrier_wait(part->start);
+	if (part->code < 0)
+		return NULL;
 	part->outcome->start_ns = clock_now_ns();
 	part->code = device_run(arm->device, &job, arm->result, &part->outcome->why);
 	arm->kept_bytes += (int64_t)(memory_usage(arm->die->memory).bytes - before);
@@ -277,6 +150,7 @@ static void parts_prepare(struct part *parts, int count)
 		workload_reset(&parts[i].arm->die->data);
 		if (count > 1)
 			device_revive(parts[i].arm->device, &unused);
+		parts[i].code = repro_register(parts[i].repro, parts[i].arm, parts[i].outcome);
 	}
 }
 
@@ -312,10 +186,12 @@ static void part_judge(struct part *part)
 	struct outcome *outcome = part->outcome;
 	int r = part->code;
 
-	lanes_convert(part->arm->result, outcome);
-	if (r < 0)
-		failure_in_words(part->arm->result, &outcome->why);
-	else
+	repro_lanes_convert(part->arm->result, outcome);
+	if (r < 0 && !outcome->failed)
+		repro_failure_in_words(part->arm->result, &outcome->why);
+	if (r == 0)
+		r = repro_callable_check(part->repro, part->arm, outcome->callable, &outcome->why);
+	if (r == 0)
 		r = golden_check(part->repro, part->arm, &outcome->why);
 	outcome->failed = r < 0;
 }
@@ -334,12 +210,10 @@ static void part_record(struct part *part)
 		failure_tell(repro, arm, outcome->why.text);
 	freshness_count(arm);
 	ahead_keep(arm);
-	sample_record(repro, arm, outcome);
-	spans_record(repro, arm, outcome);
+	repro_round_record(repro, arm, outcome);
 	repro_log_round(repro, arm);
 	repro->seq++;
-	if (!outcome->failed)
-		values_keep(repro, arm, outcome);
+	repro_values_keep(repro, arm, outcome);
 	arm->rounds_done++;
 	arm->rounds_refused += arm->result->failure == DEVICE_REFUSED;
 	arm->golden_passed += !outcome->failed;
@@ -356,6 +230,10 @@ static int round_once(struct repro *repro, struct repro_arm *arms, const struct 
 
 	for (int i = 0; i < count; i++) {
 		outcomes[i] = *like;
+		outcomes[i].switched =
+			arms[i].rounds_done > 0 && arms[i].life.callable != like->callable;
+		arms[i].life.callable = like->callable;
+		arms[i].life.switches += outcomes[i].switched;
 		parts[i] =
 			(struct part){ .repro = repro, .arm = &arms[i], .outcome = &outcomes[i] };
 	}
@@ -381,7 +259,7 @@ int repro_rounds(struct repro *repro, struct err *err)
 {
 	int64_t warmup = repro->options->warmup, rounds = repro->options->rounds + warmup;
 	uint64_t random = repro->options->seed, done = 0;
-	int order[REPRO_LOADERS_MAX * REPRO_TRANSPORTS_MAX], count = 0, r = 0;
+	int order[REPRO_LOADERS_MAX * REPRO_TRANSPORTS_MAX * REPRO_WHENS_MAX], count = 0, r = 0;
 
 	for (int i = 0; i < repro->arm_count; i += repro->die_count) {
 		if (repro->arms[i].device)
@@ -394,10 +272,17 @@ int repro_rounds(struct repro *repro, struct err *err)
 			struct repro_arm *arm = &repro->arms[order[i]];
 			struct outcome outcome = { .warmup = round < warmup, .order = i };
 
+			if (repro_callable_count(repro) > 1)
+				outcome.callable = (unsigned int)(random_next(&random) %
+								  repro_callable_count(repro));
 			progress_step(&repro->progress, done++, arm->label);
 			r = round_once(repro, arm, &outcome, err);
 		}
 	}
 	progress_end(&repro->progress);
+	if (r == 0) {
+		repro_unload(repro);
+		r = record_flush(repro->record, err);
+	}
 	return r;
 }

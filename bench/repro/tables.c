@@ -37,7 +37,9 @@ static const struct column {
 	{ "Unload", PHASE_UNLOAD, TABLE_LOADS, false },
 	{ "Unstage", PHASE_UNSTAGE, TABLE_LOADS, false },
 	{ "Other", PHASE_OTHER, TABLE_LOADS, false },
-	{ "Load", VALUE_LOAD, TABLE_LOADS | TABLE_INVOCATIONS, true },
+	{ "Load", VALUE_TOTAL, TABLE_LOADS, true },
+	{ "Early", VALUE_EARLY, TABLE_INVOCATIONS, false },
+	{ "Load", VALUE_LOAD, TABLE_INVOCATIONS, true },
 	{ "Create", PHASE_CREATE, TABLE_INVOCATIONS, true },
 	{ "Orch", PHASE_ORCHESTRATE, TABLE_INVOCATIONS, true },
 	{ "Sched", VALUE_SCHED, TABLE_INVOCATIONS, false },
@@ -148,11 +150,16 @@ static bool column_shown(const struct repro *repro, const struct column *column,
 	return false;
 }
 
+static bool value_may_be_absent(int value)
+{
+	return value < PHASE_COUNT || value == VALUE_EARLY;
+}
+
 /* "-" where a loader has no such phase: nought would say that it was measured. */
 static void value_cell(const struct repro_arm *arm, int value, struct table *table, double *buffer)
 {
 	size_t n = values_take(arm, value, buffer);
-	bool silent = n == 0 || (value < PHASE_COUNT && buffer[n - 1] <= 0);
+	bool silent = n == 0 || (value_may_be_absent(value) && buffer[n - 1] <= 0);
 
 	table_cell_us(table, silent ? NAN : stats_median(buffer, n));
 }
@@ -179,6 +186,8 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 
 	table_column_text(table, "Loader");
 	table_column_text(table, "Transport");
+	if (repro_whens_differ(repro))
+		table_column_text(table, "When");
 	if (repro->die_count > 1)
 		table_column_number(table, "Device");
 	for (size_t c = 0; c < COLUMNS; c++) {
@@ -198,6 +207,8 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 			continue;
 		table_cell(table, "%s", arm->loader);
 		table_cell(table, "%s", arm->transport->name);
+		if (repro_whens_differ(repro))
+			table_cell(table, "%s", arm->when->name);
 		if (repro->die_count > 1)
 			table_cell(table, "%s", arm->die->name);
 		for (size_t c = 0; c < COLUMNS; c++) {
@@ -221,6 +232,8 @@ static void summary_print(const struct repro *repro, double *buffer)
 	       "measured here and as modelled\n");
 	arms_print(repro, TABLE_INVOCATIONS, buffer);
 	printf("Load %% = the load's share of the invocation as the host sees it (Host)\n");
+	repro_first_print(repro, buffer);
+	repro_switches_print(repro, buffer);
 }
 
 /* One line per loader; more where an arm of it has more to say. */
@@ -268,7 +281,7 @@ static void notes_print(const struct repro *repro)
 			printf("%s: %lld of %lld loads stale: %s\n", arm->label,
 			       (long long)arm->stale, (long long)arm->rounds_done,
 			       arm->stale_reason);
-		if (arm->reused > 0 && repro->options->variant->host_builds)
+		if (arm->reused > 0 && repro->options->variant->host_builds && !arm->when->kept)
 			printf("%s: %lld of %lld loads answered by a handle that was never closed: "
 			       "the same code, its variables as the last run left them\n",
 			       arm->label, (long long)arm->reused, (long long)arm->rounds_done);
@@ -289,7 +302,7 @@ static const char *unit_of(int value)
 	return value == VALUE_MOVED ? "bytes" : value == VALUE_FAULTS ? "count" : "ns";
 }
 
-/* The phases by their labels, and subjects that are none. */
+/* The phases by their labels, and the subjects that are none. */
 static const char *subject_of(int value)
 {
 	switch (value) {
@@ -297,8 +310,12 @@ static const char *subject_of(int value)
 		return "host";
 	case VALUE_DEVICE:
 		return "device";
-	case VALUE_LOAD:
+	case VALUE_TOTAL:
 		return "total";
+	case VALUE_EARLY:
+		return "early";
+	case VALUE_LOAD:
+		return "within";
 	case VALUE_SCHED:
 		return "sched";
 	case VALUE_DMA:
@@ -339,6 +356,23 @@ static void metrics_record(const struct repro *repro, struct summary *row, doubl
 	}
 }
 
+/* The first invocation of the process, which is in no median when it is a warm-up. */
+static void first_record(const struct repro *repro, const struct repro_arm *arm, struct summary row)
+{
+	static const int values[] = { VALUE_TOTAL, VALUE_EARLY, VALUE_DEVICE, VALUE_HOST };
+
+	row.metric = "first";
+	row.unit = "ns";
+	row.n = 1;
+	row.ci_low = row.ci_high = NAN;
+	for (size_t i = 0; arm->first_passed && i < sizeof(values) / sizeof(values[0]); i++) {
+		row.phase = subject_of(values[i]);
+		row.value = arm->first[values[i]];
+		if (!value_may_be_absent(values[i]) || row.value > 0)
+			record_summary(repro->record, &row);
+	}
+}
+
 static void count_record(const struct repro *repro, struct summary *row, const char *subject,
 			 int64_t count)
 {
@@ -359,19 +393,21 @@ static void arm_record(const struct repro *repro, const struct repro_arm *arm, d
 		.so = arm->die->object_label,
 		.so_bytes = (int64_t)arm->die->object.so.size,
 		.device = arm->die->name,
+		.when = arm->when->name,
 		.n = arm->rounds_passed,
 		.epochs = 1,
 	};
 
-	for (int value = 0; value < VALUE_COUNT; value++) {
+	for (int value = 0; value < VALUE_SWITCHED; value++) {
 		size_t n = values_take(arm, value, buffer);
-		bool silent = n == 0 || (value < PHASE_COUNT && buffer[n - 1] <= 0);
+		bool silent = n == 0 || (value_may_be_absent(value) && buffer[n - 1] <= 0);
 
 		row.phase = subject_of(value);
 		row.unit = unit_of(value);
 		if (!silent)
 			metrics_record(repro, &row, buffer, n);
 	}
+	first_record(repro, arm, row);
 	row.n = arm->rounds_done;
 	count_record(repro, &row, "golden", arm->golden_passed);
 	count_record(repro, &row, "stale", arm->stale);
@@ -422,6 +458,7 @@ int repro_tables_print(struct repro *repro)
 		arm_record(repro, &repro->arms[i], buffer);
 	}
 	summary_print(repro, buffer);
+	repro_first_record(repro, buffer);
 	free(buffer);
 	notes_print(repro);
 	clashes_print(repro);

@@ -95,12 +95,12 @@ static void headers_are_the_documented_ones(void **state)
 		"protect_ns,init_ns,resolve_ns,call_ns,unload_ns,unstage_ns,other_ns,stale,staged_"
 		"at,"
 		"dma_bytes,dma_ns,dma_model_ns,minflt,majflt,nvcsw,nivcsw,cpu_ns,cpu,warmup,error,"
-		"thread");
+		"thread,when,callable,early_ns");
 	assert_string_equal(header_of("spans.csv"),
 			    "run,seq,lane,origin,phase,start_ns,dur_ns,arg");
 	assert_string_equal(header_of("summary.csv"),
 			    "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,epochs,"
-			    "value,ci_low,ci_high,device");
+			    "value,ci_low,ci_high,device,when");
 	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 
@@ -143,8 +143,8 @@ static void an_empty_sample_is_empty_fields(void **state)
 	assert_int_equal(count_of(row, ','), count_of(rows_samples_header, ','));
 	row = strchr(row, ',');
 	/* Only `warmup` is known of it. */
-	assert_int_equal(strspn(row, ","), strlen(row) - strlen("0,,\n"));
-	assert_string_equal(row + strlen(row) - 5, ",0,,\n");
+	assert_int_equal(strspn(row, ","), strlen(row) - strlen("0,,,,,\n"));
+	assert_string_equal(row + strlen(row) - 8, ",0,,,,,\n");
 	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 
@@ -197,7 +197,7 @@ static void texts_are_quoted(void **state)
 	assert_int_equal(record_flush(record, NULL), 0);
 	file_read("samples.csv");
 	assert_non_null(strstr(text, ",\"disk:dirs=/a,/b\","));
-	assert_non_null(strstr(text, ",\"he said \"\"no\"\"\nand left\",\n"));
+	assert_non_null(strstr(text, ",\"he said \"\"no\"\"\nand left\",,,,\n"));
 	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 

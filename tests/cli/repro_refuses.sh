@@ -62,6 +62,12 @@ expect 2 "device '-1'" -d -1
 expect 2 "give one device" -d 0,1 -r host_build_graph
 expect 2 "No such file" -d 0,1 --orch "$SOLOAD_BUILD/objects/pa_unroll.so,$scratch/absent.so"
 expect 2 "give one object, or A.so,B.so" -d 0,1 --orch a.so,b.so,c.so
+expect 2 "unknown life cycle 'prewarn' (did you mean 'prewarm'?)" --when prewarn
+expect 2 "life cycle once is named twice" --when once,once
+expect 2 "life cycle prewarm means nothing there" -r host_build_graph --when prewarm
+expect 2 "callables '0'" --callables 0
+expect 2 "places for 64" --callables 65
+expect 1 "registration failed in phase resolve" --when register --orch "$scratch/large.so" --loader memfd --transport separate
 expect 2 "rounds '0'" -n 0
 expect 2 "timeout 'soon'" --timeout soon
 expect 2 "pools 'huge'" --pools huge
