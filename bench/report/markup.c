@@ -12,7 +12,7 @@ static const char style[] =
 	":root{color-scheme:light dark;--ink:#1b1b1b;--pale:#5a5a5a;--paper:#fff;--line:#d9d9d9;"
 	"--soft:#f5f5f3}"
 	"@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--pale:#a8a8a8;--paper:#141414;"
-	"--line:#3a3a3a;--soft:#1f1f1f}figure svg{filter:invert(.92) hue-rotate(180deg)}}"
+	"--line:#3a3a3a;--soft:#1f1f1f}figure svg{filter:brightness(.88)}}"
 	"*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
 	"font:16px/1.55 system-ui,'DejaVu Sans',sans-serif;overflow-wrap:anywhere}"
 	"main{max-width:62rem;margin:0 auto;padding:1.2rem}h1{font-size:1.6rem;line-height:1.25}"
