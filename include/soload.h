@@ -62,12 +62,14 @@ struct soload_object {
 	/* The caller's name for this content, 0 = none. Equal pairs promise equal bytes; loaders
 	 * that keep images compare these and never the bytes. */
 	uint64_t id, generation;
+	/* What soload_prelink() said of these bytes, 0 = they are as they were linked. */
+	uint64_t linked_at;
 };
 
 /* struct soload_object object = SOLOAD_OBJECT(bytes, size); */
 #define SOLOAD_OBJECT(bytes, size) \
 	{ \
-		(bytes), (size), NULL, -1, 0, 0, 0 \
+		(bytes), (size), NULL, -1, 0, 0, 0, 0 \
 	}
 
 /*
@@ -98,6 +100,31 @@ const char *soload_note(const struct soload_image *image);
 
 /* What to add to the object's own addresses (for debuggers: add-symbol-file FILE -o BASE). */
 uintptr_t soload_base(const struct soload_image *image);
+
+/*
+ * Where a loader with the option "agreed" ("elf:agreed", "prelinked:agreed:at=ADDRESS") puts
+ * objects: plain figures, for a process that prepares objects on another machine. Both sides are
+ * little-endian.
+ */
+struct soload_target {
+	uint64_t slot_begin, slot_bytes, page, asked_at; /* slot_begin is not asked_at: taken */
+	uint64_t slots;					 /* how many objects may lie side by side */
+};
+
+/* -ENOTSUP when the loader was not opened so. */
+int soload_agreed(const struct soload_loader *loader, struct soload_target *ret_target,
+		  struct soload_error *error);
+
+/*
+ * Applies an object's relative relocations to its bytes, for that slot (below target->slots) of
+ * such a loader. The bytes stay an object for every loader; with ret_linked_at in
+ * soload_object.linked_at that one does not relocate them again where it can put them there, and
+ * soload_note() says so where it cannot. They are new content: give them an identity of their own.
+ * The figures may be anything: -EINVAL. -ENOTSUP with a reason when the object will not lie in a
+ * slot, -ENOEXEC when it is none; the bytes are worthless then.
+ */
+int soload_prelink(const struct soload_target *target, unsigned int slot, void *bytes, size_t size,
+		   uint64_t *ret_linked_at, struct soload_error *error);
 
 /* "0.1.0" */
 const char *soload_version(void);

@@ -4,6 +4,7 @@
  */
 #include "include/soload.h"
 
+#include "loaders/elf/prelink.h"
 #include "loaders/loader.h"
 
 #include <errno.h>
@@ -115,6 +116,7 @@ int soload_load_object(struct soload_loader *self, const struct soload_object *o
 		.offset = object->offset,
 		.id = object->id,
 		.generation = object->generation,
+		.linked_at = object->linked_at,
 	};
 	r = image_load(image->image, &image->so, NULL, err_of(error));
 	if (r < 0) {
@@ -155,6 +157,44 @@ const char *soload_note(const struct soload_image *image)
 uintptr_t soload_base(const struct soload_image *image)
 {
 	return image->image->report.base;
+}
+
+int soload_agreed(const struct soload_loader *self, struct soload_target *ret_target,
+		  struct soload_error *error)
+{
+	const struct elf_prelink_target *target = self->loader->target;
+
+	if (!target)
+		return err_set(err_of(error), ENOTSUP,
+			       "loader %s does not tell where objects will lie (option agreed)",
+			       self->loader->spec);
+	*ret_target = (struct soload_target){ target->slot_begin, target->slot_bytes, target->page,
+					      target->asked_at, target->slots };
+	return 0;
+}
+
+/* layout: for where, what, and two answers: each is a thing of its own */
+int soload_prelink(const struct soload_target *given, unsigned int slot, void *bytes, size_t size,
+		   uint64_t *ret_linked_at, struct soload_error *error)
+{
+	const struct elf_prelink_target target = {
+		.slot_begin = given->slot_begin,
+		.slot_bytes = given->slot_bytes,
+		.page = given->page,
+		.slots = given->slots <= UINT32_MAX ? (uint32_t)given->slots : 0,
+	};
+	struct elf_file file;
+	uint64_t base = 0;
+	size_t words;
+	int r = elf_file_check(&file, bytes, size, err_of(error));
+
+	if (r == 0)
+		r = elf_prelink_base(&file, &target, slot, &base, err_of(error));
+	if (r == 0)
+		r = elf_prelink(&file, base, bytes, &words, err_of(error));
+	if (r == 0)
+		*ret_linked_at = base;
+	return r;
 }
 
 const char *soload_version(void)

@@ -76,15 +76,23 @@ static void *needed_open_in(const char *directories, const char *path, const cha
 	return handle;
 }
 
+/*
+ * Bound now, all of it: a library that leaves a symbol to another one the object needs finds it
+ * when the linker opens both for the object, but not when it is opened by itself. Refused here, it
+ * goes a step down; opened lazily, it would end the process at the first call.
+ */
 static int needed_open(const struct elf_scope_request *request, const char *name, void **ret_handle,
 		       struct err *err)
 {
 	const struct elf_dynamic *dynamic = &request->file->dynamic;
 	const char *reason, *directories = dynamic->runpath ? dynamic->runpath : dynamic->rpath;
+	char file[PATH_BYTES];
 	void *handle;
 
 	if (!name[0]) /* to dlopen(), an empty name is the program itself */
 		return err_set(err, ENOEXEC, "DT_NEEDED names nothing");
+	if (name[0] == '$' && path_expand(name, strlen(name), request->path, file))
+		name = file;
 	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
 	if (!handle && request->present_only)
 		return err_set(err, ENOENT, "needs '%s', which is not loaded", name);

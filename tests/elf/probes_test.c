@@ -25,7 +25,7 @@
 #define LOADS 3
 #define HANGS_AFTER_S 60
 
-enum loads { EVERYWHERE, LINKER_ONLY };
+enum loads { EVERYWHERE, LINKER_ONLY, IN_PLACE };
 
 static const struct probe {
 	const char *name;
@@ -42,7 +42,8 @@ static const struct probe {
 #undef PROBE_OPTIONAL
 };
 
-/* `strict` refuse what LINKER_ONLY says; the others load all of it. */
+/* `strict` refuse what LINKER_ONLY says; the others load all of it. Those that give the dynamic
+ * linker a copy refuse what is IN_PLACE; `auto` does not. */
 static const struct spec {
 	const char *spec;
 	bool strict;
@@ -245,7 +246,8 @@ static int probe_try(const struct spec *spec, const struct probe *probe)
 	file_unload(&file);
 	if (ended)
 		right = said(spec->spec, probe->name, probe->feature, ended);
-	else if (probe->loads == LINKER_ONLY && spec->strict)
+	else if ((probe->loads == LINKER_ONLY && spec->strict) ||
+		 (probe->loads == IN_PLACE && !spec->strict && strcmp(spec->spec, "auto") != 0))
 		right = refusal_is_right(spec->spec, probe);
 	else
 		right = answer_is_right(spec->spec, probe);

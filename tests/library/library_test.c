@@ -169,9 +169,51 @@ static void version_is_the_programs(void **state)
 	assert_string_equal(soload_version(), SOLOAD_VERSION);
 }
 
+/* One loader tells, the bytes are relocated for it, and it need not; another takes them as well. */
+static void relocated_ahead(void **state)
+{
+	struct soload_loader *told = opened("elf:agreed"), *other = opened("elf");
+	struct soload_object given = SOLOAD_OBJECT(malloc(object.size), object.size);
+	struct soload_target target, none = { 0 };
+	struct soload_error error = { "" };
+	struct soload_image *image;
+	void *probe;
+
+	(void)state;
+	assert_non_null(given.bytes);
+	memcpy((void *)(uintptr_t)given.bytes, object.bytes, object.size);
+	assert_int_equal(soload_agreed(other, &target, &error), -ENOTSUP);
+	assert_non_null(strstr(error.text, "agreed"));
+	assert_int_equal(soload_agreed(told, &target, &error), 0);
+	assert_int_equal(target.slots, 1);
+	assert_int_equal(soload_prelink(&none, 0, (void *)(uintptr_t)given.bytes, given.size,
+					&given.linked_at, &error),
+			 -EINVAL);
+	assert_int_equal(soload_prelink(&target, 0, (void *)(uintptr_t)given.bytes, 100,
+					&given.linked_at, &error),
+			 -ENOEXEC);
+	assert_true(given.linked_at == 0);
+	assert_int_equal(soload_prelink(&target, 0, (void *)(uintptr_t)given.bytes, given.size,
+					&given.linked_at, &error),
+			 0);
+	assert_memory_not_equal(given.bytes, object.bytes, object.size);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(soload_load_object(i ? other : told, &given, &image, &error), 0);
+		assert_int_equal(soload_base(image) == given.linked_at, i == 0);
+		assert_int_equal(soload_note(image) == NULL, i == 0);
+		assert_int_equal(soload_symbol(image, "probe", &probe, &error), 0);
+		assert_int_equal(((long (*)(void))(uintptr_t)probe)(), 1001);
+		soload_unload(image);
+	}
+	soload_close(told);
+	soload_close(other);
+	free((void *)(uintptr_t)given.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(relocated_ahead),
 		cmocka_unit_test(loads_calls_unloads),
 		cmocka_unit_test(failures_are_told),
 		cmocka_unit_test(steps_down_are_told),
