@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SO = 256, KEY_EXPECTED, KEY_NO_INSTRUCTIONS, KEY_INJECT, KEY_SYMBOL };
+enum { KEY_SO = 256, KEY_EXPECTED, KEY_INSTRUCTIONS, KEY_NO_INSTRUCTIONS, KEY_INJECT, KEY_SYMBOL };
 
 struct count {
 	struct gate gate;
 	const char *expected;
-	bool instructions;
+	enum tally_by by;
 };
 
 static const struct argp_option options[] = {
@@ -26,8 +26,11 @@ static const struct argp_option options[] = {
 	{ "loader", 'l', "A,B|all", 0, "loaders NAME[:KEY[=VALUE]]..., default all", 0 },
 	{ "expected", KEY_EXPECTED, "FILE", 0,
 	  "rises that are meant, default " EXPECTED_PATH " where there is one", 1 },
-	{ "no-instructions", KEY_NO_INSTRUCTIONS, NULL, 0,
-	  "count no instructions, which take valgrind and some seconds a loader", 1 },
+	{ "instructions", KEY_INSTRUCTIONS, "auto|pmu|callgrind|none", 0,
+	  "who counts them, default auto: the processor (PMU) where it can and repeats, else "
+	  "valgrind's callgrind, which takes some seconds a loader",
+	  1 },
+	{ "no-instructions", KEY_NO_INSTRUCTIONS, NULL, 0, "the same as --instructions none", 1 },
 	{ "symbol", KEY_SYMBOL, "NAME", 0, "looked up and called as long f(void)", 2 },
 	{ "inject", KEY_INJECT, "WHAT", 0,
 	  "make HEAD do more, to see it found: call, fault, loop=100", 2 },
@@ -40,15 +43,30 @@ static const char doc[] =
 	"else the machine does. With BASE and HEAD (builds, objects or loaders as in soload gate), "
 	"any rise "
 	"fails unless it is declared.\v"
-	"Every counter is taken three times; one that does not repeat is advisory. Instructions "
-	"are "
-	"those of valgrind's callgrind, of 5 loads together when compared.\n\n"
+	"Every counter is taken three times on each side; one that does not repeat is advisory. "
+	"Instructions are those of user space, of 5 loads together when compared, and both sides' "
+	"by "
+	"the same counter.\n\n"
 	"Examples:\n"
 	"  soload count --so liborch.so                       every loader\n"
 	"  soload count ../base/build/soload build/soload     does a load do more?\n\n"
 	"Exit codes: 0 counted, or no undeclared rise; 1 a rise, or loads of head fail; 2 usage, "
 	"or cannot run; "
 	"77 nothing could be compared; 128+N interrupted by signal N.";
+
+static enum tally_by by_parse(struct argp_state *state, const char *text)
+{
+	const char *words[TALLY_BY_CALLGRIND + 2] = { NULL };
+	char hint[80];
+
+	for (int i = 0; i <= TALLY_BY_CALLGRIND; i++) {
+		words[i] = tally_by_word((enum tally_by)i);
+		if (strcmp(words[i], text) == 0)
+			return (enum tally_by)i;
+	}
+	command_usage(state, "--instructions: '%s' is none of auto, pmu, callgrind, none%s", text,
+		      command_suggest(text, words, hint, sizeof(hint)));
+}
 
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
@@ -68,7 +86,10 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		count->expected = text;
 		return 0;
 	case KEY_NO_INSTRUCTIONS:
-		count->instructions = false;
+		count->by = TALLY_BY_NOBODY;
+		return 0;
+	case KEY_INSTRUCTIONS:
+		count->by = by_parse(state, text);
 		return 0;
 	case KEY_SYMBOL:
 		gate->symbol = text;
@@ -130,8 +151,7 @@ static int rows_count(struct count *count, struct err *err)
 	progress_begin(&progress, "rows", gate->row_count);
 	for (size_t i = 0; r == 0 && i < gate->row_count; i++) {
 		progress_step(&progress, i, gate->rows[i].epochs.loader);
-		r = gate_count_run(&gate->rows[i], gate->options.base != NULL, count->instructions,
-				   err);
+		r = gate_count_run(&gate->rows[i], gate->options.base != NULL, count->by, err);
 	}
 	progress_end(&progress);
 	return r;
@@ -169,7 +189,7 @@ int command_count(int argc, char **argv)
 {
 	struct count count = {
 		.gate = { .argv = argv, .options = { .pin = GATE_PIN_NONE } },
-		.instructions = true,
+		.by = TALLY_BY_AUTO,
 	};
 	struct expected expected = { 0 };
 	int code;

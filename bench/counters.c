@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "bench/command.h"
+#include "bench/pmu.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -38,7 +40,10 @@ struct tracer {
 	uint64_t entered; /* the call the worker is in */
 	uint64_t args[6];
 	bool counting;
-	bool answering; /* the batch is over, whatever became of its loads */
+	struct pmu pmu;
+	uint64_t since;	 /* instructions when counting began */
+	bool pmu_failed; /* once: the sum is worth nothing */
+	bool answering;	 /* the batch is over, whatever became of its loads */
 };
 
 const char *counters_name(uint32_t number)
@@ -70,6 +75,21 @@ static int stop_wait(struct client *client, int *ret_status, struct err *err)
 	return err_set(err, EIO, "the traced worker died");
 }
 
+/* The worker stands still: between two of its marks are its own instructions and nobody's. */
+static void counting_set(struct tracer *tracer, bool counting)
+{
+	uint64_t now = 0;
+
+	if (counting != tracer->counting) {
+		tracer->pmu_failed |= !pmu_read(&tracer->pmu, &now);
+		if (counting)
+			tracer->since = now;
+		else
+			tracer->one->instructions += now - tracer->since;
+	}
+	tracer->counting = counting;
+}
+
 static void load_done(struct tracer *tracer)
 {
 	struct counters *one = tracer->one, *last = tracer->last;
@@ -79,6 +99,7 @@ static void load_done(struct tracer *tracer)
 				     one->mapped_bytes == last->mapped_bytes &&
 				     memcmp(one->calls, last->calls, sizeof(one->calls)) == 0);
 	one->loads = last->loads + 1;
+	one->instructions += last->instructions;
 	*last = *one;
 	*one = (struct counters){ 0 };
 }
@@ -90,8 +111,8 @@ static void call_entered(struct tracer *tracer, const struct __ptrace_syscall_in
 	memcpy(tracer->args, call->entry.args, sizeof(tracer->args));
 	tracer->entered = number;
 	if (number == __NR_prctl && call->entry.args[0] == WORKER_MARK) {
-		tracer->counting = call->entry.args[1] == WORKER_MARK_LOAD ||
-				   call->entry.args[1] == WORKER_MARK_RESUME;
+		counting_set(tracer, call->entry.args[1] == WORKER_MARK_LOAD ||
+					     call->entry.args[1] == WORKER_MARK_RESUME);
 		if (call->entry.args[1] == WORKER_MARK_DONE)
 			load_done(tracer);
 		return;
@@ -114,6 +135,8 @@ static void call_left(struct tracer *tracer, const struct __ptrace_syscall_info 
 	case __NR_write:
 	case __NR_writev:
 	case __NR_pwrite64:
+	case __NR_pwritev:
+	case __NR_pwritev2:
 	case __NR_sendfile:
 	case __NR_copy_file_range:
 	case __NR_process_vm_writev:
@@ -208,12 +231,21 @@ int counters_take(struct client *client, uint32_t loads, struct counters *ret_co
 		.last = both ? both + 1 : NULL,
 		.wanted = loads,
 	};
+	struct err why = { "" };
 	int r = received && both ? worker_stop(client, err) : err_set(err, ENOMEM, "out of memory");
 
 	if (r == 0)
-		r = batch_take(&tracer, received, err);
+		tracer.pmu_failed = pmu_open(&tracer.pmu, client->pid, &why) < 0;
 	if (r == 0)
+		r = batch_take(&tracer, received, err);
+	pmu_close(&tracer.pmu);
+	if (r == 0) {
 		*ret_counters = both[1];
+		ret_counters->instructions_known = !tracer.pmu_failed;
+		if (tracer.pmu_failed)
+			snprintf(ret_counters->no_pmu, sizeof(ret_counters->no_pmu), "%s",
+				 why.text[0] ? why.text : "the PMU was shared with other counters");
+	}
 	free(received);
 	free(both);
 	return r;

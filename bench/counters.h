@@ -21,6 +21,9 @@ struct counters {
 	uint64_t written_bytes, mapped_bytes;
 	bool exact; /* every load that was traced did the same */
 	uint32_t loads;
+	uint64_t instructions; /* in user space, of all the loads, by the PMU; may vary */
+	bool instructions_known;
+	char no_pmu[ERR_TEXT_BYTES]; /* why not, or "" */
 };
 
 /*

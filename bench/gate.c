@@ -68,7 +68,9 @@ static int rows_count(struct gate *gate, struct progress *progress, struct err *
 		if (row->state != GATE_JUDGED)
 			continue;
 		progress_step(progress, i, "counting");
-		r = gate_count_run(row, true, counters == GATE_COUNTERS_EXACT, err);
+		r = gate_count_run(
+			row, true,
+			counters == GATE_COUNTERS_EXACT ? TALLY_BY_AUTO : TALLY_BY_NOBODY, err);
 		if (r == 0)
 			gate_count_judge(row, &expected);
 	}

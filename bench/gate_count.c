@@ -8,7 +8,25 @@
 
 #define NAME_BYTES 64
 
-int gate_count_run(struct gate_row *row, bool base, bool instructions, struct err *err)
+/* Both sides by the same counter, or there is nothing to compare. */
+static int instructions_align(struct gate_row *row, struct err *err)
+{
+	struct tally *tallies = row->count->tallies;
+
+	if (tallies[LOCKSTEP_BASE].by == tallies[LOCKSTEP_HEAD].by)
+		return 0;
+	for (int i = 0; i < LOCKSTEP_ARMS; i++) {
+		int r = tallies[i].by == TALLY_BY_PMU
+				? tally_callgrind(&row->arms[i], &tallies[i], err)
+				: 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err *err)
 {
 	int r = 0;
 
@@ -16,11 +34,13 @@ int gate_count_run(struct gate_row *row, bool base, bool instructions, struct er
 	if (!row->count)
 		return err_set(err, ENOMEM, "out of memory");
 	if (base)
-		r = tally_take(&row->arms[LOCKSTEP_BASE], instructions,
-			       &row->count->tallies[LOCKSTEP_BASE], &row->count->error);
+		r = tally_take(&row->arms[LOCKSTEP_BASE], by, &row->count->tallies[LOCKSTEP_BASE],
+			       &row->count->error);
 	if (r == 0)
-		r = tally_take(&row->arms[LOCKSTEP_HEAD], instructions,
-			       &row->count->tallies[LOCKSTEP_HEAD], &row->count->error);
+		r = tally_take(&row->arms[LOCKSTEP_HEAD], by, &row->count->tallies[LOCKSTEP_HEAD],
+			       &row->count->error);
+	if (r == 0 && base && by == TALLY_BY_AUTO)
+		r = instructions_align(row, &row->count->error);
 	if (r == -EINTR || r == -ENOMEM) {
 		*err = row->count->error;
 		return r;
@@ -100,10 +120,11 @@ void gate_count_print(const struct gate_row *row, FILE *out)
 	if (same)
 		fprintf(out,
 			"  %s: work identical: %" PRIu64 " system calls, %" PRIu64
-			" bytes written, %" PRIu64 " faults%s\n",
+			" bytes written, %" PRIu64 " faults%s%s\n",
 			row->epochs.loader, head->values[TALLY_CALLS], head->values[TALLY_WRITTEN],
 			head->values[TALLY_FAULTS],
-			head->known[TALLY_INSTRUCTIONS] ? ", instructions" : "");
+			head->known[TALLY_INSTRUCTIONS] ? ", instructions by " : "",
+			head->known[TALLY_INSTRUCTIONS] ? tally_by_word(head->by) : "");
 	if (head->unknown[0] || base->unknown[0])
 		fprintf(out, "  %s: instructions are not counted: %s\n", row->epochs.loader,
 			base->unknown[0] ? base->unknown : head->unknown);
@@ -124,8 +145,8 @@ void gate_count_list(const struct gate_row *row, FILE *out)
 		value_print(head, i, out);
 	}
 	if (head->known[TALLY_INSTRUCTIONS])
-		fprintf(out, " instructions %" PRIu64 "%s",
-			head->values[TALLY_INSTRUCTIONS] / TALLY_LOADS,
+		fprintf(out, " instructions %" PRIu64 " by %s%s",
+			head->values[TALLY_INSTRUCTIONS] / TALLY_LOADS, tally_by_word(head->by),
 			head->exact[TALLY_INSTRUCTIONS] ? "" : " (does not repeat here)");
 	fputs("\n ", out);
 	for (int i = 0; i < COUNTERS_CALLS; i++) {

@@ -19,7 +19,7 @@ struct gate_count {
 };
 
 /* Counts the row's arms, head's alone without `base`. Allocates row->count; -EINTR, -ENOMEM. */
-int gate_count_run(struct gate_row *row, bool base, bool instructions, struct err *err);
+int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err *err);
 
 /* Compares them; fills in row->count->rise. */
 void gate_count_judge(struct gate_row *row, struct expected *expected);

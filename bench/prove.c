@@ -67,11 +67,11 @@ static int work_count(struct prove *prove, struct prove_counted *added, struct e
 	struct tally *tallies = calloc(2, sizeof(tallies[0]));
 	struct client_options arm = prove->gates.arm;
 	int i = tally_find(added->counter);
-	int r = tallies ? tally_take(&arm, true, &tallies[0], err) : -ENOMEM;
+	int r = tallies ? tally_take(&arm, TALLY_BY_AUTO, &tallies[0], err) : -ENOMEM;
 
 	arm.inject = added->inject;
 	if (r == 0)
-		r = tally_take(&arm, true, &tallies[1], err);
+		r = tally_take(&arm, TALLY_BY_AUTO, &tallies[1], err);
 	if (r == 0) {
 		added->found = tally_compare(&tallies[0], &tallies[1], i) == TALLY_MORE;
 		snprintf(added->result, sizeof(added->result), "%s %llu -> %llu%s%.80s",

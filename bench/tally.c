@@ -85,6 +85,14 @@ static void calls_keep(struct tally *tally, const struct counters *counters)
 	}
 }
 
+static void instructions_keep(struct tally *tally, const struct counters *counters)
+{
+	tally->known[TALLY_INSTRUCTIONS] = counters->instructions_known;
+	tally->values[TALLY_INSTRUCTIONS] = counters->instructions;
+	tally->by = TALLY_BY_PMU;
+	memcpy(tally->unknown, counters->no_pmu, sizeof(tally->unknown));
+}
+
 static int once_take(const struct client_options *arm, struct tally *tally, struct err *err)
 {
 	struct client_options options = *arm;
@@ -104,8 +112,10 @@ static int once_take(const struct client_options *arm, struct tally *tally, stru
 	/* Once in many loads the heap grows: what does not repeat is looked at again. */
 	for (int i = 0; r == 0 && i < TALLY_TIMES && !counters->exact; i++)
 		r = counters_take(&client, TALLY_LOADS, counters, err);
-	if (r == 0)
+	if (r == 0) {
 		calls_keep(tally, counters);
+		instructions_keep(tally, counters);
+	}
 	client_close(&client);
 	free(loads);
 	free(counters);
@@ -119,23 +129,66 @@ static void tally_merge(struct tally *into, const struct tally *more)
 				  into->values[i] == more->values[i];
 }
 
-static int instructions_take(const struct client_options *arm, struct tally *tally, struct err *err)
+const char *tally_by_word(enum tally_by by)
 {
-	struct err why = { "" };
-	uint64_t count;
-	int r = callgrind_count(arm, WARMUP, TALLY_LOADS, &count, &why);
+	static const char *const words[] = { "none", "auto", "pmu", "callgrind" };
 
+	return words[by];
+}
+
+/* What is not known three times alike keeps the PMU's numbers, if it has any, as an advice. */
+int tally_callgrind(const struct client_options *arm, struct tally *tally, struct err *err)
+{
+	uint64_t counts[TALLY_TIMES];
+	char no_pmu[ERR_TEXT_BYTES];
+	struct err why = { "" };
+	bool exact = true;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < TALLY_TIMES; i++) {
+		r = command_interrupted()
+			    ? -EINTR
+			    : callgrind_count(arm, WARMUP, TALLY_LOADS, &counts[i], &why);
+		exact &= r == 0 && counts[i] == counts[0];
+	}
 	if (r == -EINTR)
-		return err_set(err, EINTR, "%s", why.text);
-	tally->known[TALLY_INSTRUCTIONS] = r == 0;
-	if (r == 0)
-		tally->values[TALLY_INSTRUCTIONS] = count;
-	else
-		memcpy(tally->unknown, why.text, sizeof(tally->unknown));
+		return err_set(err, EINTR, "interrupted");
+	if (r == 0) {
+		tally->known[TALLY_INSTRUCTIONS] = true;
+		tally->values[TALLY_INSTRUCTIONS] = counts[0];
+		tally->exact[TALLY_INSTRUCTIONS] = exact;
+		tally->by = TALLY_BY_CALLGRIND;
+		tally->unknown[0] = '\0';
+	} else if (!tally->known[TALLY_INSTRUCTIONS]) {
+		memcpy(no_pmu, tally->unknown, sizeof(no_pmu));
+		snprintf(tally->unknown, sizeof(tally->unknown), "%.250s%s%.240s", why.text,
+			 no_pmu[0] ? "; " : "", no_pmu);
+	}
 	return 0;
 }
 
-int tally_take(const struct client_options *arm, bool instructions, struct tally *ret_tally,
+static int instructions_choose(const struct client_options *arm, enum tally_by by,
+			       struct tally *tally, struct err *err)
+{
+	bool good = tally->known[TALLY_INSTRUCTIONS] && tally->exact[TALLY_INSTRUCTIONS];
+
+	switch (by) {
+	case TALLY_BY_AUTO:
+		return good ? 0 : tally_callgrind(arm, tally, err);
+	case TALLY_BY_CALLGRIND:
+		tally->known[TALLY_INSTRUCTIONS] = false;
+		tally->unknown[0] = '\0';
+		return tally_callgrind(arm, tally, err);
+	case TALLY_BY_NOBODY:
+		tally->known[TALLY_INSTRUCTIONS] = false;
+		tally->unknown[0] = '\0';
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int tally_take(const struct client_options *arm, enum tally_by by, struct tally *ret_tally,
 	       struct err *err)
 {
 	struct tally *once = calloc(1, sizeof(*once));
@@ -145,16 +198,13 @@ int tally_take(const struct client_options *arm, bool instructions, struct tally
 		memset(once, 0, sizeof(*once));
 		r = command_interrupted() ? err_set(err, EINTR, "interrupted")
 					  : once_take(arm, once, err);
-		/* One that cannot be counted is not tried again. */
-		if (r == 0 && instructions && (i == 0 || ret_tally->known[TALLY_INSTRUCTIONS]))
-			r = instructions_take(arm, once, err);
 		if (r == 0 && i == 0)
 			*ret_tally = *once;
 		else if (r == 0)
 			tally_merge(ret_tally, once);
 	}
 	free(once);
-	return r;
+	return r < 0 ? r : instructions_choose(arm, by, ret_tally, err);
 }
 
 enum tally_change tally_compare(const struct tally *base, const struct tally *head, int counter)
@@ -164,6 +214,8 @@ enum tally_change tally_compare(const struct tally *base, const struct tally *he
 	if (!base->known[counter] && !head->known[counter])
 		return TALLY_SAME;
 	if (!base->known[counter] || !head->known[counter])
+		return TALLY_ADVISORY;
+	if (counter == TALLY_INSTRUCTIONS && base->by != head->by)
 		return TALLY_ADVISORY;
 	if (!base->exact[counter] || !head->exact[counter])
 		return a == b ? TALLY_SAME : TALLY_ADVISORY;

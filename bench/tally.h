@@ -26,12 +26,18 @@ enum tally_counter {
 #define TALLY_LOADS 5
 #define TALLY_TIMES 3
 
+/* Who counts the instructions. AUTO: the PMU where there is one that repeats, else callgrind. */
+enum tally_by { TALLY_BY_NOBODY, TALLY_BY_AUTO, TALLY_BY_PMU, TALLY_BY_CALLGRIND };
+
 struct tally {
 	uint64_t values[TALLY_COUNTERS];
 	bool known[TALLY_COUNTERS];
 	bool exact[TALLY_COUNTERS];   /* the same three times */
+	enum tally_by by;	      /* who counted the instructions; of PMU and CALLGRIND one */
 	char unknown[ERR_TEXT_BYTES]; /* why instructions are not known, or "" */
 };
+
+const char *tally_by_word(enum tally_by by); /* "pmu", "callgrind"; for both sides of a choice */
 
 /* "syscalls.mmap", "instructions". Returns `buffer`. */
 const char *tally_name(int counter, char *buffer, unsigned long size);
@@ -40,11 +46,14 @@ const char *tally_name(int counter, char *buffer, unsigned long size);
 int tally_find(const char *name);
 
 /*
- * Counts the arm's loads. System calls need ptrace, instructions need valgrind: without it they are
- * unknown, with the reason. -EIO and others in words when loads fail; -EINTR.
+ * Counts the arm's loads. System calls need ptrace, instructions a PMU or valgrind: without they
+ * are unknown, with the reason. -EIO and others in words when loads fail; -EINTR.
  */
-int tally_take(const struct client_options *arm, bool instructions, struct tally *ret_tally,
+int tally_take(const struct client_options *arm, enum tally_by by, struct tally *ret_tally,
 	       struct err *err);
+
+/* Instructions anew, by callgrind: what two counted differently cannot be compared. -EINTR. */
+int tally_callgrind(const struct client_options *arm, struct tally *tally, struct err *err);
 
 enum tally_change { TALLY_SAME, TALLY_FEWER, TALLY_MORE, TALLY_ADVISORY };
 

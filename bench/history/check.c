@@ -64,7 +64,8 @@ static int rows_judge(struct gate *gate, const struct history_line *line, bool i
 	for (size_t i = 0; r == 0 && i < gate->row_count; i++) {
 		struct gate_row *row = &gate->rows[i];
 
-		r = gate_count_run(row, false, instructions, err);
+		r = gate_count_run(row, false, instructions ? TALLY_BY_CALLGRIND : TALLY_BY_NOBODY,
+				   err);
 		if (r < 0)
 			break;
 		if (!tally_read(line, row->epochs.loader, &row->count->tallies[LOCKSTEP_BASE]) &&

@@ -115,7 +115,9 @@ static int row_measure(struct gate_row *row, const struct history_options *optio
 	int r = row_time(row, options, revision, &works, err);
 
 	if (r == 0 && works && options->count)
-		r = gate_count_run(row, false, options->instructions, err);
+		r = gate_count_run(row, false,
+				   options->instructions ? TALLY_BY_CALLGRIND : TALLY_BY_NOBODY,
+				   err);
 	if (r < 0 || !works)
 		return r;
 	if (row->count && row->count->error.text[0])

@@ -41,6 +41,12 @@ has "$out" "line 2 covers no rise"
 printf 'memfd syscalls.getppid +2\n' >"$scratch/expected"
 run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l memfd --no-instructions --inject call --expected "$scratch/expected"
 
+# The processor's own counter, or why not; never the program's end.
+run 0 "$soload" count --so "$object" -l elf --instructions pmu
+grep -qE "instructions [0-9]+ by pmu|instructions are not counted: (no PMU here|the PMU is not permitted|this kernel)" "$out" || fail "neither instructions nor a reason: $(cat "$out")"
+run 0 "$soload" count --so "$object" -l elf --instructions none
+has_not "$out" "instructions"
+
 # Instructions, where there is valgrind; elsewhere it is said, and nothing fails.
 run 0 env PATH=/nonexistent "$soload" count "$scratch/base" "$soload" --so "$object" -l elf
 has "$out" "instructions are not counted: no valgrind here"
@@ -50,9 +56,20 @@ if command -v valgrind >/dev/null; then
 	same=$?
 	"$soload" count "$scratch/base" "$soload" --so "$object" -l elf --inject loop=20 >"$scratch/more"
 	more=$?
-	if grep -q "not counted" "$scratch/same" "$scratch/more"; then
-		echo "valgrind does not run here now: $(grep -h 'not counted' "$scratch/same" "$scratch/more" | head -1)"
+	# A thousandth more of a load that dlopen does: the hook itself is some 80 instructions, and 10 a turn of its loop.
+	object=$build/objects/gen_390k.so
+	"$soload" count --so "$object" -l memfd:now --instructions callgrind >"$scratch/plain"
+	instructions=$(sed -n 's/.* instructions \([0-9]*\) by callgrind.*/\1/p' "$scratch/plain")
+	"$soload" count "$scratch/base" "$soload" --so "$object" -l memfd:now --instructions callgrind --inject "loop=$(((${instructions:-90000} / 1000 - 80) / 10))" \
+		>"$scratch/thousandth"
+	thousandth=$?
+	if grep -q "not counted" "$scratch/same" "$scratch/more" "$scratch/plain" "$scratch/thousandth"; then
+		echo "valgrind does not run here now: $(cat "$scratch/same" "$scratch/more" "$scratch/plain" "$scratch/thousandth" | grep 'not counted' | head -1)"
 	else
+		equal "the exit code for a thousandth more" $thousandth 1
+		has "$scratch/thousandth" "verdict=fail reason=memfd:now: counter instructions"
+		equal "how many thousandths it was, rounded" "$(sed -n 's/.*memfd:now: instructions \([0-9]*\) -> \([0-9]*\): more/\1 \2/p' "$scratch/thousandth" |
+			awk '{ printf "%.0f", ($2 - $1) / $1 * 1000 }')" 1
 		equal "the exit code for the same instructions" $same 0
 		has "$scratch/same" "instructions"
 		equal "the exit code for more instructions" $more 1
@@ -67,6 +84,7 @@ has "$out" "counter syscalls.getppid 0 -> 1"
 # Wrong usage, and what cannot be counted.
 printf 'memfd bogus +2\n' >"$scratch/expected"
 for arguments in "" "$object" "memfd elf disk --so $object" "--so /nonexistent" "--so $object -l mefmd" "--so $object --inject bogus" \
+	"--so $object --instructions bogus" \
 	"--so $object --expected $scratch/expected"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" count $arguments
