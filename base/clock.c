@@ -80,6 +80,13 @@ void clock_start(void)
 	started = true;
 }
 
+void clock_share(void)
+{
+	clock_is_raw = false;
+	anchor_take(&first.ticks0, &first.ns0);
+	started = true;
+}
+
 struct clock_map clock_map_now(void)
 {
 	struct clock_map map;
@@ -102,6 +109,18 @@ uint64_t clock_map_ns(const struct clock_map *map, uint64_t ticks)
 	if (ticks < map->ticks0)
 		return map->ns0 - clock_map_span_ns(map, map->ticks0 - ticks);
 	return map->ns0 + clock_map_span_ns(map, ticks - map->ticks0);
+}
+
+uint64_t clock_map_span_ticks(const struct clock_map *map, uint64_t ns)
+{
+	return (uint64_t)((wide)ns * (map->ticks1 - map->ticks0) / (map->ns1 - map->ns0));
+}
+
+uint64_t clock_map_ticks(const struct clock_map *map, uint64_t ns)
+{
+	if (ns < map->ns0)
+		return map->ticks0 - clock_map_span_ticks(map, map->ns0 - ns);
+	return map->ticks0 + clock_map_span_ticks(map, ns - map->ns0);
 }
 
 double clock_step_ns(void)

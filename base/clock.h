@@ -46,6 +46,10 @@ static inline uint64_t clock_ticks(void)
  * nothing. */
 void clock_start(void);
 
+/* Counts CLOCK_MONOTONIC nanoseconds instead of the raw counter from here on: for a process whose
+ * lanes are read by one with another counter. Call before any thread and any timeline. */
+void clock_share(void);
+
 /*
  * A linear map from ticks to CLOCK_MONOTONIC, through the anchor of clock_start() and one taken
  * now. It is monotonic and exact at its anchors: durations converted with one map add up to the
@@ -60,6 +64,10 @@ struct clock_map clock_map_now(void);
 uint64_t clock_map_ns(const struct clock_map *map, uint64_t ticks);
 uint64_t clock_map_span_ns(const struct clock_map *map,
 			   uint64_t ticks); /* a duration, rounded down */
+
+/* The other way round: when the counter stood there, and how far it goes in that time. */
+uint64_t clock_map_ticks(const struct clock_map *map, uint64_t ns);
+uint64_t clock_map_span_ticks(const struct clock_map *map, uint64_t ns);
 
 /* The smallest step the counter was seen to make, in ns, and its name ("tsc", "cntvct",
  * "clock_gettime"). */

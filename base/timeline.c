@@ -71,3 +71,20 @@ uint64_t timeline_ns(const struct timeline *time, const struct clock_map *map, u
 	ret_ns[PHASE_OTHER] += wall - sum;
 	return wall;
 }
+
+void timeline_import(struct timeline *time, const struct clock_map *map)
+{
+	uint64_t begin = clock_map_ticks(map, time->begin), sum = 0;
+	uint64_t wall = clock_map_span_ticks(map, time->mark - time->begin);
+
+	for (uint32_t i = 0; i < time->span_count; i++)
+		time->spans[i].ticks =
+			begin + clock_map_span_ticks(map, time->spans[i].ticks - time->begin);
+	for (int phase = 0; phase < PHASE_COUNT; phase++) {
+		time->ticks[phase] = clock_map_span_ticks(map, time->ticks[phase]);
+		sum += time->ticks[phase];
+	}
+	time->ticks[PHASE_OTHER] += wall - sum;
+	time->begin = begin;
+	time->mark = begin + wall;
+}

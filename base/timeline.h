@@ -118,4 +118,11 @@ static inline void timeline_enter(struct timeline *time, enum phase phase)
  */
 uint64_t timeline_ns(const struct timeline *time, const struct clock_map *map, uint64_t *ret_ns);
 
+/*
+ * Turns a lane that was counted in CLOCK_MONOTONIC nanoseconds (clock_share()), spans included,
+ * into ticks of this process: `map` is this process's. The phases still add up to the wall time,
+ * what rounding left is OTHER's.
+ */
+void timeline_import(struct timeline *time, const struct clock_map *map);
+
 #endif

@@ -80,6 +80,18 @@ static json_t *settings_json(const struct repro *repro)
 			 (json_int_t)options->callables);
 }
 
+/* Who the AICPU was, where it was not this program. */
+static json_t *aicpu_json(const struct repro_aicpu *aicpu)
+{
+	char name[64];
+	json_t *command = json_array();
+
+	for (size_t i = 0; aicpu->command[i]; i++)
+		json_array_append_new(command, json_string(aicpu->command[i]));
+	return json_pack("{s:s, s:o, s:b}", "name", repro_aicpu_name(aicpu, name, sizeof(name)),
+			 "command", command, "emulated", aicpu->emulated);
+}
+
 static int record_prepare(struct repro *repro, char **argv, struct err *err)
 {
 	const struct record_spec spec = { .out = repro->options->out,
@@ -100,6 +112,8 @@ static int record_prepare(struct repro *repro, char **argv, struct err *err)
 				record_object(repro->record, so->path, so->bytes, so->size);
 	}
 	record_note(repro->record, "repro", settings_json(repro));
+	if (repro->options->aicpu.program)
+		record_note(repro->record, "aicpu", aicpu_json(&repro->options->aicpu));
 	return 0;
 }
 
@@ -110,6 +124,9 @@ int repro_open(struct repro *repro, char **argv, struct err *err)
 	repro->workload = workload_find(repro->options->workload, err);
 	if (!repro->workload)
 		return -EINVAL;
+	r = repro_aicpu_choose(&repro->options->aicpu, repro->options->aicpu_text, err);
+	if (r < 0)
+		return r;
 	repro->die_count = repro->options->device_count;
 	for (int i = 0; i < repro->die_count; i++) {
 		repro->dies[i].number = repro->options->devices[i];

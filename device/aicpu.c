@@ -5,6 +5,7 @@
  */
 #include "device/aicpu_state.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "device/directories.h"
@@ -318,6 +319,8 @@ int aicpu_main(int control_fd, const struct aicpu_program *program)
 	aicpu.control = control;
 	aicpu.program = program;
 	log_level = (enum log_level)control->setup.log_level;
+	if (control->setup.shared_clock)
+		clock_share();
 	aicpu.variant = device_variant_at(control->setup.variant);
 	if (!aicpu.variant)
 		return EXIT_START;

@@ -27,6 +27,8 @@ struct control_setup {
 	int32_t pools, log_level, variant;
 	int32_t chip; /* device_options.chip */
 	bool incoherent;
+	bool shared_clock; /* lanes in CLOCK_MONOTONIC: the counter may be another than the host's
+			    */
 	pid_t host;
 };
 

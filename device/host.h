@@ -1,11 +1,12 @@
 /*
  * The host: starts a modelled device and has it run an orchestration, in upstream's order.
  *
- * A device is one AICPU process (this program, executed again) with one loader and one transport.
- * Several devices may be open on one device memory; they run one at a time. Devices on memories of
- * their own, with DMA engines of their own, may run at once, each by a thread. Whatever happens in
- * the AICPU — a bad object, a crash, a constructor that never returns — comes back as one sentence
- * and the phase it happened in, and the next round starts a fresh process.
+ * A device is one AICPU process (this program, executed again, or a build for another architecture)
+ * with one loader and one transport. Several devices may be open on one device memory; they run one
+ * at a time. Devices on memories of their own, with DMA engines of their own, may run at once, each
+ * by a thread. Whatever happens in the AICPU — a bad object, a crash, a constructor that never
+ * returns — comes back as one sentence and the phase it happened in, and the next round starts a
+ * fresh process.
  */
 #ifndef SOLOAD_DEVICE_HOST_H
 #define SOLOAD_DEVICE_HOST_H
@@ -44,6 +45,9 @@ void device_object_release(struct device_object *object); /* zeroed is fine */
 struct device_options {
 	const char *loader;  /* "NAME[:KEY[=VALUE]]…" */
 	const char *program; /* of the AICPU, whose kernels and linked functions it has */
+	/* What to execute as AICPU: a build of this program, before it an emulator if it needs one.
+	 * Ends with NULL and outlives the device. NULL: this program. */
+	const char *const *command;
 	const struct device_variant *variant; /* NULL: the first */
 	const struct transport *transport;
 	const struct device_when *when; /* NULL: the first */

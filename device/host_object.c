@@ -38,7 +38,7 @@ static int early_answer(struct host_round *self, struct err *err)
 	r = host_answer(self, err);
 	result->early.name = result->lanes[loads].name;
 	if (r == 0 || result->failure == DEVICE_FAILED)
-		host_lane_take(&result->early, &self->device->control->lanes[loads]);
+		host_lane_take(self->device, &result->early, loads);
 	return r;
 }
 

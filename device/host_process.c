@@ -21,6 +21,7 @@
 #define AT_BYTES 24		   /* of ":at=0x…" */
 #define LOOK_NS UINT64_C(20000000) /* between two looks at the process */
 #define START_TIMEOUT_NS UINT64_C(30000000000)
+#define COMMAND_WORDS_MAX 32
 #define END_TIMEOUT_NS UINT64_C(500000000) /* from SIGTERM to SIGKILL */
 
 static void text_copy(char *to, size_t size, const char *from)
@@ -55,16 +56,34 @@ static int setup_fill(struct device *device, struct err *err)
 	setup->log_level = (int32_t)log_level;
 	setup->variant = device_variant_index(device->variant);
 	setup->incoherent = options->incoherent;
+	setup->shared_clock = options->command != NULL;
 	setup->host = getpid();
 	return 0;
+}
+
+/* The command line of the AICPU, and what is executed. */
+static const char *command_fill(const struct device *device, const char **ret_argv,
+				const char *name, const char *number)
+{
+	const char *const *command = device->options.command;
+	size_t n = 0;
+
+	if (!command)
+		ret_argv[n++] = "soload";
+	for (size_t i = 0; command && command[i] && n < COMMAND_WORDS_MAX; i++)
+		ret_argv[n++] = command[i];
+	ret_argv[n++] = "aicpu";
+	ret_argv[n++] = name;
+	ret_argv[n++] = number;
+	ret_argv[n] = NULL;
+	return command ? command[0] : "/proc/self/exe";
 }
 
 /* A signal mask inherited from a host that blocks signals would keep SIGTERM from the AICPU. */
 static int spawn(struct device *device, struct err *err)
 {
 	char name[64], number[16];
-	char program[] = "soload", command[] = "aicpu";
-	char *argv[] = { program, command, name, number, NULL };
+	const char *argv[COMMAND_WORDS_MAX + 4], *program;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t none;
@@ -72,6 +91,7 @@ static int spawn(struct device *device, struct err *err)
 
 	snprintf(name, sizeof(name), "%.40s/%s", device->loader, device->options.transport->name);
 	snprintf(number, sizeof(number), "%d", device->control_fd);
+	program = command_fill(device, argv, name, number);
 	sigemptyset(&none);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
@@ -81,13 +101,14 @@ static int spawn(struct device *device, struct err *err)
 	posix_spawn_file_actions_adddup2(&files, device->control_fd, device->control_fd);
 	posix_spawn_file_actions_adddup2(&files, memory_fd(device->memory),
 					 memory_fd(device->memory));
-	code = posix_spawn(&device->process, "/proc/self/exe", &files, &attributes, argv, environ);
+	code = posix_spawnp(&device->process, program, &files, &attributes,
+			    (char **)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
 	if (code == 0)
 		return 0;
 	device->process = 0;
-	return err_set(err, code, "start the AICPU (/proc/self/exe): %s", strerror(code));
+	return err_set(err, code, "start the AICPU (%s): %s", program, strerror(code));
 }
 
 bool device_is_dead(struct device *device)
@@ -112,6 +133,10 @@ static int ended_in_words(struct device *device, struct err *err)
 	if (WIFSIGNALED(status))
 		return err_set(err, EPIPE, "the AICPU was killed by SIG%s",
 			       sigabbrev_np(WTERMSIG(status)));
+	if (device->control->startup.memory_base == 0)
+		return err_set(err, EPIPE, "the AICPU ended with status %d before it was ready%s",
+			       WEXITSTATUS(status),
+			       device->options.command ? ": is it a soload of this version?" : "");
 	return err_set(err, EPIPE,
 		       "the AICPU ended by itself with status %d: the object called exit",
 		       WEXITSTATUS(status));

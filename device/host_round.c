@@ -223,12 +223,14 @@ static int steps(struct host_round *self, struct err *err)
 	return r < 0 ? r : copy_back(self, err);
 }
 
-void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lane)
+void host_lane_take(const struct device *device, struct device_lane *ret_lane, unsigned int lane)
 {
+	const struct control_lane *taken = &device->control->lanes[lane];
 	struct timeline *time = &ret_lane->time;
+	struct clock_map map;
 
-	*time = lane->time;
-	memcpy(ret_lane->spans, lane->spans, sizeof(ret_lane->spans));
+	*time = taken->time;
+	memcpy(ret_lane->spans, taken->spans, sizeof(ret_lane->spans));
 	time->spans = ret_lane->spans;
 	time->watch = NULL;
 	time->span_capacity = DEVICE_SPANS_MAX;
@@ -240,6 +242,10 @@ void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lan
 		if (time->spans[s].phase >= PHASE_COUNT)
 			time->spans[s].phase = PHASE_OTHER;
 	}
+	if (!device->options.command)
+		return;
+	map = clock_map_now();
+	timeline_import(time, &map);
 }
 
 /* What the AICPU's threads recorded. A crash cuts lanes off anywhere: they are left out. */
@@ -250,7 +256,7 @@ static void lanes_take(struct host_round *self)
 	if (!self->ran || (failure != DEVICE_OK && failure != DEVICE_FAILED))
 		return;
 	for (unsigned int i = 0; i < self->device->variant->threads; i++)
-		host_lane_take(&self->result->lanes[i], &self->device->control->lanes[i]);
+		host_lane_take(self->device, &self->result->lanes[i], i);
 }
 
 /* The host's Runtime struct, zeroed, fits the object that is sent. Not timed. */

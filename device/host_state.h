@@ -135,7 +135,7 @@ int host_graph_unload(struct host_round *self, struct err *err);
 void host_graphs_close(struct device *device);
 
 /* Copies a lane of the control page, of which no figure is believed. */
-void host_lane_take(struct device_lane *ret_lane, const struct control_lane *lane);
+void host_lane_take(const struct device *device, struct device_lane *ret_lane, unsigned int lane);
 
 static inline const struct device_when *device_when(const struct device *device)
 {

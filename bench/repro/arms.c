@@ -160,6 +160,7 @@ static int arm_open(struct repro *repro, struct repro_arm *arm, struct err *err)
 	struct device_options options = {
 		.loader = given->variant->host_builds ? "null" : arm->loader,
 		.program = repro->workload->name,
+		.command = given->aicpu.program ? given->aicpu.command : NULL,
 		.variant = given->variant,
 		.transport = arm->transport,
 		.when = arm->when,

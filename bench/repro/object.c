@@ -4,30 +4,19 @@
 #include "base/file.h"
 #include "loaders/elf/file.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#if defined(__x86_64__)
-#define MACHINE_HERE EM_X86_64
-#elif defined(__aarch64__)
-#define MACHINE_HERE EM_AARCH64
-#else
-#define MACHINE_HERE EM_NONE
-#endif
 
 /* build/soload has its objects in build/objects/. Owned by the caller. */
-static char *default_path(const char *object)
+static char *default_path(const struct repro_aicpu *loader, const char *object)
 {
 	char program[PATH_MAX], *path, *slash;
-	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	const char *given = loader->program ? loader->program : "/proc/self/exe";
 
-	if (length <= 0)
+	if (!realpath(given, program))
 		return NULL;
-	program[length] = '\0';
 	slash = strrchr(program, '/');
 	if (slash)
 		*slash = '\0';
@@ -37,16 +26,16 @@ static char *default_path(const char *object)
 }
 
 /* What no loader can load is told before anything is started. */
-static int object_check(struct repro_die *die, const char *path, const struct file_bytes *bytes,
-			struct err *err)
+static int object_check(struct repro_die *die, const struct repro_aicpu *loader,
+			const struct so *so, struct err *err)
 {
 	struct elf_file file;
 	const unsigned char *id = NULL;
-	char name[32], here[32];
-	int r = elf_file_check(&file, bytes->bytes, bytes->size, err);
+	char name[32], wanted[32];
+	int r = elf_file_check(&file, so->bytes, so->size, err);
 
 	if (r < 0) {
-		err_prefix(err, r, "%s", path);
+		err_prefix(err, r, "%s", so->path);
 		return r;
 	}
 	die->build_id_bytes = elf_build_id(&file, &id);
@@ -54,15 +43,16 @@ static int object_check(struct repro_die *die, const char *path, const struct fi
 		die->build_id_bytes = 0;
 	if (die->build_id_bytes)
 		memcpy(die->build_id, id, die->build_id_bytes);
-	if (file.machine == MACHINE_HERE)
+	if (file.machine == loader->machine)
 		return 0;
-	return err_set(err, ENOEXEC,
-		       "%s is built for %s, this machine is %s: build the object for this machine",
-		       path, elf_machine_name(file.machine, name, sizeof(name)),
-		       elf_machine_name(MACHINE_HERE, here, sizeof(here)));
+	return err_set(err, ENOEXEC, "%s is built for %s, %s is %s: build the object for that",
+		       so->path, elf_machine_name(file.machine, name, sizeof(name)),
+		       loader->program ? "the AICPU" : "this machine",
+		       elf_machine_name(loader->machine, wanted, sizeof(wanted)));
 }
 
-static int object_register(struct repro_die *die, const char *path, struct err *err)
+static int object_register(struct repro_die *die, const struct repro_aicpu *loader,
+			   const char *path, struct err *err)
 {
 	struct file_bytes bytes;
 	struct so so;
@@ -71,7 +61,7 @@ static int object_register(struct repro_die *die, const char *path, struct err *
 	if (r < 0)
 		return r;
 	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .path = path, .fd = -1 };
-	r = object_check(die, path, &bytes, err);
+	r = object_check(die, loader, &so, err);
 	if (r == 0)
 		r = device_object_register(&die->object, &so, err);
 	file_unload(&bytes);
@@ -99,14 +89,15 @@ static int paths_split(struct repro *repro, struct err *err)
 
 /* The default of a second device is another build of the same workload: whose code it ran can be
  * told, and its output is the same. */
-static int die_object_open(struct repro_die *die, const char *built, struct err *err)
+static int die_object_open(struct repro_die *die, const struct repro_aicpu *loader,
+			   const char *built, struct err *err)
 {
-	char *path = die->object_path ? strdup(die->object_path) : default_path(built);
+	char *path = die->object_path ? strdup(die->object_path) : default_path(loader, built);
 	int r;
 
 	if (!path)
 		return err_set(err, ENOMEM, "out of memory");
-	r = object_register(die, path, err);
+	r = object_register(die, loader, path, err);
 	if (r < 0) {
 		if (!die->object_path)
 			err_prefix(err, r, "the workload's own object (make objects builds it)");
@@ -121,14 +112,21 @@ int repro_objects_open(struct repro *repro, struct err *err)
 {
 	const struct workload_variant *built =
 		workload_variant_find(repro->workload, repro->options->variant->object_suffix, err);
-	int r, last = 0;
+	struct repro_aicpu host;
+	/* Who loads: the AICPU, or, where it builds the graph, the host. */
+	const struct repro_aicpu *loader =
+		repro->options->variant->host_builds ? &host : &repro->options->aicpu;
+	int r = repro_aicpu_choose(&host, NULL, err), last = 0;
 
+	if (r < 0)
+		return r;
 	if (!built)
 		return -ENOENT;
 	while (built->objects[last + 1])
 		last++;
 	r = paths_split(repro, err);
 	for (int i = 0; r == 0 && i < repro->die_count; i++)
-		r = die_object_open(&repro->dies[i], built->objects[i == 0 ? 0 : last], err);
+		r = die_object_open(&repro->dies[i], loader, built->objects[i == 0 ? 0 : last],
+				    err);
 	return r;
 }

@@ -27,6 +27,7 @@ enum {
 	KEY_WARMUP,
 	KEY_TABLES,
 	KEY_MACHINE_DIRECTORIES,
+	KEY_AICPU,
 };
 
 static const struct argp_option table[] = {
@@ -66,6 +67,9 @@ static const struct argp_option table[] = {
 	{ "tables", KEY_TABLES, NULL, 0, "a table of rounds per arm, also for many arms", 0 },
 	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
 	  "loaders stage in this machine's own directories", 0 },
+	{ "aicpu", KEY_AICPU, "COMMAND", 0,
+	  "a soload built for another machine, after its emulator, to be the AICPU (this program)",
+	  0 },
 	{ "verbose", 'v', NULL, 0, "upstream's log and TIMING lines on stderr", 0 },
 	{ 0 },
 };
@@ -85,7 +89,8 @@ static const char text[] =
 	"  soload repro -d 0,1 --loader disk,disk:mended --transport separate -n 20\n"
 	"  soload repro --when all --loader disk,elf,prelinked --transport inline,dedup\n"
 	"  soload repro --when per-run,register --callables 64 -n 200 --loader prelinked\n"
-	"  soload repro --dma 17+10 --out results/runs/mine\n";
+	"  soload repro --dma 17+10 --out results/runs/mine\n"
+	"  soload repro --aicpu 'qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/soload'\n";
 
 static long long number_parse(const struct argp_state *state, const char *what,
 			      const char *argument, long long least)
@@ -233,6 +238,9 @@ static error_t text_option(struct repro_options *options, const struct argp_stat
 		return 0;
 	case KEY_OUT:
 		options->out = argument;
+		return 0;
+	case KEY_AICPU:
+		options->aicpu_text = argument;
 		return 0;
 	case KEY_LENGTHS:
 		lengths_parse(options, state, argument);

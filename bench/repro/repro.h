@@ -23,6 +23,17 @@
 #define REPRO_LENGTHS_MAX 4096
 #define REPRO_ROUND_NAME 48 /* bytes of a round in words */
 
+#define REPRO_COMMAND_MAX 30 /* words */
+
+/* The AICPU that --aicpu names. */
+struct repro_aicpu {
+	const char *command[REPRO_COMMAND_MAX + 1]; /* ends with NULL; none: this program */
+	const char *program;			    /* its last word */
+	const char *emulator; /* "qemu-user", or the base name of the first word; NULL = none */
+	uint16_t machine;     /* e_machine of the program: objects must be built for it */
+	bool emulated;	      /* times are an emulator's */
+};
+
 /* The command line. */
 struct repro_options {
 	const char *workload, *case_name, *platform, *runtime, *out;
@@ -38,6 +49,8 @@ struct repro_options {
 	enum runtime_pools pools;
 	struct dma_model dma_model;
 	bool machine_directories, incoherent, tables, verbose;
+	char *aicpu_text; /* --aicpu as given; split in place */
+	struct repro_aicpu aicpu;
 };
 
 /* Parses or ends the program: wrong usage is one line and exit code 2. */
@@ -154,6 +167,13 @@ struct repro {
 	int64_t seq;
 	uint64_t elements; /* of the output, all compared with the golden in every round */
 };
+
+/* Who the AICPU is: by default this program. -ENOEXEC and others in words when what --aicpu names
+ * is no program. */
+int repro_aicpu_choose(struct repro_aicpu *aicpu, char *text, struct err *err);
+
+/* "aarch64 under qemu-user": returns `buffer`. */
+const char *repro_aicpu_name(const struct repro_aicpu *aicpu, char *buffer, size_t size);
 
 /* Everything up to the first round: objects, inputs, record, golden, arms. */
 int repro_open(struct repro *repro, char **argv, struct err *err);

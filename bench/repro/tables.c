@@ -83,8 +83,9 @@ static void object_print(const struct repro *repro, const struct repro_die *die)
 void repro_head_print(const struct repro *repro)
 {
 	const struct repro_options *options = repro->options;
-	char moved[32];
+	char moved[32], name[64];
 
+	repro_aicpu_name(&options->aicpu, name, sizeof(name));
 	printf("%s %s on %s, %s: %s of arguments, %llu tasks\n", repro->workload->name,
 	       repro->dies[0].data.which->name, options->platform, options->runtime,
 	       text_bytes(repro->dies[0].data.bytes, moved, sizeof(moved)),
@@ -104,11 +105,16 @@ void repro_head_print(const struct repro *repro)
 			       options->variant->threads);
 			break;
 		}
-		printf("AICPU: %u threads (%u schedule, 1 loads and orchestrates), staging in %s\n",
+		printf("AICPU: %s%s%u threads (%u schedule, 1 loads and orchestrates), staging in "
+		       "%s\n",
+		       options->aicpu.program ? name : "", options->aicpu.program ? ", " : "",
 		       options->variant->threads, device_variant_schedulers(options->variant),
 		       device_directories(repro->arms[i].device));
 		break;
 	}
+	if (options->aicpu.emulated)
+		printf("AICPU: its times are emulated; they rank no loader and compare with no "
+		       "others\n");
 	printf("DMA as modelled (%s): %g us + bytes / %g GB/s per copy; source in run.json\n",
 	       options->dma_model.name, options->dma_model.latency_us,
 	       options->dma_model.gigabytes_per_s);
@@ -224,12 +230,18 @@ static void arms_print(const struct repro *repro, int which, double *buffer)
 
 static void summary_print(const struct repro *repro, double *buffer)
 {
-	printf("\nOne load %s, medians in us of %lld rounds\n",
-	       repro->options->variant->host_builds ? "in the host" : "on the AICPU",
-	       (long long)repro->options->rounds);
+	const char *emulated = repro->options->aicpu.emulated ? " (emulated)" : "";
+
+	if (repro->options->variant->host_builds)
+		printf("\nOne load in the host, medians in us of %lld rounds\n",
+		       (long long)repro->options->rounds);
+	else
+		printf("\nOne load on the AICPU%s, medians in us of %lld rounds\n", emulated,
+		       (long long)repro->options->rounds);
 	arms_print(repro, TABLE_LOADS, buffer);
-	printf("\nThe invocation around it, medians in us; DMA of Runtime struct and object, as "
-	       "measured here and as modelled\n");
+	printf("\nThe invocation around it%s, medians in us; DMA of Runtime struct and object, as "
+	       "measured here and as modelled\n",
+	       emulated);
 	arms_print(repro, TABLE_INVOCATIONS, buffer);
 	printf("Load %% = the load's share of the invocation as the host sees it (Host)\n");
 	repro_first_print(repro, buffer);

@@ -57,6 +57,31 @@ static void spans_are_rounded_down(void **state)
 	assert_int_equal(clock_map_span_ns(&third, 5), 1);
 }
 
+static void ticks_and_back(void **state)
+{
+	const struct clock_map three = { .ticks0 = 700, .ns0 = 100, .ticks1 = 3700, .ns1 = 1100 };
+
+	(void)state;
+	assert_int_equal(clock_map_ticks(&three, 100), 700);
+	assert_int_equal(clock_map_ticks(&three, 90), 670);
+	assert_int_equal(clock_map_ticks(&three, 5100), 15700);
+	assert_int_equal(clock_map_span_ticks(&three, 7), 21);
+	for (uint64_t ns = 0; ns < 3000; ns += 7)
+		assert_int_equal(clock_map_ns(&three, clock_map_ticks(&three, ns)), ns);
+}
+
+/* The last test: there is no way back. */
+static void nanoseconds_are_shared(void **state)
+{
+	uint64_t before = clock_now_ns(), ticks;
+
+	(void)state;
+	clock_share();
+	ticks = clock_ticks();
+	assert_true(ticks >= before && ticks <= clock_now_ns());
+	assert_string_equal(clock_name(), "clock_gettime");
+}
+
 static void the_counter_runs(void **state)
 {
 	struct clock_map real;
@@ -87,7 +112,9 @@ int main(void)
 		cmocka_unit_test(the_map_is_monotone),
 		cmocka_unit_test(long_spans_do_not_overflow),
 		cmocka_unit_test(spans_are_rounded_down),
+		cmocka_unit_test(ticks_and_back),
 		cmocka_unit_test(the_counter_runs),
+		cmocka_unit_test(nanoseconds_are_shared),
 	};
 
 	return cmocka_run_group_tests_name("base/clock", tests, NULL, NULL);

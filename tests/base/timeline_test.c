@@ -52,6 +52,29 @@ static void rounding_goes_to_other(void **state)
 	assert_int_equal(ns[PHASE_OTHER], 2);
 }
 
+/* Another process counted nanoseconds; here a counter of 5 ticks in 2 ns ran past 100 at 1000. */
+static void a_lane_is_imported(void **state)
+{
+	const struct clock_map map = { .ticks0 = 100, .ns0 = 1000, .ticks1 = 600, .ns1 = 1200 };
+	struct span spans[2] = { { .ticks = 1010 }, { .ticks = 1017 } };
+	struct timeline time = { .begin = 1010, .mark = 1030, .spans = spans, .span_count = 2 };
+	uint64_t ns[PHASE_COUNT];
+
+	(void)state;
+	time.ticks[PHASE_MAP] = 7;
+	time.ticks[PHASE_LINK] = 13;
+	timeline_import(&time, &map);
+	assert_int_equal(time.begin, 125);
+	assert_int_equal(time.mark, 175);
+	assert_int_equal(spans[0].ticks, 125);
+	assert_int_equal(spans[1].ticks, 142);
+	assert_int_equal(time.ticks[PHASE_MAP], 17);
+	assert_int_equal(time.ticks[PHASE_LINK], 32);
+	assert_int_equal(time.ticks[PHASE_OTHER], 1);
+	assert_int_equal(timeline_ns(&time, &map, ns), 20);
+	assert_int_equal(ns[PHASE_MAP] + ns[PHASE_LINK] + ns[PHASE_OTHER], 20);
+}
+
 static void spans_follow_each_other(void **state)
 {
 	struct span spans[4];
@@ -151,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(phases_add_up_exactly),
 		cmocka_unit_test(rounding_goes_to_other),
+		cmocka_unit_test(a_lane_is_imported),
 		cmocka_unit_test(spans_follow_each_other),
 		cmocka_unit_test(a_full_array_drops_and_counts),
 		cmocka_unit_test(another_process_sees_the_phase),

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "bench/client.h"
 #include "bench/counters.h"
+#include "tests/emulator.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ static struct client_options options_of(const char *loader)
 {
 	return (struct client_options){
 		.program = program,
+		.wrapper = emulator_words(NULL),
 		.loader = loader,
 		.path = object,
 		.symbol = "",
@@ -188,6 +190,7 @@ static void other_programs_are_no_workers(void **state)
 
 	(void)state;
 	options.timeout_ns = UINT64_C(300000000);
+	options.wrapper = NULL; /* these are this machine's, whatever the workers are */
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		err.text[0] = '\0';
 		options.program = programs[i];
@@ -202,6 +205,24 @@ static void other_programs_are_no_workers(void **state)
 	unlink(script);
 }
 
+static void worker_become(void)
+{
+	const char *const *emulator = emulator_words(program);
+	const char *argv[EMULATOR_WORDS_MAX + 3];
+	size_t count = 0;
+
+	while (emulator && emulator[count]) {
+		argv[count] = emulator[count];
+		count++;
+	}
+	argv[count] = "worker";
+	argv[count + 1] = NULL;
+	if (emulator)
+		execv(emulator[0], (char **)(uintptr_t)argv);
+	else
+		execl(program, "soload", "worker", (char *)NULL);
+}
+
 /* A worker on a socket of the test's own. */
 static pid_t worker_start(int *ret_fd)
 {
@@ -213,7 +234,7 @@ static pid_t worker_start(int *ret_fd)
 	if (pid == 0) {
 		dup2(pair[1], 0);
 		dup2(pair[1], 1);
-		execl(program, "soload", "worker", (char *)NULL);
+		worker_become();
 		_exit(99);
 	}
 	close(pair[1]);

@@ -3,6 +3,7 @@
 #include "bench/client.h"
 #include "bench/counters.h"
 #include "bench/inject.h"
+#include "tests/emulator.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -24,6 +25,7 @@ static void batch(const char *inject, uint32_t group)
 {
 	struct client_options options = {
 		.program = program,
+		.wrapper = emulator_words(NULL),
 		.loader = "memfd",
 		.path = object,
 		.symbol = "",
@@ -146,6 +148,7 @@ static void workers_refuse_nonsense(void **state)
 {
 	struct client_options options = {
 		.program = program,
+		.wrapper = emulator_words(NULL),
 		.loader = "null",
 		.path = object,
 		.symbol = "",

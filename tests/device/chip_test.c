@@ -28,6 +28,7 @@ static void die_open(struct die *die, const char *loader, struct device *beside)
 	struct device_options options = {
 		.loader = loader,
 		.program = program.name,
+		.command = aicpu_command(),
 		.transport = transport_find("separate", NULL),
 		.variant = rig.variant,
 		.pools = RUNTIME_POOLS_SMALL,

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "device/host_graph.h"
+#include "tests/emulator.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -87,12 +89,20 @@ int rig_down(void **state)
 	return 0;
 }
 
+const char *const *aicpu_command(void)
+{
+	static char self[PATH_MAX];
+
+	return realpath("/proc/self/exe", self) ? emulator_words(self) : NULL;
+}
+
 void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
 {
 	struct err err = { "" };
 	const struct device_options options = {
 		.loader = loader,
 		.program = program.name,
+		.command = aicpu_command(),
 		.transport = rig.variant->host_builds ? &transport_graph
 						      : transport_find(transport, NULL),
 		.variant = rig.variant,

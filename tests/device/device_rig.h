@@ -27,6 +27,9 @@ extern struct rig rig;
 extern const struct device_kernel kernels[];
 extern const struct aicpu_program program;
 
+/* For struct device_options: the test program in its emulator, or NULL without one. */
+const char *const *aicpu_command(void);
+
 bool is_aicpu(int argc, char **argv);
 int aicpu_be(char **argv);
 

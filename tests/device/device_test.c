@@ -169,6 +169,7 @@ static void test_interrupt(void **state)
 	const struct device_options options = {
 		.loader = "memfd",
 		.program = program.name,
+		.command = aicpu_command(),
 		.transport = transport_find("rightsize", NULL),
 		.dma = rig.dma,
 		.pools = RUNTIME_POOLS_SMALL,
@@ -192,6 +193,7 @@ static void test_interrupt(void **state)
 static void test_bad_loader(void **state)
 {
 	struct device_options options = { .program = program.name,
+					  .command = aicpu_command(),
 					  .transport = transport_find("inline", NULL),
 					  .dma = rig.dma };
 	struct device *device = NULL;

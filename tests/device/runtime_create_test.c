@@ -1,5 +1,6 @@
 /* Creating a runtime: sizes that are refused, resources that are missing, memory that runs out. */
 #include "tests/device/runtime_rig.h"
+#include "tests/emulator.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -93,6 +94,10 @@ static void test_out_of_memory(void **state)
 	print_message("sanitizers need address space of their own: not limited here\n");
 	skip();
 #endif
+	if (emulator_words(NULL)) {
+		print_message("QEMU passes no limit of the address space on\n");
+		skip();
+	}
 	/* Pools in mappings of their own: not in memory freed before, so this test is the first,
 	 * and not in what glibc reserves per thread. */
 	mallopt(M_MMAP_THRESHOLD, 16384);

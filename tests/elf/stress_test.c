@@ -26,7 +26,7 @@
 #include <cmocka.h>
 
 #define THREADS 64
-#define ROUNDS 24
+#define ROUNDS rounds_of(24)
 #if defined(__SANITIZE_THREAD__)
 #define FORKS 0 /* TSan's own locks do not survive a fork of many threads */
 #define SIGNALS false
@@ -47,6 +47,15 @@ static const struct {
 #define OBJECTS (sizeof(objects) / sizeof(objects[0]))
 #define KEPT 4	       /* answers the same again and again */
 #define OBJECTS_BARE 2 /* at the end: without the C library's exit lists, see child_run() */
+
+/* SOLOAD_TEST_SHARE=N: an Nth of the repetitions, where each takes N times as long. */
+static unsigned int rounds_of(unsigned int all)
+{
+	const char *share = getenv("SOLOAD_TEST_SHARE");
+	int n = share ? atoi(share) : 1;
+
+	return n > 1 ? (all + (unsigned int)n - 1) / (unsigned int)n : all;
+}
 
 static struct file_bytes files[OBJECTS];
 static atomic_uint failures;
