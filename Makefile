@@ -95,17 +95,22 @@ $(BUILD)/tests/%_test: $(BUILD)/obj/tests/%_test.o $(ALL_OBJ)
 .PHONY: tests
 tests: all $(TESTS)
 
-# Where the main job leaves its record; ARGS adds options to it.
-OUT ?= results/runs/repro
+# Where the main job leaves its record; ARGS adds options to it. AICPU=aarch64: the device's side is built for the AICPU's own
+# architecture and emulated (tools/aarch64.mk), one round per arm, because its times say nothing.
+OUT ?= results/runs/repro$(if $(AICPU),-$(AICPU))
+ifneq ($(filter-out aarch64,$(AICPU)),)
+$(error AICPU=$(AICPU): the other AICPU there is is aarch64)
+endif
 
 .PHONY: repro
-repro: all ## the main job: every loader and transport on the modelled device, table and picture (under a minute)
-	$(Q)r=0; $(SOLOAD) repro paged_attention_unroll --loader all --transport all --out $(OUT) $(ARGS) || r=$$?; \
+repro: all $(AICPU) ## the main job: every loader and transport on the modelled device, table and picture (under a minute; AICPU=aarch64: two)
+	$(Q)r=0; $(SOLOAD) repro paged_attention_unroll --loader all --transport all --out $(OUT) \
+		$(if $(AICPU),-n 1 --aicpu "$(A64_QEMU) $(A64)/soload") $(ARGS) || r=$$?; \
 	if [ -s $(OUT)/phases.dat ]; then reports/draw $(OUT)/phases; fi; exit $$r
 
 .PHONY: test
-test: tests ## build and run every test
-	$(Q)tools/run-tests $(BUILD) $(SCRIPTS) $(TESTS)
+test: tests ## build and run every test, here and, where the tools can be had, for aarch64
+	+$(Q)r=0; $(MAKE) --no-print-directory test-aarch64 || r=1; tools/run-tests $(BUILD) $(SCRIPTS) $(TESTS) || r=1; exit $$r
 
 .PHONY: bench
 bench: all ## the speed table of all loaders against what it must be (some minutes, on a quiet machine)

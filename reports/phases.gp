@@ -27,7 +27,8 @@ seen(i) = system(sprintf("awk -F '\t' 'NR > 1 && $%d > %f { n++ } END { print n 
 set terminal pngcairo size 1000,(rows > 7 ? 200 + 55 * rows : 600) font 'sans,13' background '#ffffff'
 set output picture
 set title "Where does the time of one load go?"
-set xlabel 'median per load, microseconds'
+emulated = system("grep -s '\"emulated\": true' \"$(dirname '".data."')/run.json\"") ne ''
+set xlabel 'median per load, microseconds'.(emulated ? ' (emulated: no ranking)' : '')
 set yrange [rows - 0.4 : -0.6]
 set xrange [0 : longest * 1.14]
 set ytics nomirror scale 0

@@ -37,6 +37,17 @@ static void state_note(struct data *data, struct data_run *run)
 			  run->name, state);
 }
 
+static void emulated_note(struct data *data, struct data_run *run)
+{
+	const json_t *aicpu = json_object_get(run->json, "aicpu");
+
+	if (json_is_true(json_object_get(aicpu, "emulated")))
+		data_note(data,
+			  "the AICPU of %s was %s: its times are an emulator's, rank no loader and "
+			  "compare with no others",
+			  run->name, data_text(data, run, "aicpu.name"));
+}
+
 static double load_average(const struct data_run *run, const char *when)
 {
 	const json_t *moment = json_object_get(run->json, when);
@@ -67,4 +78,5 @@ void data_read_json(struct data *data, struct data_run *run)
 	run->load_before = load_average(run, "before");
 	run->load_after = load_average(run, "after");
 	state_note(data, run);
+	emulated_note(data, run);
 }

@@ -126,15 +126,16 @@ void plot_machine(struct plot *plot, struct data *data, uint32_t run)
 	struct data_run *at = &data->runs[run];
 	const char *cpu = data_text(data, at, "machine.cpu");
 	double cpus = data_number(at, "machine.cpus");
+	const char *aicpu = data_text(data, at, "aicpu.name");
 	char count[32] = "";
 
 	if (isfinite(cpus))
 		snprintf(count, sizeof(count), " (%.0f CPUs)", cpus);
 	if (*cpu)
 		snprintf(plot->machine, sizeof(plot->machine),
-			 "Machine: %.40s%s, Linux %.30s, %.20s. soload %.24s", cpu, count,
+			 "Machine: %.40s%s, Linux %.30s, %.20s%s%.40s. soload %.24s", cpu, count,
 			 data_text(data, at, "machine.kernel"), data_text(data, at, "machine.libc"),
-			 data_text(data, at, "machine.revision"));
+			 *aicpu ? "; AICPU: " : "", aicpu, data_text(data, at, "machine.revision"));
 	else
 		snprintf(plot->machine, sizeof(plot->machine), "Machine: not recorded");
 	noise_write(plot, data, run);

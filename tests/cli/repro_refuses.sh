@@ -71,6 +71,11 @@ expect 1 "registration failed in phase resolve" --when register --orch "$scratch
 expect 2 "rounds '0'" -n 0
 expect 2 "timeout 'soon'" --timeout soon
 expect 2 "pools 'huge'" --pools huge
+expect 2 "--aicpu: open /nonexistent: No such file" --aicpu /nonexistent
+expect 2 "zeros.so is no 64-bit ELF program" --aicpu "qemu-aarch64 $scratch/zeros.so"
+expect 2 "--aicpu: give a program" --aicpu " "
+expect 2 "ended with status 0 before it was ready: is it a soload of this version?" --loader elf --transport separate --aicpu /bin/true \
+	--orch "$SOLOAD_BUILD/objects/pa_unroll.so"
 expect 2 "DMA model 'a9'" --dma a9
 expect 2 "context length '-1'" --context-lens 1,-1
 expect 2 "results folder" --out /proc/soload-cannot-be

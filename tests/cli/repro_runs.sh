@@ -105,6 +105,13 @@ for variant in 'a2a3 293083648' 'a5 293085952'; do
 	ls /tmp/orch_so_*.so 2>/dev/null && fail "a file stays in /tmp"
 done
 
+# Another build of this architecture may be the AICPU; nothing of it is emulated.
+"$soload" repro --aicpu "$soload" -n 1 --loader elf,memfd --transport separate,dedup --pools small --out "$scratch/other" >"$scratch/out" 2>"$scratch/err" ||
+	fail "--aicpu: exit code $? with: $(cat "$scratch/err")"
+grep -q '^AICPU: [a-z0-9_]*, 4 threads' "$scratch/out" || fail "--aicpu: $(cat "$scratch/out")"
+grep -q 'emulated' "$scratch/out" && fail "--aicpu: native, but called emulated"
+tail -n 1 "$scratch/out" | grep -q '^PASS: 8 of 8 rounds' || fail "--aicpu: $(tail -n 1 "$scratch/out")"
+
 # The same seed runs the arms in the same order.
 for i in 1 2; do
 	"$soload" repro -n 2 --seed 5 --loader null,memfd --transport separate,rightsize --pools small --out "$scratch/order$i" >/dev/null 2>&1 || fail "seed: exit code $?"

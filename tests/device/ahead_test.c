@@ -211,6 +211,7 @@ static void test_left_as_it_is(void **state)
 static void test_refusals(void **state)
 {
 	struct device_options options = { .program = program.name,
+					  .command = aicpu_command(),
 					  .transport = transport_find("inline", NULL),
 					  .dma = rig.dma };
 	struct device *device = NULL;
