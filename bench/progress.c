@@ -18,6 +18,7 @@ void progress_begin(struct progress *progress, const char *what, uint64_t total)
 	*progress = (struct progress){
 		.what = what,
 		.total = total,
+		.shown_as_one = 1,
 		.begin_ns = clock_now_ns(),
 		.terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0,
 	};
@@ -43,8 +44,8 @@ void progress_step(struct progress *progress, uint64_t done, const char *now)
 	spent = at - progress->begin_ns;
 	if (spent < QUIET_NS || (progress->visible && at - progress->shown_ns < EVERY_NS))
 		return;
-	fprintf(stderr, "\r%llu of %llu %s", (unsigned long long)done,
-		(unsigned long long)progress->total, progress->what);
+	fprintf(stderr, "\r%llu of %llu %s", (unsigned long long)(done / progress->shown_as_one),
+		(unsigned long long)(progress->total / progress->shown_as_one), progress->what);
 	if (done && done < progress->total)
 		left_print(spent / done * (progress->total - done));
 	if (now)

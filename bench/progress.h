@@ -11,6 +11,7 @@
 struct progress {
 	const char *what; /* "loads", "rounds" */
 	uint64_t total;
+	uint64_t shown_as_one; /* done and total are shown divided by this; 1 */
 	uint64_t begin_ns, shown_ns;
 	bool terminal, visible;
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define COUNT_WARMUP 3 /* loads */
+#define NS_PER_MS 1000000u
 
 /* splitmix64 (Steele, Lea and Flood 2014): small, and equal seeds give equal orders everywhere. */
 static uint64_t random_next(uint64_t *state)
@@ -98,7 +99,7 @@ static void progress_show(struct runner *runner, const struct arm *arm)
 	char now[128];
 
 	if (runner->options.time_ns) {
-		done = (clock_now_ns() - runner->begin_ns) / 1000000000u;
+		done = (clock_now_ns() - runner->begin_ns) / NS_PER_MS;
 	} else {
 		for (size_t i = 0; i < runner->arm_count; i++)
 			done += runner->arms[i].alive
@@ -149,16 +150,16 @@ static int round_run(struct runner *runner, bool *ret_worked, struct err *err)
 
 int runner_run(struct runner *runner, struct err *err)
 {
-	uint64_t seconds = runner->options.time_ns / 1000000000u;
 	bool working = true;
 	int r = 0;
 
 	runner->begin_ns = clock_now_ns();
-	if (runner->options.time_ns)
-		progress_begin(&runner->progress, "s", seconds ? seconds : 1);
-	else
-		progress_begin(&runner->progress, "loads",
-			       (uint64_t)runner->arm_count * runner->options.loads);
+	progress_begin(&runner->progress, "loads",
+		       (uint64_t)runner->arm_count * runner->options.loads);
+	if (runner->options.time_ns) {
+		progress_begin(&runner->progress, "s", runner->options.time_ns / NS_PER_MS);
+		runner->progress.shown_as_one = 1000;
+	}
 	for (size_t i = 0; i < runner->arm_count && !command_interrupted(); i++)
 		turn_open(runner, &runner->arms[i]);
 	while (r == 0 && working)

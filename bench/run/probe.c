@@ -68,6 +68,8 @@ static int arm_probe(struct runner *runner, struct arm *arm, const char *probes,
 	known = choice.probe ? strlen(choice.probe->note) : 0;
 	plan.client.capacity = (plan.block_loads > WARMUP ? plan.block_loads : WARMUP) + 1;
 	plan.client.check_every = 0;
+	plan.client.threads = 1; /* a probe watches one */
+	plan.client.spread = false;
 	r = probed_run(&probed, &choice, &plan, &err);
 	if (choice.probe)
 		note_warn(choice.probe->note + known);

@@ -65,6 +65,9 @@ equal "processes" "$(field process | sort -u | wc -l)" 2
 equal "lines of threads" "$(grep -c '^ *thread [123] ' "$out")" 6
 has "$out" "6 loads per loader and thread, 3 threads loading at once"
 equal "medians of threads" "$(grep -c ',total,p50.thread[123],ns,6,' "$record/summary.csv")" 6
+# Counting and probing look at one thread, whatever is measured before.
+run 0 "$soload" run --so "$object" -l memfd -n 4 --threads 2 --counters --probe rusage --out "$record"
+equal "measured rows" "$(field thread | wc -l)" 8
 run 1 "$soload" run --so "$object" -l disk,memfd -n 4 --threads 2 --out "$record"
 has "$err" "disk: threads may not load with it at the same time"
 equal "rows" "$(field arm | sort -u)" "memfd@answer_1.so"
