@@ -260,7 +260,8 @@ static void ahead_print(const struct repro *repro, int index)
 	if (plain && index > 0 && strcmp(arm->loader, arm[-1].loader) == 0)
 		return;
 	if (ahead->base)
-		printf("%s: relocated ahead by the host, %llu words for 0x%llx in %.1f us, once; "
+		printf("%s: relocated ahead by the host, %llu words for 0x%llx in %.1f us, once "
+		       "per object; "
 		       "left to the device: %llu%s%s\n",
 		       plain ? arm->loader : arm->label, (unsigned long long)ahead->relatives,
 		       (unsigned long long)ahead->base, (double)ahead->ns / 1e3,
