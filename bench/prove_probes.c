@@ -118,9 +118,12 @@ static bool row_print(struct row *row, size_t rounds, const char *object, const 
 
 	if (!(truth > 0.0) && !(observed > 0.0))
 		return false;
-	printf("| %s | %s | %.0f | %.0f | %.0f | %+.1f %% | %+.1f to %+.1f %% | %s |\n", object,
-	       step, truth, observed, corrected, (ratio.p50 - 1.0) * 100.0,
-	       (ratio.p50_interval.low - 1.0) * 100.0, (ratio.p50_interval.high - 1.0) * 100.0,
+	printf("| %s | %s | %.0f | %.0f | %.0f | %+.1f %% | ", object, step, truth, observed,
+	       corrected, (ratio.p50 - 1.0) * 100.0);
+	if (isfinite(ratio.p50_interval.low)) /* of six rounds and more */
+		printf("%+.1f to %+.1f %%", (ratio.p50_interval.low - 1.0) * 100.0,
+		       (ratio.p50_interval.high - 1.0) * 100.0);
+	printf(" | %s |\n",
 	       !judged ? "below 1 us"
 	       : wrong ? "**off**"
 		       : "agrees");

@@ -328,6 +328,9 @@ static int ldphase_attach(struct probe *probe, const struct probe_target *target
 		r = steps_attach(self, options, target->children ? 0 : target->pid, true, err);
 	if (r == 0 && options->level <= LEVEL_SYSCALLS)
 		r = kernel_attach(probe, self, options->level, err);
+	else if (r == 0 && target->children) /* tells what is forked, and writes nothing */
+		r = attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
+				      "sys_exit", err);
 	return r;
 }
 

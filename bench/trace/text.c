@@ -197,13 +197,13 @@ static unsigned int steps_seen(const struct split_load *const *opens, size_t cou
 }
 
 static void open_row(struct table *table, const struct trace *trace, const struct split_load *open,
-		     unsigned int seen)
+		     unsigned int seen, uint64_t start_ns)
 {
 	double own = 0.0;
 
 	for (int step = 0; step < STEP_COUNT; step++)
 		own += open->corrected_ns[step];
-	table_cell(table, "%.2f", (double)(open->start_ns - trace->split.loads[0].start_ns) / 1e6);
+	table_cell(table, "%.2f", (double)(open->start_ns - start_ns) / 1e6);
 	table_cell(table, "%u", open->pid);
 	time_cell(table, (double)open->total_ns);
 	time_cell(table, own);
@@ -253,7 +253,7 @@ void trace_table_print(const struct trace *trace, FILE *out)
 	double sum = 0.0, observed = 0.0;
 
 	for (size_t i = 0; i < count; i++) {
-		open_row(table, trace, opens[i], seen);
+		open_row(table, trace, opens[i], seen, opens[0]->start_ns);
 		observed += opens[i]->depth ? 0.0 : (double)opens[i]->total_ns;
 		for (int step = 0; step < STEP_COUNT; step++)
 			sum += opens[i]->corrected_ns[step];

@@ -4,7 +4,7 @@
 # shellcheck disable=SC1091,SC2154,SC2086 # the sourced file defines what is used here; lists of words
 . tests/cli/expect
 
-object=$PWD/$fixtures/answer_1.so
+object=$PWD/$fixtures/answer_1.so other=$PWD/$fixtures/answer_2.so
 programs=$PWD/$fixtures/probe_
 
 left_out() {
@@ -19,13 +19,33 @@ nothing_lost() {
 	has "$out" "drops 0, gaps 0"
 }
 
-# uprobes_left: on this machine, by BPF links and by tracefs where root may look.
-uprobes_left() {
-	count=0
-	for tool in bpftool /usr/sbin/bpftool; do
-		command -v "$tool" >/dev/null 2>&1 && count=$("$tool" link show 2>/dev/null | grep -c 'type 12\|uprobe_multi')
+# uprobes_count: of BPF, on this machine. uprobes_gone BEFORE: no more than before; others come and go here, too.
+bpftool=$(command -v bpftool || command -v /usr/sbin/bpftool)
+uprobes_count() {
+	"$bpftool" link show 2>/dev/null | grep -c 'type 12\|uprobe_multi'
+}
+uprobes_gone() {
+	checks=$((checks + 1))
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ "$(uprobes_count)" -gt "$1" ] || return 0
+		sleep 1
 	done
-	echo "$count"
+	fail "uprobes left: $(uprobes_count), before $1"
+}
+
+# rows_counted == | !=: how many rows of the record are of the probe's part, or not, and no warm-up.
+rows_counted() {
+	awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		$at["scenario"] '"$1"' "probe" && $at["warmup"] == "0"' "$scratch/record/samples.csv" | wc -l
+}
+
+# await FILE TEXT: until it is there.
+await() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		grep -qF -- "$2" "$1" && return 0
+		sleep 0.5
+	done
+	fail "no '$2' in $(cat "$1")"
 }
 
 # What is wrong is refused in one line.
@@ -62,6 +82,13 @@ equal "dlopens seen by ldaudit" "$(opens)" 300
 nothing_lost
 run 0 "$soload" trace --probe ldaudit -- "${programs}forks" "$object" 20
 equal "dlopens of forked and executed children" "$(opens)" 60
+run 0 "$soload" trace --probe ldaudit -- "${programs}threads" "$object" 300 "$other"
+equal "dlopens of two threads seen by ldaudit" "$(opens)" 600
+nothing_lost
+equal "times before the first" "$(awk '$1 ~ /^[0-9.]+$/ && $1 > 1e9' "$out" | wc -l)" 0
+run 0 "$soload" trace --probe ldaudit -- "${programs}many" "$object" 10000
+equal "ten thousand dlopens seen by ldaudit" "$(opens)" 10000
+nothing_lost
 run 0 "$soload" trace --probe total -- "${programs}many" "$object" 3
 has "$out" "0 dlopens"
 
@@ -71,6 +98,11 @@ if "$soload" list probes | grep -A1 '^  ldhook ' | grep -q 'not here'; then
 else
 	run 0 "$soload" trace --probe ldhook -- "${programs}threads" "$object" 300
 	equal "dlopens seen by ldhook" "$(opens)" 600
+	nothing_lost
+	run 0 "$soload" trace --probe ldhook -- "${programs}forks" "$object" 20
+	equal "dlopens of forked and executed children seen by ldhook" "$(opens)" 60
+	run 0 "$soload" trace --probe ldhook -- "${programs}many" "$object" 10000
+	equal "ten thousand dlopens seen by ldhook" "$(opens)" 10000
 	nothing_lost
 	run 0 "$soload" trace --probe ldhook -- "${programs}fails" "$object" 10
 	equal "dlopens seen by ldhook, half of them in vain" "$(opens)" 110
@@ -90,8 +122,8 @@ run 0 "$soload" run --so "$object" -l memfd,elf -n 10 --probe auto,rusage,smaps,
 has "$out" "Probe "
 has "$out" "inflation"
 has "$out" "smaps: rss"
-equal "measured rows" "$(awk -F, '$5 != "probe" && $(NF - 1) == "0"' "$scratch/record/samples.csv" | wc -l)" 20
-equal "probed rows that count" "$(awk -F, '$5 == "probe" && $(NF - 1) == "0"' "$scratch/record/samples.csv" | wc -l)" 0
+equal "measured rows" "$(rows_counted '!=')" 20
+equal "probed rows that count" "$(rows_counted '==')" 0
 run 2 "$soload" run --so "$object" -l memfd -n 3 --probe ldaudit,ldhook --out "$scratch/record"
 has "$err" "one disturbs the other"
 if [ ! -d /sys/bus/event_source/devices/cpu ] && [ ! -d /sys/bus/event_source/devices/armv8_pmuv3_0 ]; then
@@ -117,6 +149,15 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	run 0 $nobody "$scratch/soload" run --so "$scratch/object.so" -l memfd -n 5 --probe auto,rusage --out /tmp/soload-nobody-$$
 	has "$out" "Probe ldaudit"
 	rm -rf "/tmp/soload-nobody-$$"
+	if unshare -m true 2>/dev/null; then
+		run 0 unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf 2>/dev/null; mount -t tmpfs none /sys/kernel/tracing 2>/dev/null
+			exec $nobody '$scratch/soload' trace --probe auto -- '$scratch/many' '$scratch/object.so' 5"
+		equal "dlopens seen by nobody without BTF and tracefs" "$(opens)" 5
+		has "$out" "probe ldaudit"
+		equal "lines of warning" "$(wc -l <"$err")" 1
+	else
+		left_out "nobody without BTF and tracefs: no right to unshare"
+	fi
 else
 	left_out "uid 65534: this user is not root, or has no setpriv"
 fi
@@ -127,7 +168,13 @@ if "$soload" list probes | grep -A1 '^  ldphase ' | grep -q 'not here'; then
 fi
 
 # Everything: threads, children, failures, ten thousand loads, without a loss at default sizes.
-before=$(uprobes_left)
+if [ -z "$bpftool" ]; then
+	left_out "what of a probe is left: no bpftool to ask"
+	uprobes_count() {
+		echo 0
+	}
+fi
+before=$(uprobes_count)
 run 0 "$soload" trace --probe ldphase -- "${programs}threads" "$object" 500
 equal "dlopens of two threads" "$(opens)" 1000
 nothing_lost
@@ -140,8 +187,33 @@ equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
 run 0 "$soload" trace --probe ldphase -- "${programs}many" "$object" 10000
 equal "ten thousand dlopens" "$(opens)" 10000
 nothing_lost
-run 0 "$soload" trace --probe ldphase:attach=perf:level=total -- "${programs}many" "$object" 50
-equal "dlopens through perf events" "$(opens)" 50
+for way in attach=perf:level=total attach=multi:level=phases symbols=/nonexistent; do
+	run 0 "$soload" trace --probe "ldphase:$way" -- "${programs}threads" "$object" 50
+	equal "dlopens of two threads, $way" "$(opens)" 100
+	nothing_lost
+	run 0 "$soload" trace --probe "ldphase:$way" -- "${programs}forks" "$object" 20
+	equal "dlopens of forked and executed children, $way" "$(opens)" 60
+done
+
+# Time off the CPU: a constructor that sleeps, and one that waits for a lock, 30 ms each. What is off lies in its step, and is that long.
+for program in many locks; do
+	times=1
+	[ $program = many ] || times=30
+	run 0 "$soload" trace --probe ldphase --json "$scratch/waits.json" -- "${programs}$program" "$PWD/$fixtures/probe_waits.so" $times
+	if grep -q 'time off the CPU left out' "$err"; then
+		left_out "time off the CPU: $(cat "$err")"
+		break
+	fi
+	python3 - "$scratch/waits.json" <<'END' || fail "time off the CPU in a constructor, program $program"
+import json, sys
+events = [e for e in json.load(open(sys.argv[1]))["traceEvents"] if e["ph"] == "X"]
+init = max((e for e in events if e["name"] == "init"), key=lambda e: e["dur"])
+off = [e for e in events if e["name"] == "off" and e["ts"] >= init["ts"] and e["ts"] + e["dur"] <= init["ts"] + init["dur"]]
+total = sum(e["dur"] for e in off)
+assert 29000 <= total <= init["dur"], (total, init)
+END
+	checks=$((checks + 1))
+done
 
 # The in-memory loader asks the kernel for nothing of what dlopen asks for.
 run 0 "$soload" trace "$object" --loader elf
@@ -160,9 +232,40 @@ checks=$((checks + 1))
 [ "$(opens)" -gt 0 ] || fail "no dlopen of a running process seen"
 timeout --foreground -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
 equal "exit code of an interrupted trace" "$?" 124
+for way in multi perf; do
+	env --default-signal=INT "$soload" trace --probe ldphase:attach=$way -p $victim >"$scratch/out" 2>"$scratch/err" &
+	tracer=$!
+	await "$scratch/err" "watching process"
+	sleep 0.2
+	kill -INT $tracer
+	wait $tracer
+	equal "exit code after Ctrl-C, attach=$way" "$?" 0
+	out=$scratch/out
+	checks=$((checks + 1))
+	[ "$(opens)" -gt 0 ] || fail "no dlopen seen before Ctrl-C, attach=$way"
+	uprobes_gone "$before"
+	kill -0 $victim 2>/dev/null || fail "a process that is no longer watched has ended, attach=$way"
+done
 kill $victim
 wait $victim 2>/dev/null
-equal "uprobes left" "$(uprobes_left)" "$before"
+uprobes_gone "$before"
+
+# The proof of the corrections: one round of each side says everything, and refuses what is no number.
+run 2 "$soload" prove_probes
+has "$err" "usage"
+run 2 "$soload" prove_probes -n 0 "$object"
+run 2 "$soload" prove_probes -n 1 /nonexistent.so
+if "$soload" list probes | grep -A1 '^  ldhook ' | grep -q 'not here'; then
+	left_out "prove_probes: no ldhook here"
+else
+	checks=$((checks + 1))
+	LD_PRELOAD=libm.so.6 "$soload" prove_probes -n 1 :level=phases "$object" >"$scratch/out" 2>"$scratch/err"
+	[ $? -le 1 ] || fail "prove_probes: $(cat "$scratch/err")"
+	# Both sides have seen the steps that every load has.
+	for step in verify map relocate init unmap; do
+		equal "rows of $step" "$(awk -F'|' -v step=" $step " '$3 == step && $4 > 0 && $5 > 0 && $6 > 0' "$scratch/out" | wc -l)" 1
+	done
+fi
 
 # Host, AICPU threads, ld.so, system calls and faults on one clock.
 run 0 "$soload" trace --json "$scratch/all.json" --record "$scratch/repro" -- "$soload" repro paged_attention_unroll --loader disk -n 2 --out "$scratch/repro"
