@@ -3,6 +3,7 @@
 
 #include "bench/command.h"
 #include "bench/cycle.h"
+#include "probes/foreign.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,13 +110,24 @@ static int once_count(const struct client_options *arm, uint32_t warmup, uint32_
 int callgrind_count(const struct client_options *arm, uint32_t warmup, uint32_t loads,
 		    uint64_t *ret_count, struct err *err)
 {
+	unsigned int foreign = 0;
 	int r = -EIO;
 
-	/* Breakpoints that someone else has put into the dynamic linker (uprobes) end a program
-	 * under valgrind; they go away. */
-	for (int i = 0; i < TRIES && r == -EIO; i++)
+	/* Breakpoints that someone else has put into the dynamic linker of every process (uprobes)
+	 * end a program under valgrind; they go away. */
+	for (int i = 0; i < TRIES && r == -EIO; i++) {
+		unsigned int now = foreign_probes();
+
+		foreign = now ? now : foreign;
 		r = command_interrupted() ? err_set(err, EINTR, "interrupted")
 					  : once_count(arm, warmup, loads, ret_count, err);
+	}
+	if (r == -EIO && foreign)
+		return err_set(err, EIO,
+			       "under valgrind a program ends at a breakpoint of others: %u "
+			       "uprobes are on this machine (another trace?); count when they are "
+			       "gone",
+			       foreign);
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "no valgrind here (package valgrind)");
 	return r == -EIO || r == -EPROTO ? err_prefix(err, r, "under valgrind") : r;

@@ -123,10 +123,7 @@ static bool row_print(struct row *row, size_t rounds, const char *object, const 
 	if (isfinite(ratio.p50_interval.low)) /* of six rounds and more */
 		printf("%+.1f to %+.1f %%", (ratio.p50_interval.low - 1.0) * 100.0,
 		       (ratio.p50_interval.high - 1.0) * 100.0);
-	printf(" | %s |\n",
-	       !judged ? "below 1 us"
-	       : wrong ? "**off**"
-		       : "agrees");
+	printf(" | %s |\n", !judged ? "below 1 us" : wrong ? "**off**" : "agrees");
 	return wrong;
 }
 

@@ -93,4 +93,20 @@ done
 run 77 "$soload" count "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --no-instructions
 has "$out" "in phase link"
 
+# Breakpoints that a trace has put into every process end programs under valgrind: one line says so, and nothing fails.
+if command -v valgrind >/dev/null && ! "$soload" list probes | grep -A1 '^  ldphase ' | grep -q 'not here'; then
+	env --default-signal=INT "$soload" trace --probe ldphase:level=total -- "$fixtures/probe_many" "$object" 100000000 >/dev/null 2>&1 &
+	tracer=$!
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 1
+		run 0 "$soload" count --so "$object" -l memfd --instructions callgrind
+		grep -q 'uprobes are on this machine' "$out" && break
+	done
+	has "$out" "uprobes are on this machine"
+	kill -INT $tracer
+	wait $tracer
+else
+	echo "left out: valgrind beside a trace: no valgrind, or no right to trace"
+fi
+
 expect_end
