@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -189,23 +190,29 @@ void client_process_kill(struct client *client)
 	client_process_clean(client);
 }
 
+/* "in phase link", or what is known of it when there were several. */
+static const char *place_of(const struct client *client, char *buffer, size_t size)
+{
+	if (client->options.threads > 1)
+		snprintf(buffer, size, "while %u threads loaded, the first in phase %s",
+			 client->options.threads, client_phase(client));
+	else
+		snprintf(buffer, size, "in phase %s", client_phase(client));
+	return buffer;
+}
+
 int client_process_lost(struct client *client, struct err *err)
 {
-	const char *phase = client_phase(client);
+	char buffer[96];
+	const char *place = place_of(client, buffer, sizeof(buffer));
 	int status = 0;
 
 	if (!client_process_reap(client, POLITE_MS, &status)) {
 		client_process_kill(client);
-		return err_set(err, EIO, "the worker hung up in phase %s", phase);
+		return err_set(err, EIO, "the worker hung up %s", place);
 	}
 	client_process_clean(client);
-	if (WIFSIGNALED(status) && client->options.threads > 1)
-		return err_set(err, EIO,
-			       "crashed while %u threads loaded, the first in phase %s (%s)",
-			       client->options.threads, phase, strsignal(WTERMSIG(status)));
 	if (WIFSIGNALED(status))
-		return err_set(err, EIO, "crashed in phase %s (%s)", phase,
-			       strsignal(WTERMSIG(status)));
-	return err_set(err, EIO, "the process ended in phase %s (exit code %d)", phase,
-		       WEXITSTATUS(status));
+		return err_set(err, EIO, "crashed %s (%s)", place, strsignal(WTERMSIG(status)));
+	return err_set(err, EIO, "the process ended %s (exit code %d)", place, WEXITSTATUS(status));
 }

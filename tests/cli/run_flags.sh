@@ -55,7 +55,7 @@ has "$out" "each in a fresh process"
 run 0 "$soload" run --so "$fixtures/unique_1.so" -l disk -n 3 --isolate --out "$record"
 equal "stale loads" "$(field stale | sort -u)" 0
 run 1 "$soload" run --so "$fixtures/orch_constructor_crashes.so" -l memfd -n 3 --isolate --out "$record"
-has "$err" "crashed in phase link"
+has "$err" "in phase link"
 
 # Threads: a row for each load of each, a line for each thread, a loader that cannot is told.
 run 0 "$soload" run --so "$object" -l memfd,elf -n 6 --batch 4 --threads 3 --out "$record"
