@@ -21,6 +21,12 @@
 
 #define LOADS 4
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool sanitized = true;
+#else
+static const bool sanitized = false;
+#endif
+
 static char program[512], object[512];
 static int event_errno;
 static uint64_t answer[3]; /* value, enabled, running */
@@ -168,7 +174,10 @@ static void only_loads_are_counted(void **state)
 	pmu_close(&pmu);
 	if (tally_take(&none, TALLY_BY_AUTO, &tallies[0], &err) < 0 && !traceable(&err))
 		return;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	if (sanitized) {
+		print_message("left out: faults of loads, the sanitizer has its own\n");
+		return;
+	}
 	assert_int_equal(tally_take(&fault, TALLY_BY_AUTO, &tallies[1], &err), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_true(tallies[i].known[TALLY_INSTRUCTIONS]);
@@ -181,7 +190,6 @@ static void only_loads_are_counted(void **state)
 	tallies[1].by = TALLY_BY_CALLGRIND; /* apples and pears */
 	assert_int_equal(tally_compare(&tallies[0], &tallies[1], TALLY_INSTRUCTIONS),
 			 TALLY_ADVISORY);
-#endif
 }
 
 int main(void)
