@@ -112,6 +112,9 @@ static void figures_write(const struct plots *plots, FILE *out)
 {
 	size_t drawn = 0;
 
+	fputs("<!-- pictures are links to files beside report.md: drop the files here in their "
+	      "place -->\n\n",
+	      out);
 	for (size_t i = 0; i < plots->n; i++) {
 		if (!plots->at[i].drawn)
 			continue;
