@@ -153,6 +153,7 @@ struct repro_lists {
 struct repro {
 	struct repro_options *options;
 	const char *command; /* that records; NULL = repro */
+	bool quiet;	     /* failures are not told as they happen: they are in their arm */
 	int64_t epoch;	     /* recorded where there are several; else SAMPLE_NONE */
 	const struct workload *workload;
 	struct repro_die dies[REPRO_DIES_MAX];

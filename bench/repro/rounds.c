@@ -53,9 +53,11 @@ static void failure_tell(struct repro *repro, struct repro_arm *arm, const char 
 
 	if (strcmp(arm->error, text) == 0)
 		return;
-	progress_hide(&repro->progress);
-	log_error("%s, %s: %s", repro_round_name(repro, arm, round, sizeof(round)), arm->label,
-		  text);
+	if (!repro->quiet) {
+		progress_hide(&repro->progress);
+		log_error("%s, %s: %s", repro_round_name(repro, arm, round, sizeof(round)),
+			  arm->label, text);
+	}
 	snprintf(arm->error, sizeof(arm->error), "%s", text);
 }
 

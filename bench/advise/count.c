@@ -1,0 +1,134 @@
+/* What a loader asks of the kernel and keeps, on the object alone: in a worker of its own, where
+ * nothing else allocates. */
+#include "bench/advise/advise.h"
+
+#include "base/file.h"
+#include "bench/client.h"
+#include "bench/command.h"
+#include "bench/counters.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WARM_LOADS 4
+#define COUNTED_LOADS 3
+
+struct look {
+	double calls, kept_bytes;
+};
+
+/* Anonymous and shared memory of a process, each page once, in bytes; NaN where the kernel does
+ * not say (smaps_rollup has Pss_Anon since Linux 5.4). */
+static double memory_of(pid_t pid)
+{
+	unsigned long long anon = 0, shmem = 0, value;
+	int found = 0;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Pss_Anon: %llu kB", &value) == 1) {
+			anon = value;
+			found++;
+		} else if (sscanf(line, "Pss_Shmem: %llu kB", &value) == 1) {
+			shmem = value;
+			found++;
+		}
+	}
+	if (file)
+		fclose(file);
+	return found == 2 ? 1024.0 * (double)(anon + shmem) : (double)NAN;
+}
+
+static int loads_look(struct client *client, struct look *ret_look, struct err *why)
+{
+	struct client_load loads[WARM_LOADS];
+	struct worker_run run = { .count = WARM_LOADS };
+	struct counters *counters;
+	double before = memory_of(client->pid);
+	int r = client_run(client, &run, loads, why);
+
+	if (r < 0)
+		return r;
+	if (r < WARM_LOADS)
+		return err_set(why, EIO, "%s", loads[r > 0 ? r - 1 : 0].load.text);
+	ret_look->kept_bytes = memory_of(client->pid) - before;
+	counters = calloc(1, sizeof(*counters));
+	if (!counters)
+		return err_set(why, ENOMEM, "out of memory");
+	r = counters_take(client, COUNTED_LOADS, counters, why);
+	if (r == 0)
+		ret_look->calls = counters->total;
+	free(counters);
+	return r;
+}
+
+static int loader_look(const char *path, const char *loader, struct look *ret_look, struct err *why)
+{
+	const struct client_options options = { .loader = loader,
+						.path = path,
+						.symbol = "",
+						.cpu = -1,
+						.spinner_cpu = -1,
+						.capacity = WARM_LOADS,
+						.private_directories = true };
+	struct client client = { .to = -1, .from = -1 };
+	int r;
+
+	*ret_look = (struct look){ (double)NAN, (double)NAN };
+	r = client_open(&client, &options, why);
+	if (r == 0)
+		r = loads_look(&client, ret_look, why);
+	client_close(&client);
+	return r;
+}
+
+/* All combinations with that loader. */
+static void look_keep(struct advise *advise, const char *loader, const struct look *look,
+		      const struct look *none, bool *tried)
+{
+	for (size_t i = 0; i < advise->count; i++) {
+		struct advise_combo *combo = &advise->combos[i];
+
+		if (strcmp(combo->loader, loader) != 0)
+			continue;
+		tried[i] = true;
+		if (combo->when->kept) /* a run loads nothing, and the object stays */
+			continue;
+		combo->calls = look->calls - none->calls;
+		combo->kept_bytes = look->kept_bytes - none->kept_bytes;
+		if (combo->kept_bytes < 0)
+			combo->kept_bytes = 0;
+	}
+}
+
+/* The worker's own part, seen on a loader that does nothing, is taken off. */
+int advise_count(struct advise *advise, struct err *err)
+{
+	const char *path = advise->repro.dies[0].object_path;
+	struct progress *progress = &advise->repro.progress;
+	struct look none, look;
+	bool tried[ADVISE_COMBOS_MAX] = { false };
+	struct err why = { "" };
+
+	if (loader_look(path, "null", &none, &why) < 0)
+		memcpy(advise->uncounted, why.text, sizeof(advise->uncounted));
+	progress_begin(progress, "counting", advise->count);
+	for (size_t i = 0; i < advise->count && !command_interrupted(); i++) {
+		const struct advise_combo *combo = &advise->combos[i];
+
+		progress_step(progress, i, combo->loader);
+		if (combo->why[0] || tried[i])
+			continue;
+		why.text[0] = '\0';
+		if (loader_look(path, combo->loader, &look, &why) < 0 && !advise->uncounted[0])
+			memcpy(advise->uncounted, why.text, sizeof(advise->uncounted));
+		look_keep(advise, combo->loader, &look, &none, tried);
+	}
+	progress_end(progress);
+	return command_interrupted() ? err_set(err, EINTR, "interrupted") : 0;
+}
