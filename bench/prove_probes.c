@@ -23,7 +23,8 @@
 #define BLOCKS 2
 #define BLOCK_LOADS 25
 #define WARMUP 5
-#define QUIET_LOAD 0.5 /* runnable processes per CPU */
+#define QUIET_US 1000000
+#define QUIET_IDLE 0.95 /* of the CPUs' time in that second */
 #define LIMIT_QUIET 0.10
 #define LIMIT_BUSY 0.15
 #define JUDGED_NS 1000.0 /* shorter steps are below what uprobes can measure */
@@ -96,14 +97,36 @@ static int side_run(struct probed *probed, const struct probed_choice *choice, c
 	return probed_run(probed, choice, &plan, err);
 }
 
+/* Of all CPUs, since the start: idle and waiting, and everything (proc(5), /proc/stat). */
+static bool cpu_times(double *ret_idle, double *ret_all)
+{
+	double times[8] = { 0 };
+	FILE *file = fopen("/proc/stat", "re");
+	int got;
+
+	if (!file)
+		return false;
+	got = fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &times[0], &times[1], &times[2],
+		     &times[3], &times[4], &times[5], &times[6], &times[7]);
+	fclose(file);
+	*ret_idle = times[3] + times[4];
+	*ret_all = 0.0;
+	for (int i = 0; i < 8; i++)
+		*ret_all += times[i];
+	return got == 8;
+}
+
+/* Before anything of ours runs. The load average would tell of what is over, our own build first.
+ */
 static double quiet_limit(void)
 {
-	double load = 99.0;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	double idle[2], all[2];
+	bool told = cpu_times(&idle[0], &all[0]);
 
-	if (getloadavg(&load, 1) != 1 || cpus < 1)
-		return LIMIT_BUSY;
-	return load / (double)cpus < QUIET_LOAD ? LIMIT_QUIET : LIMIT_BUSY;
+	usleep(QUIET_US);
+	told = told && cpu_times(&idle[1], &all[1]) && all[1] > all[0];
+	return told && (idle[1] - idle[0]) / (all[1] - all[0]) > QUIET_IDLE ? LIMIT_QUIET
+									    : LIMIT_BUSY;
 }
 
 /* One row of the table; true when it is outside the limit. */
@@ -279,7 +302,7 @@ int command_prove_probes(int argc, char **argv)
 	struct probed_choice choices[SIDES] = { 0 };
 	struct prove_arguments arguments;
 	struct probe *idle = NULL;
-	double limit = quiet_limit();
+	double limit;
 	unsigned int wrong = 0;
 	struct err err = { "" };
 	int r;
@@ -298,6 +321,7 @@ int command_prove_probes(int argc, char **argv)
 	if (r < 0) {
 		log_error("nothing to prove here: %s", err.text);
 	} else {
+		limit = quiet_limit();
 		head_print(arguments.options, arguments.rounds, limit);
 		r = objects_prove(arguments.paths, choices, arguments.rounds, limit, &wrong);
 		r = r < 0 ? -EIO : 0;
