@@ -24,7 +24,7 @@ do for [p = 1:panels] {
 	if (p == panels) {
 		set xtics scale 0 rotate by 45 right ('' 0) font small textcolor rgb ink
 		do for [i = 1:ticks] { set xtics add (tick[i] i) }
-		set xlabel x_label tc rgb ink offset 0, 0.6
+		set xlabel x_label tc rgb ink offset 0, -0.2
 	}
 	set label 1 panel[p] at graph 0, screen above(60 + each * (p - 1) + 14) left tc rgb ink
 	plot data index (p - 1) using 1:2:($1 - 0.5):($1 + 0.5):($2 - 0.5):($2 + 0.5):(shade(strcol(4))) with boxxyerror lc rgb variable, \

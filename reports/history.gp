@@ -26,7 +26,7 @@ do for [p = 1:keys] {
 	if (p == keys) {
 		set xtics scale 0 rotate by 45 right ('' 0) font small textcolor rgb ink
 		do for [i = 1:ticks] { set xtics add (tick[i] i) }
-		set xlabel x_label tc rgb ink offset 0, 0.6
+		set xlabel x_label tc rgb ink offset 0, -0.2
 	}
 	set label 1 key[p] at screen 0.012, graph 0.5 left tc rgb ink
 	set label 2 key_text[p] at graph 1.01, 0.5 left font small tc rgb ink
