@@ -153,6 +153,7 @@ void repro_close(struct repro *repro)
 	repro_callables_close(repro);
 	for (int i = repro->die_count - 1; i >= 0; i--) {
 		workload_free(&repro->dies[i].data);
+		free((char *)(uintptr_t)repro->dies[i].object.so.path);
 		device_object_release(&repro->dies[i].object);
 	}
 }

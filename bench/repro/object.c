@@ -104,7 +104,7 @@ static int die_object_open(struct repro_die *die, const struct repro_aicpu *load
 		free(path);
 		return r;
 	}
-	die->object_path = path; /* lives as long as the program */
+	die->object_path = path; /* freed with the object, which has it too */
 	return 0;
 }
 
