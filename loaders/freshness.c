@@ -2,17 +2,17 @@
 #include "loaders/freshness.h"
 
 #include "loaders/elf/file.h"
+#include "loaders/own_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define MAPS_BYTES 8192	   /* holds the longest line of /proc/self/maps */
-#define COMPARE_BYTES 4096 /* at a time */
+#define MAPS_BYTES 8192 /* holds the longest line of /proc/self/maps */
+#define COMPARE_BYTES OWN_MEMORY_BYTES_MAX
 
 const char *freshness_name(enum freshness freshness)
 {
@@ -77,32 +77,6 @@ static bool mapping_find(uintptr_t address, struct freshness_verdict *verdict)
 	return found;
 }
 
-/* Through a pipe, which holds a page: any kernel lets a process read itself in that way. */
-static ssize_t memory_pipe(uintptr_t address, void *here, size_t size)
-{
-	int ends[2];
-	ssize_t n;
-
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -1;
-	n = write(ends[1], (const void *)address, size);
-	if (n > 0)
-		n = read(ends[0], here, (size_t)n);
-	close(ends[0]);
-	close(ends[1]);
-	return n;
-}
-
-/* As read(2). Containers may forbid process_vm_readv, emulators not have it. */
-static ssize_t memory_read(uintptr_t address, void *here, size_t size)
-{
-	struct iovec local = { .iov_base = here, .iov_len = size };
-	struct iovec remote = { .iov_base = (void *)address, .iov_len = size };
-	ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-
-	return n < 0 && errno != EFAULT ? memory_pipe(address, here, size) : n;
-}
-
 /*
  * Reads this process's memory through the kernel: where an older, smaller image answers, or the
  * mapped file was cut short, an ordinary read would be a SIGSEGV or a SIGBUS.
@@ -114,7 +88,7 @@ static int memory_equal(uintptr_t address, const unsigned char *expected, uint64
 
 	while (size > 0) {
 		size_t step = size < sizeof(here) ? (size_t)size : sizeof(here);
-		ssize_t n = memory_read(address, here, step);
+		ssize_t n = own_memory_read(address, here, step);
 
 		if (n < 0 && errno != EFAULT)
 			return -errno;

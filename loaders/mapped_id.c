@@ -1,21 +1,18 @@
 /* Walks ELF header, program headers and notes in memory, through the kernel. See mapped_id.h. */
 #include "loaders/mapped_id.h"
 
+#include "loaders/own_memory.h"
+
 #include <elf.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define SEGMENTS_MAX 64
-#define NOTES_BYTES 4096
+#define NOTES_BYTES OWN_MEMORY_BYTES_MAX
 
 static bool memory_read(uintptr_t address, void *bytes, size_t size)
 {
-	struct iovec local = { .iov_base = bytes, .iov_len = size };
-	struct iovec remote = { .iov_base = (void *)address, .iov_len = size };
-
-	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
+	return own_memory_read(address, bytes, size) == (ssize_t)size;
 }
 
 /* `size` bytes of notes: the build-id among them. */

@@ -29,4 +29,5 @@ A64_JOBS ?= $(shell nproc)
 test-aarch64: $(SOLOAD) ## the tests on a modelled aarch64 (skipped, with the reason, where the tools cannot be had)
 	+$(Q)r=0; tools/aarch64 $(A64_PARTS) || r=$$?; [ $$r != 77 ] || exit 0; [ $$r = 0 ] && \
 		$(A64_MAKE) all $(A64_TESTS) && ulimit -c 0 && \
-		SOLOAD_EMULATOR="$(A64_RUN)" SOLOAD_TEST_JOBS=$(A64_JOBS) SOLOAD_TEST_SHARE=12 tools/run-tests $(A64) $(A64_TESTS)
+		CC=aarch64-linux-gnu-gcc SOLOAD_EMULATOR="$(A64_RUN)" SOLOAD_TEST_JOBS=$(A64_JOBS) SOLOAD_TEST_SHARE=12 \
+		tools/run-tests $(A64) $(A64_TESTS)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "bench/pmu.h"
 #include "bench/tally.h"
+#include "tests/emulator.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -35,6 +36,7 @@ static struct client_options options_of(const char *inject)
 {
 	return (struct client_options){
 		.program = program,
+		.wrapper = emulator_words(NULL),
 		.loader = "null",
 		.path = object,
 		.symbol = "",
