@@ -6,6 +6,7 @@
 #include "device/host_state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void judgement_take(struct device_result *result, const struct graph_load *load)
@@ -106,42 +107,86 @@ static int unload_step(struct host_round *self, struct err *err)
 	return 0;
 }
 
+/* All that the thread writes is its own: when it is given up, it may still write. */
 struct step {
-	struct host_round *self;
+	struct host_round self;
+	struct device_result result;
 	int (*run)(struct host_round *self, struct err *err);
 };
+
+static struct device_lane *lane_of(struct device_result *result)
+{
+	return &result->lanes[DEVICE_LANE_HOST];
+}
+
+static void lane_copy(struct device_result *to, struct device_result *from)
+{
+	*lane_of(to) = *lane_of(from);
+	lane_of(to)->time.spans = lane_of(to)->spans;
+}
 
 /* The hand-over between threads is the harness's, before and after. */
 static int step_run(void *context, struct err *err)
 {
-	const struct step *step = context;
-	struct device_result *result = step->self->result;
-	int r = step->run(step->self, err);
+	struct step *step = context;
+	int r = step->run(&step->self, err);
 
-	if (r < 0 && result->failed_phase == PHASE_OTHER)
-		result->failed_phase = (enum phase)step->self->lane->phase;
-	timeline_enter(step->self->lane, PHASE_CHECK);
+	if (r < 0 && step->result.failed_phase == PHASE_OTHER)
+		step->result.failed_phase = (enum phase)step->self.lane->phase;
+	timeline_enter(step->self.lane, PHASE_CHECK);
 	return r;
+}
+
+/* Where a thread is that was given up: read beside it. */
+__attribute__((no_sanitize("thread"))) static enum phase phase_left(const struct step *step)
+{
+	uint32_t phase = __atomic_load_n(&step->self.lane->phase, __ATOMIC_RELAXED);
+
+	return phase < PHASE_COUNT ? (enum phase)phase : PHASE_OTHER;
+}
+
+static void step_take(struct host_round *self, struct step *step)
+{
+	struct device_result *result = self->result;
+
+	lane_copy(result, &step->result);
+	result->report = step->result.report;
+	result->verdict = step->result.verdict;
+	memcpy(result->staged_at, step->result.staged_at, sizeof(result->staged_at));
+	if (result->report.staged_at)
+		result->report.staged_at = result->staged_at;
+	result->failed_phase = step->result.failed_phase;
 }
 
 static int guarded(struct host_round *self, int (*run)(struct host_round *self, struct err *err),
 		   struct err *err)
 {
-	struct step step = { .self = self, .run = run };
+	struct step *step = calloc(1, sizeof(*step));
 	struct guard guard = { .call = step_run,
-			       .context = &step,
+			       .context = step,
 			       .timeout_ns = self->device->options.timeout_ns,
 			       .interrupted = self->device->options.interrupted,
 			       .ret_failure = DEVICE_REFUSED };
 	int r;
 
+	if (!step)
+		return err_set(err, ENOMEM, "out of memory");
 	timeline_enter(self->lane, PHASE_CHECK);
+	step->run = run;
+	step->self = *self;
+	step->self.result = &step->result;
+	step->self.lane = &lane_of(&step->result)->time;
+	step->result.failed_phase = PHASE_OTHER;
+	lane_copy(&step->result, self->result);
 	r = guard_run(&guard, err);
-	if (guard.ret_failure == DEVICE_REFUSED)
+	if (guard.ret_failure != DEVICE_REFUSED) {
+		staged_unlink_all();
+		self->result->failure = guard.ret_failure;
+		self->result->failed_phase = phase_left(step);
 		return r;
-	staged_unlink_all();
-	self->result->failure = guard.ret_failure;
-	self->result->failed_phase = (enum phase)self->lane->phase;
+	}
+	step_take(self, step);
+	free(step);
 	return r;
 }
 

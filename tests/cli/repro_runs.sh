@@ -45,6 +45,30 @@ awk -F, '
 		exit bad
 	}' "$scratch/all/samples.csv" >&2 || fail "samples.csv does not add up"
 
+# A thousand seconds per modelled copy, and no column of what is measured, no span and no table knows it but those that say so.
+"$soload" repro -n 2 --loader null,elf --transport inline,dedup --when all --pools small --dma 1000000000+1 --out "$scratch/slow" >"$scratch/out" 2>"$scratch/err" ||
+	fail "slow DMA: $(cat "$scratch/err")"
+awk -F, 'FNR == 1 { delete at; for (i = 1; i <= NF; i++) at[$i] = i; next }
+	FILENAME ~ /samples/ { if ($at["scenario"] != "unload" && $at["dma_model_ns"] < 1e12) { print "not modelled: " $0; bad = 1 } seen++ }
+	{
+		for (name in at)
+			if (name ~ /_ns$|^value$|^ci_/ && name != "dma_model_ns" && !("phase" in at && $at["phase"] == "dma_model") && $at[name] >= 1e12) {
+				print FILENAME ", " name ": " $0
+				bad = 1
+			}
+	}
+	END { exit bad || !seen }' "$scratch/slow/samples.csv" "$scratch/slow/spans.csv" "$scratch/slow/summary.csv" >&2 || fail "a modelled time is in a measured column"
+python3 - "$scratch/slow/run.json" <<-'END' || fail "a modelled time is in run.json"
+	import json, sys
+	def walk(value):
+	    if isinstance(value, dict):
+	        value = list(value.values())
+	    if isinstance(value, list):
+	        return all(walk(v) for v in value)
+	    return not isinstance(value, (int, float)) or value < 1e12
+	assert walk(json.load(open(sys.argv[1]))["first_and_steady"])
+END
+
 # Spans of a lane lie end to end.
 awk -F, '
 	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }

@@ -18,6 +18,13 @@
 
 #define TIMEOUT_NS 1000000000
 
+/* Nothing ever says that a thread that hangs is done with the memory it has read. */
+#ifdef __SANITIZE_THREAD__
+#define HANGS_ARE_JUDGED false
+#else
+#define HANGS_ARE_JUDGED true
+#endif
+
 /* In a child an assertion is this: a line, and the exit code. */
 static void must(bool holds, const char *what)
 {
@@ -109,8 +116,14 @@ static void test_failures(void **state)
 		rig.variant =
 			device_variant_find(platform ? "a5" : "a2a3", "host_build_graph", NULL);
 		for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-			if (platform && failures[i].kind == DEVICE_TIMEOUT)
+			bool hangs = failures[i].kind == DEVICE_TIMEOUT;
+
+			if (hangs && platform)
 				continue; /* the same code; each costs its patience */
+			if (hangs && failures[i].stays && !HANGS_ARE_JUDGED) {
+				print_message("%s: not judged under TSan\n", failures[i].object);
+				continue;
+			}
 			print_message("%s\n", failures[i].object);
 			in_child(failure_check, &failures[i]);
 		}
@@ -140,11 +153,16 @@ static void once_check(const void *context)
 
 	(void)context;
 	device_up("null", "", TIMEOUT_NS);
-	for (int round = 0; round < 4; round++) {
-		must(run(round % 2 ? "entry_endless" : "works", &err) == 0 || round % 2, err.text);
-		must(rig.result->verdict.freshness == FRESHNESS_FRESH, "a change is not loaded");
-		if (round % 2)
-			return; /* it hangs: so it is what was asked for */
+	for (int round = 0; round < (HANGS_ARE_JUDGED ? 2 : 1); round++) {
+		int r = run(round % 2 ? "entry_endless" : "works", &err);
+
+		if (round % 2) {
+			/* It hangs: so it is what was asked for. */
+			must(r == -ETIMEDOUT, "a change is not loaded");
+			return;
+		}
+		must(r == 0, err.text);
+		must(rig.result->verdict.freshness == FRESHNESS_FRESH, "the first is not loaded");
 		must(run("works", &err) == 0, err.text);
 		must(rig.result->verdict.freshness == FRESHNESS_REUSED, "not kept");
 	}

@@ -43,19 +43,32 @@ static const struct probe {
 };
 
 /* `strict` refuse what LINKER_ONLY says; the others load all of it. Those that give the dynamic
- * linker a copy refuse what is IN_PLACE; `auto` does not. */
+ * linker a copy refuse what is IN_PLACE; `auto` does not. What `shares` answers the second load
+ * with what the first one left, on purpose or by its flaw: it is loaded once. */
 static const struct spec {
 	const char *spec;
 	bool strict;
 	bool trimmed; /* as transport trimmed brings it */
+	bool shares;
 } specs[] = {
-	{ "memfd", false, false },	{ "elf", true, false },	    { "elf:dualmap", true, false },
-	{ "elf:fresh", true, false },	{ "elf:map", true, false }, { "prelinked", true, false },
-	{ "auto", false, false },	{ "memfd", false, true },   { "tmpfs", false, true },
-	{ "disk:mended", false, true }, { "elf", true, true },	    { "elf:dualmap", true, true },
-	{ "elf:fresh", true, true },	{ "elf:map", true, true },  { "prelinked", true, true },
-	{ "auto", false, true },
+	{ "memfd", false, false, false },	  { "elf", true, false, false },
+	{ "elf:dualmap", true, false, false },	  { "elf:fresh", true, false, false },
+	{ "elf:map", true, false, false },	  { "prelinked", true, false, false },
+	{ "auto", false, false, false },	  { "disk", false, true, true },
+	{ "disk:mended", false, true, false },	  { "disk:trim", false, true, true },
+	{ "tmpfs", false, true, false },	  { "memfd", false, true, false },
+	{ "memfd:trim", false, true, false },	  { "cached", false, true, true },
+	{ "cached:inner=elf", true, true, true }, { "elf", true, true, false },
+	{ "elf:dualmap", true, true, false },	  { "elf:fresh", true, true, false },
+	{ "elf:map", true, true, false },	  { "elf:agreed", true, true, false },
+	{ "prelinked", true, true, false },	  { "prelinked:agreed", true, true, false },
+	{ "auto", false, true, false },
 };
+
+static unsigned int loads_of(const struct spec *spec)
+{
+	return spec->shares ? 1 : LOADS;
+}
 
 /* What the child found; shared memory. */
 struct answer {
@@ -129,19 +142,19 @@ static int load_once(struct image *image, const struct so *so, long *ret_value, 
 	return r;
 }
 
-static int child_loads(const char *spec, const struct so *given)
+static int child_loads(const struct spec *spec, const struct so *given)
 {
 	struct loader *loader;
 	struct image *image;
 	struct so so = *given;
 	int r;
 
-	r = loader_open(&loader, spec, &answer->err);
+	r = loader_open(&loader, spec->spec, &answer->err);
 	if (r < 0)
 		return r;
 	so.id = 1; /* the same content every time: `prelinked` keeps it */
 	image = image_new(loader);
-	for (unsigned int i = 0; i < LOADS && r == 0; i++) {
+	for (unsigned int i = 0; i < loads_of(spec) && r == 0; i++) {
 		r = load_once(image, &so, &answer->values[i], &answer->traces[i]);
 		answer->loads += r == 0;
 	}
@@ -151,7 +164,7 @@ static int child_loads(const char *spec, const struct so *given)
 }
 
 /* How the child ended when it did not end by itself, in words; NULL when it did. */
-static const char *child_run(const char *spec, const struct so *so)
+static const char *child_run(const struct spec *spec, const struct so *so)
 {
 	int status;
 	pid_t pid;
@@ -182,13 +195,14 @@ static bool said(const char *spec, const char *name, const char *feature, const 
 	return false;
 }
 
-static bool answer_is_right(const char *spec, const struct probe *probe)
+static bool answer_is_right(const struct spec *how, const struct probe *probe)
 {
+	const char *spec = how->spec;
 	char text[ERR_TEXT_BYTES + 64];
 
 	if (answer->r < 0)
 		return said(spec, probe->name, probe->feature, answer->err.text);
-	for (unsigned int i = 0; i < LOADS; i++) {
+	for (unsigned int i = 0; i < loads_of(how); i++) {
 		if (answer->values[i] == probe->value && answer->traces[i] == probe->trace)
 			continue;
 		snprintf(text, sizeof(text),
@@ -242,7 +256,7 @@ static int probe_try(const struct spec *spec, const struct probe *probe)
 	so.path = path;
 	if (spec->trimmed)
 		object_trim(&so);
-	ended = child_run(spec->spec, &so);
+	ended = child_run(spec, &so);
 	file_unload(&file);
 	if (ended)
 		right = said(spec->spec, probe->name, probe->feature, ended);
@@ -250,7 +264,7 @@ static int probe_try(const struct spec *spec, const struct probe *probe)
 		 (probe->loads == IN_PLACE && !spec->strict && strcmp(spec->spec, "auto") != 0))
 		right = refusal_is_right(spec->spec, probe);
 	else
-		right = answer_is_right(spec->spec, probe);
+		right = answer_is_right(spec, probe);
 	return right ? 0 : 1;
 }
 
@@ -312,11 +326,11 @@ static void patched(void **state)
 		patch->apply(file.bytes, file.size);
 		so.bytes = file.bytes;
 		so.size = file.size;
-		ended = child_run(spec->spec, &so);
+		ended = child_run(spec, &so);
 		if (ended)
 			wrong += !said(spec->spec, probe.name, probe.feature, ended);
 		else if (!patch->says)
-			wrong += !answer_is_right(spec->spec, &probe);
+			wrong += !answer_is_right(spec, &probe);
 		else if (!refusal_is_right(spec->spec, &probe))
 			wrong++;
 		else if (!strstr(answer->err.text, patch->says))
