@@ -300,15 +300,23 @@ static int arms_add(struct repro *repro, const struct repro_lists *lists, struct
 
 static int picks_add(struct repro *repro, const struct repro_lists *lists, struct err *err)
 {
+	int r = 0;
+
+	progress_begin(&repro->progress, "devices", (uint64_t)lists->pick_count);
 	for (int i = 0; i < lists->pick_count; i++) {
 		struct repro_arm *arm = &repro->arms[repro->arm_count];
-		int r = arms_add_dies(repro, &lists->picks[i], err);
 
-		if (r < 0 && (r == -ENOMEM || command_interrupted()))
-			return r;
+		progress_step(&repro->progress, (uint64_t)i, lists->picks[i].loader);
+		r = arms_add_dies(repro, &lists->picks[i], err);
+		if (r == -ENOMEM || command_interrupted())
+			break;
 		if (r < 0)
 			memcpy(arm->error, err->text, sizeof(arm->error));
+		r = 0;
 	}
+	progress_end(&repro->progress);
+	if (r < 0 || command_interrupted())
+		return r < 0 ? r : err_set(err, EINTR, "interrupted");
 	if (repro->arms_open == 0)
 		return err_prefix(err, -ENODEV, "no loader works here");
 	return 0;
