@@ -152,6 +152,18 @@ static double tick_scale(enum counts_metric metric)
 	return 1e9 / (double)hz;
 }
 
+/* The second one proves that what answers was made from the object's bytes. */
+static int warm_up(struct cycle *cycle, uint32_t i, struct err *err)
+{
+	int r = cycle_run(cycle, i, i == 1 ? CYCLE_CHECK_FULL : CYCLE_CHECK_NONE);
+
+	if (r < 0)
+		return err_set(err, -r, "%s", cycle->loads[i].text);
+	if (i == 1 && cycle->loads[i].freshness == FRESHNESS_STALE)
+		return err_set(err, ESTALE, "stale: %s", cycle->loads[i].text);
+	return 0;
+}
+
 static int loads_count(const struct request *request, const char *loader, enum counts_metric metric,
 		       struct tally *tally, struct err *err)
 {
@@ -171,11 +183,12 @@ static int loads_count(const struct request *request, const char *loader, enum c
 	if (r == 0 && metric != COUNTS_TIME)
 		cost = record_cost();
 	for (uint32_t i = 0; r == 0 && i < WARMUP; i++)
+		r = warm_up(&cycle, i, err);
+	for (uint32_t i = 0; r == 0 && i < request->loads; i++) {
 		r = cycle_run(&cycle, i, CYCLE_CHECK_NONE);
-	for (uint32_t i = 0; r == 0 && i < request->loads; i++)
-		r = cycle_run(&cycle, i, CYCLE_CHECK_NONE);
-	if (r < 0 && !err->text[0])
-		err_set(err, EIO, "%s", cycle.loads[0].text);
+		if (r < 0)
+			err_set(err, -r, "%s", cycle.loads[i].text);
+	}
 	for (uint32_t i = 0; r == 0 && i < request->loads; i++)
 		load_take(&cycle.timelines[i], cost, tick_scale(metric), tally->load[i].values);
 	clock_count(NULL);

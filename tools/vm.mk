@@ -15,3 +15,16 @@ vm-gate: $(SOLOAD) ## gate every loader against the base revision, by counted in
 		$(A64_MAKE) $(A64)/soload $(A64)/objects/pa_unroll_cxx_nounique.so && \
 		tools/vm-gate $(BUILD) env $(A64_MAKE); \
 	else echo "vm gate: skipped: no virtual AICPU here"; fi
+
+# An object as -z max-page-size=4096 makes it: on a kernel of larger pages its segments share pages.
+$(VM)/page4k.so: $(PA_CXX) $(PA_DEPS) tools/vm.mk
+	$(call say,OBJECT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)aarch64-linux-gnu-g++ $(PA_CXXFLAGS) -fno-gnu-unique -Wl,-z,max-page-size=4096 -o $@ $(PA_CXX)
+
+.PHONY: vm-matrix
+vm-matrix: ## what every loader does on every kernel and configuration of a virtual AICPU (minutes; needs QEMU)
+	+$(Q)$(MAKE) --no-print-directory vm VM_KERNELS="5.10 6.1 6.12 6.12-16k"
+	+$(Q)$(MAKE) --no-print-directory $(VM)/page4k.so
+	$(Q)mkdir -p results/runs && tools/vm-matrix $(BUILD) >results/runs/vm-matrix.md; r=$$?; cat results/runs/vm-matrix.md; \
+	echo "the table: results/runs/vm-matrix.md (results/baseline/vm-matrix.md is the committed one)"; exit $$r

@@ -295,6 +295,21 @@ static int slot_write(const struct elf_file *file, const struct elf_layout *layo
 	return slot->alias ? 0 : elf_image_write(file, &output, err);
 }
 
+/* What is executed and no more: it goes line by line. */
+static void runs_publish(const struct elf_layout *layout, uintptr_t base)
+{
+	uint64_t begin = layout->end, end = layout->begin;
+
+	for (size_t i = 0; i < layout->run_count; i++) {
+		if (layout->runs[i].kind != ELF_RUN_CODE)
+			continue;
+		begin = layout->runs[i].begin < begin ? layout->runs[i].begin : begin;
+		end = layout->runs[i].end;
+	}
+	if (begin < end)
+		code_publish(base + begin, base + end);
+}
+
 int elf_place_write(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_place *place, struct err *err)
 {
@@ -305,8 +320,7 @@ int elf_place_write(const struct elf_file *file, const struct elf_layout *layout
 	else if (!place->direct)
 		r = elf_fresh_write(file, layout, place, err);
 	if (r == 0)
-		code_publish(place->base + layout->begin,
-			     place->base + (layout->border ? layout->border : layout->end));
+		runs_publish(layout, place->base);
 	return r;
 }
 

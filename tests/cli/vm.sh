@@ -59,6 +59,12 @@ wait $child
 equal "the exit code of a guest that is told to end" $? 143
 equal "what is left of it" "$(pgrep -P $child)" ""
 
+# Host and AICPU, each on a CPU of its own, and the record of it.
+run 0 "$soload" vm run --cpus 2 --memory 1G --out "$scratch/repro" -- \
+	soload repro -n 1 --loader elf --transport dedup --out /results/repro
+has "$out" "PASS: 2 of 2 rounds match the golden"
+has "$scratch/repro/repro/samples.csv" "elf/dedup"
+
 run 0 "$soload" vm gate elf elf -n 9
 has "$out" "two boots identical"
 has "$out" "verdict=pass"
