@@ -45,6 +45,7 @@ static bool tally_read(const struct history_line *line, const char *loader, stru
 	char name[64];
 	bool counted = history_work(line, loader, "syscalls", &value);
 
+	tally->by = TALLY_BY_CALLGRIND; /* as history_measure() has them counted */
 	for (int i = 0; i < TALLY_COUNTERS; i++) {
 		bool there = history_work(line, loader, tally_name(i, name, sizeof(name)), &value);
 
