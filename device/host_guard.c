@@ -69,12 +69,14 @@ static void *guarded_main(void *unused)
 {
 	static _Alignas(64) char memory[64 * 1024];
 	const stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) };
+	stack_t before_stack = { .ss_flags = SS_DISABLE };
 
 	(void)unused;
 	guarded = true;
-	sigaltstack(&stack, NULL);
+	sigaltstack(&stack, &before_stack);
 	running.result = running.guard->call(running.guard->context, &running.err);
 	guarded = false;
+	sigaltstack(&before_stack, NULL); /* a sanitizer's own, which it takes back itself */
 	bell_ring(&running.bell);
 	return NULL;
 }
