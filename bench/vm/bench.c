@@ -52,10 +52,11 @@ static const char doc[] =
 	"(caches, DMA) is in docs/measuring.md.\n\n"
 	"Examples:\n"
 	"  soload vm bench                      the whole table\n"
-	"  soload vm bench -l disk,elf --kernel 5.10\n\n"
+	"  soload vm bench -l disk,elf --csv FILE   every single load of two loaders\n\n"
 	"Exit codes: 0 counted; 1 a loader failed; 2 usage, or it could not be run; 77 there is no "
 	"guest "
-	"here (make vm); 128+N interrupted by signal N.";
+	"here (make vm); 128+N interrupted by signal N. Linux 5.10 has no counters for user space: "
+	"its loads fail.";
 
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
