@@ -188,6 +188,7 @@ static int refused_body(void *argument)
 					   .filter = program };
 	struct image *image = loaded("memfd", fixture_so("answer_1"));
 	struct freshness_verdict verdict;
+	uintptr_t base;
 
 	(void)argument;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -200,8 +201,11 @@ static int refused_body(void *argument)
 	image->so = fixture_so("throws"); /* larger than what is mapped: nothing is read beyond */
 	EXPECT(judged(image, &verdict) == FRESHNESS_STALE);
 	image->so = fixture_so("answer_1");
+	base = image->report.base;
 	image->report.base = 4096;
 	EXPECT(judged(image, &verdict) == FRESHNESS_STALE);
+	image->report.base = base;
+	released(image);
 	return 0;
 }
 
