@@ -121,6 +121,10 @@ static void faults_are_exact(void **state)
 	int same = 0;
 
 	(void)state;
+	if (emulator_words(NULL)) {
+		print_message("# the emulator takes page faults of its own meanwhile\n");
+		skip();
+	}
 	batch(NULL, 1);
 	for (int i = 0; i < LOADS; i++)
 		plain[i] = loads[i].load.minflt;
