@@ -63,21 +63,21 @@ static int word_find(struct walk *walk, uint64_t address, elf_xword **ret_word, 
 static size_t relatives_apply(struct walk *walk, const elf_rela *table, size_t count)
 {
 	const uint64_t begin = walk->begin, room = walk->room, relative = walk->arch->relative;
-	const uintptr_t write = walk->write, base = walk->base;
-	size_t i = 0, linked;
+	const uintptr_t window = walk->write + begin, base = walk->base;
+	const elf_rela *entry = table, *end = table + count, *linked;
 
-	while (walk->bind.object->linked && i < count && table[i].r_info == relative)
-		i++;
-	linked = i;
-	for (; i < count; i++) {
-		uint64_t address = table[i].r_offset;
+	while (walk->bind.object->linked && entry < end && entry->r_info == relative)
+		entry++;
+	linked = entry;
+	for (; entry < end && entry->r_info == relative; entry++) {
+		uint64_t at = entry->r_offset - begin;
 
-		if (table[i].r_info != relative || address - begin >= room)
+		if (at >= room)
 			break;
-		*(elf_xword *)(write + address) = base + (uint64_t)table[i].r_addend;
+		*(elf_xword *)(window + at) = base + (uint64_t)entry->r_addend;
 	}
-	walk->relatives += i - linked;
-	return i;
+	walk->relatives += (uint64_t)(entry - linked);
+	return (size_t)(entry - table);
 }
 
 static int packed_apply(struct walk *walk, const elf_xword *table, size_t count, struct err *err)
@@ -297,10 +297,11 @@ static int entry_apply(struct walk *walk, const elf_rela *rela, struct err *err)
 
 static int table_apply(struct walk *walk, const elf_rela *table, size_t count, struct err *err)
 {
+	const uint64_t relative = walk->arch->relative;
 	int r = 0;
 
 	for (size_t i = 0; i < count && r == 0; i++) {
-		if (!walk->resolve) {
+		if (table[i].r_info == relative && !walk->resolve) {
 			i += relatives_apply(walk, table + i, count - i);
 			if (i == count)
 				break;
