@@ -234,6 +234,12 @@ def draw_calm(say, table):
     return figure
 
 
+def words_on(colour):
+    """White on what is dark."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#ffffff" if 299 * red + 587 * green + 114 * blue < 100000 else INK
+
+
 def draw_lanes(say, table):
     rows = table[0]
     keys = say.get("key", [])
@@ -245,7 +251,7 @@ def draw_lanes(say, table):
     for row in rows:
         axes.barh(row[0], row[2] - row[1], 0.76, row[1], color=row[3])
         if isinstance(row[4], str) and row[4].strip():
-            axes.text((row[1] + row[2]) / 2, row[0], row[4], ha="center", va="center", fontsize=8.5, color=INK)
+            axes.text((row[1] + row[2]) / 2, row[0], row[4], ha="center", va="center", fontsize=8.5, color=words_on(row[3]))
     axes.set_xlim(0, say["longest"])
     rows_axis(axes, say["lane"])
     axes.grid(axis="x")
@@ -267,7 +273,8 @@ def draw_lanes(say, table):
         part.set_xlim(0, end - start)
         part.set_xticks([])
         rows_axis(part, [say["zoom_lane"] if at == 0 else ""])
-        part.set_title(f"from {start:.0f} us on, {end - start:.0f} us:", loc="left", fontsize=8.5, color=INK, pad=3)
+        side = "right" if 0 < at == len(spans) - 1 else "left"  # a narrow last part must not leave the picture
+        part.set_title(f"from {start:.0f} us on, {end - start:.0f} us:", loc=side, fontsize=8.5, color=INK, pad=3)
     return figure
 
 

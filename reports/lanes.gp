@@ -21,9 +21,11 @@ set key at screen 0.99, screen above(60) right top horizontal Left reverse sampl
 set style fill solid 1 noborder
 set multiplot
 shade(c) = int('0x'.substr(c, 2, 7))
+# White on what is dark.
+words_on(c) = 299 * (shade(c) >> 16) + 587 * (shade(c) >> 8 & 255) + 114 * (shade(c) & 255) < 100000 ? 0xffffff : shade(ink)
 do for [z = 1:zooms] { set object z rectangle from zoom_from[z], graph 0 to zoom_to[z], graph 1 fs empty border lc rgb ink dt 3 front }
 plot data index 0 using 2:1:2:3:($1 - 0.38):($1 + 0.38):(shade(strcol(4))) with boxxyerror lc rgb variable notitle, \
-	data index 0 using (($2 + $3) / 2):1:5 with labels center font small tc rgb ink notitle, \
+	data index 0 using (($2 + $3) / 2):1:5:(words_on(strcol(4))) with labels center font small tc rgb variable notitle, \
 	for [i = 1:keys] 1 / 0 with boxes lc rgb key_colour[i] title key[i].' '.key_text[i]
 
 # Below, to one scale: the parts of one lane in which the load happens.
@@ -47,7 +49,13 @@ do for [z = 1:zooms] {
 	from = from + wide + 0.05
 	set xrange [0 : zoom_to[z] - zoom_from[z]]
 	if (z > 1) { set ytics scale 0 ('' 0) }
-	set label 1 sprintf('from %.0f us on, %.0f us:', zoom_from[z], zoom_to[z] - zoom_from[z]) at graph 0, 1.22 left font small tc rgb ink
+	words = sprintf('from %.0f us on, %.0f us:', zoom_from[z], zoom_to[z] - zoom_from[z])
+	# A narrow last part must not leave the picture.
+	if (z > 1 && z == zooms) {
+		set label 1 words at graph 1, 1.22 right font small tc rgb ink
+	} else {
+		set label 1 words at graph 0, 1.22 left font small tc rgb ink
+	}
 	plot data index z using 1:(0):1:2:(-0.45):(0.45):(shade(strcol(3))) with boxxyerror lc rgb variable notitle, \
 		data index z using (($1 + $2) / 2):(0):4:(shade(strcol(5))) with labels center font small tc rgb variable notitle
 }
