@@ -181,14 +181,15 @@ static int subject_choose(struct prove *prove, struct err *err)
 	return subject_open(&prove->subject, prove->default_path, options->symbol, true, err);
 }
 
-static int results_show(struct prove *prove, struct record *record)
+/* Also of a proof that was cut short: what was measured is kept. */
+static int results_show(struct prove *prove, struct record *record, bool counted_all)
 {
 	struct prove_table table = {
 		.campaigns = campaigns,
 		.results = prove->results,
 		.count = CAMPAIGNS,
 		.counted = prove->counted,
-		.counted_count = COUNTED,
+		.counted_count = counted_all ? COUNTED : 0,
 		.loader = prove->loader,
 		.object = prove->subject.path,
 		.record_ns = cost_record_ns(),
@@ -225,9 +226,8 @@ static int record_and_run(struct prove *prove, char **argv)
 	r = record_open(&record, &spec, &err);
 	if (r == 0) {
 		r = campaigns_run(prove, &err);
-		if (r == 0)
-			code = results_show(prove, record);
-		else
+		code = results_show(prove, record, r == 0);
+		if (r < 0)
 			code = r == -EINTR ? EXIT_SIGNAL_BASE + command_interrupted() : EXIT_USAGE;
 		if (record_close(record, code, r == 0 ? &err : NULL) < 0 && r == 0)
 			r = -EIO;

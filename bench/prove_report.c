@@ -32,7 +32,8 @@ static bool is_late(const struct prove_campaign *campaign, const struct prove_re
 static void campaign_write(const struct prove_campaign *campaign, struct prove_result *result,
 			   FILE *out)
 {
-	stats_sort(result->seconds, result->gates);
+	if (result->gates)
+		stats_sort(result->seconds, result->gates);
 	fprintf(out,
 		"| %s | %.0f %% | %u of %u | %u | %u | %u | %.1f | %.1f | %.1f to %.1f | %s |\n",
 		campaign->text, 100.0 * campaign->delta, result->gates, campaign->gates,

@@ -27,6 +27,7 @@
 
 /* "/proc/4194304/fd/", at most two bytes for each of 64 bits, a number. */
 #define MEMFD_PATH_BYTES 192
+#define SEAL_TRIES 10
 
 struct memfd_options {
 	bool naive, trim, now;
@@ -137,6 +138,20 @@ static int file_create(struct memfd_loader *shared, struct err *err)
 	return fd < 0 ? err_sys(err, "memfd_create") : fd;
 }
 
+/* The kernel refuses while it holds a page itself (it moves pages), and waits 150 ms before it
+ * does. */
+static int file_seal(int fd, struct err *err)
+{
+	for (int i = 0; i < SEAL_TRIES; i++) {
+		if (fcntl(fd, F_ADD_SEALS,
+			  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+			return 0;
+		if (errno != EBUSY)
+			break;
+	}
+	return err_sys(err, "seal the memory file");
+}
+
 static int memfd_stage(struct image *image, const struct stage_bytes *bytes, struct err *err)
 {
 	const struct memfd_options *options = image->loader->options;
@@ -162,10 +177,7 @@ static int memfd_stage(struct image *image, const struct stage_bytes *bytes, str
 	r = stage_write(self->fd, bytes, "the memory file", err);
 	if (r < 0 || options->naive)
 		return r;
-	if (fcntl(self->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
-	    0)
-		return err_sys(err, "seal the memory file");
-	return 0;
+	return file_seal(self->fd, err);
 }
 
 static void report_file(struct image *image, size_t size)
