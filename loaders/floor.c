@@ -1,9 +1,10 @@
 /*
- * floor: what no loader can be faster than. It copies the loadable bytes into memory that is mapped
- * and touched already, applies the relocations, and binds imports from a warm cache keyed by name.
+ * floor: what has to be done at least. It copies the loadable bytes into memory that is mapped and
+ * touched already, applies the relocations, and looks each import up in a warm cache keyed by name.
  * It maps, protects, initialises and executes nothing: the copy is data, and symbols are answered
  * as `null` answers them. What is found out about an object (its tables, its imports) is kept while
- * the same object comes again, so that only the unavoidable is timed.
+ * the same object comes again, so that only the unavoidable is timed. A loader that need not look
+ * names up one by one can relocate faster than this; none can copy faster.
  */
 #include "loaders/loader.h"
 
@@ -228,7 +229,7 @@ static int floor_available(const struct loader *loader, struct err *err)
 
 const struct loader_type loader_floor = {
 	.name = "floor",
-	.summary = "copies and relocates, executes nothing: no loader can be faster",
+	.summary = "copies and relocates, executes nothing: no loader copies faster",
 	.caps = LOADER_DISKLESS | LOADER_FILELESS | LOADER_SPLIT_PHASES | LOADER_MANY_IMAGES,
 	.loader_size = sizeof(struct floor),
 	.available = floor_available,

@@ -21,20 +21,49 @@ static int version_visit(void *context, const struct elf_version *version)
 	return bind->versions[version->index] ? 0 : -ENOMEM;
 }
 
-int bind_begin(struct bind *bind, struct elf_object *object, struct err *err)
+static int versions_read(struct bind *bind, struct err *err)
 {
+	int r = 0;
+
+	memset(bind->versions, 0, sizeof(bind->versions));
+	if (bind->file->dynamic.versions)
+		r = elf_versions(bind->file, version_visit, bind, err);
+	bind->versions_read = r == 0;
+	return r == -ENOMEM ? err_set(err, ENOMEM, "no memory for the names of versions") : r;
+}
+
+/* How many relocations of a table name symbols, and how many symbols there are up to the last. */
+static void names_count(const elf_rela *table, size_t count, size_t *asked, size_t *symbols)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t symbol = (size_t)(table[i].r_info >> 32);
+
+		*asked += symbol != 0;
+		if (symbol >= *symbols)
+			*symbols = symbol + 1;
+	}
+}
+
+void bind_begin(struct bind *bind, struct elf_object *object)
+{
+	const struct elf_dynamic *dynamic = &object->file.dynamic;
+	size_t asked = 0, symbols = 0;
+
 	bind->object = object;
 	bind->file = &object->file;
-	bind->hint = 0;
-	bind->memo_symbol = UINT32_MAX;
-	bind->memo_indirect = false;
-	bind->memo_address = 0;
-	memset(bind->versions, 0, sizeof(bind->versions));
-	if (!bind->file->dynamic.versions)
-		return 0;
-	if (elf_versions(bind->file, version_visit, bind, err) == -ENOMEM)
-		return err_set(err, ENOMEM, "no memory for the names of versions");
-	return 0;
+	bind->versions_read = false;
+	bind_again(bind);
+	if (bind->plan)
+		return;
+	names_count(dynamic->rela, dynamic->rela_count, &asked, &symbols);
+	names_count(dynamic->plt_rela, dynamic->plt_rela_count, &asked, &symbols);
+	if (symbols <= dynamic->symbol_max)
+		bind->plan = elf_plan_make(bind->file, object->scope, symbols, asked);
+}
+
+void bind_again(struct bind *bind)
+{
+	bind->plan = elf_plan_find(bind->file, bind->object->scope);
 }
 
 struct wanted {
@@ -52,20 +81,25 @@ static int wanted_visit(void *context, const struct elf_version *version)
 	return 1;
 }
 
-static inline const char *version_of(const struct bind *bind, uint32_t symbol)
+static int version_of(struct bind *bind, uint32_t symbol, const char **ret_version, struct err *err)
 {
 	const struct elf_dynamic *dynamic = &bind->file->dynamic;
 	struct wanted wanted = { 0, NULL };
+	int r = bind->versions_read ? 0 : versions_read(bind, err);
 
-	if (symbol >= dynamic->version_max)
-		return NULL;
+	*ret_version = NULL;
+	if (r < 0 || symbol >= dynamic->version_max)
+		return r;
 	wanted.index = dynamic->versions[symbol] & 0x7fff;
 	if (wanted.index < 2) /* local, global */
-		return NULL;
-	if (wanted.index < BIND_VERSIONS)
-		return bind->versions[wanted.index];
-	elf_versions(bind->file, wanted_visit, &wanted, NULL);
-	return wanted.found;
+		return 0;
+	if (wanted.index < BIND_VERSIONS) {
+		*ret_version = bind->versions[wanted.index];
+		return 0;
+	}
+	r = elf_versions(bind->file, wanted_visit, &wanted, err);
+	*ret_version = wanted.found;
+	return r < 0 ? r : 0;
 }
 
 /* Whether the object's own definition is the one that counts, whatever others define. */
@@ -76,23 +110,27 @@ static bool own_only(const struct bind *bind, const elf_sym *symbol)
 	       (bind->file->dynamic.symbolic && symbol->st_shndx != SHN_UNDEF);
 }
 
-static inline int symbol_get(const struct bind *bind, uint32_t index, const elf_sym **ret_symbol,
-			     struct elf_name *ret_name, struct err *err)
+static int symbol_get(const struct bind *bind, uint32_t index, const elf_sym **ret_symbol,
+		      struct err *err)
 {
-	const elf_sym *symbol;
-
 	if (index >= bind->file->dynamic.symbol_max)
 		return err_set(err, ENOEXEC, "a relocation names symbol %u of %zu", index,
 			       bind->file->dynamic.symbol_max);
-	symbol = &bind->file->dynamic.symbols[index];
-	ret_name->text = elf_string(bind->file, symbol->st_name);
+	*ret_symbol = &bind->file->dynamic.symbols[index];
+	return 0;
+}
+
+static int name_get(struct bind *bind, uint32_t index, struct elf_name *ret_name, struct err *err)
+{
+	const struct elf_dynamic *dynamic = &bind->file->dynamic;
+	uint32_t at = dynamic->symbols[index].st_name;
+
+	ret_name->text = elf_string(bind->file, at);
 	if (!ret_name->text)
 		return err_set(err, ENOEXEC, "the name of symbol %u is outside the string table",
 			       index);
-	ret_name->room = bind->file->dynamic.string_bytes - symbol->st_name;
-	ret_name->version = version_of(bind, index);
-	*ret_symbol = symbol;
-	return 0;
+	ret_name->room = dynamic->string_bytes - at;
+	return version_of(bind, index, &ret_name->version, err);
 }
 
 static int own_address(const struct bind *bind, const elf_sym *symbol, uintptr_t *ret_address,
@@ -119,53 +157,79 @@ static int name_missing(const struct elf_name *name, struct err *err)
 		       name->version ? "@" : "", name->version ? name->version : "");
 }
 
-static inline int address_find(struct bind *bind, uint32_t index, uintptr_t *ret_address,
-			       bool *ret_indirect, struct err *err)
+/* Whether another's definition counts, and not the object's own, should it have one. */
+static bool is_elsewhere(enum elf_found found, const elf_sym *symbol)
 {
-	const elf_sym *symbol = NULL;
+	return found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF);
+}
+
+/* What others say of a name, and the plan from now on. */
+static int name_look(struct bind *bind, uint32_t index, struct elf_answer *ret_answer,
+		     struct err *err)
+{
+	const struct elf_scope *scope = bind->object->scope;
 	struct elf_name name;
-	uintptr_t address = 0;
 	enum elf_found found;
-	int r = symbol_get(bind, index, &symbol, &name, err);
+	int r = name_get(bind, index, &name, err);
 
 	if (r < 0)
 		return r;
-	*ret_indirect = false;
-	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
-		return own_address(bind, symbol, ret_address, ret_indirect, err);
-	found = elf_import_find(bind->object->scope, &name, &bind->hint, &address);
-	if (found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF)) {
-		*ret_address = address;
-		return 0;
+	if (!elf_import_known(scope, &name, &found, &ret_answer->address)) {
+		found = elf_import_find(scope, &name, &ret_answer->address);
+		bind_again(bind);
 	}
-	if (symbol->st_shndx != SHN_UNDEF)
-		return own_address(bind, symbol, ret_address, ret_indirect, err);
-	if (ELF64_ST_BIND(symbol->st_info) != STB_WEAK)
-		return name_missing(&name, err);
+	ret_answer->found = found;
+	ret_answer->known = true;
+	ret_answer->elsewhere = is_elsewhere(found, &bind->file->dynamic.symbols[index]);
+	if (bind->plan && index < bind->plan->count)
+		bind->plan->answers[index] = *ret_answer;
+	return 0;
+}
+
+/* Of a symbol that others are asked for first, and do not have where the object does not either. */
+static int name_absent(struct bind *bind, uint32_t index, uintptr_t *ret_address, struct err *err)
+{
+	struct elf_name name;
+	int r = 0;
+
+	if (ELF64_ST_BIND(bind->file->dynamic.symbols[index].st_info) != STB_WEAK) {
+		r = name_get(bind, index, &name, err);
+		return r < 0 ? r : name_missing(&name, err);
+	}
 	*ret_address = 0;
 	return 0;
 }
 
-__attribute__((flatten)) int bind_address(struct bind *bind, uint32_t symbol,
-					  uintptr_t *ret_address, bool *ret_indirect,
-					  struct err *err)
+int bind_look(struct bind *bind, uint32_t index, uintptr_t *ret_address, bool *ret_indirect,
+	      struct err *err)
 {
+	struct elf_answer answer = { .known = false };
+	const elf_sym *symbol = NULL;
 	int r;
 
-	if (symbol == 0) { /* the symbol that is none stands for address 0 of the object */
+	*ret_indirect = false;
+	if (index == 0) { /* the symbol that is none stands for address 0 of the object */
 		*ret_address = bind->object->base;
-		*ret_indirect = false;
 		return 0;
 	}
-	if (symbol != bind->memo_symbol) {
-		r = address_find(bind, symbol, &bind->memo_address, &bind->memo_indirect, err);
-		bind->memo_symbol = r < 0 ? UINT32_MAX : symbol;
-		if (r < 0)
-			return r;
+	r = symbol_get(bind, index, &symbol, err);
+	if (r < 0)
+		return r;
+	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
+		return own_address(bind, symbol, ret_address, ret_indirect, err);
+	if (bind->plan && index < bind->plan->count)
+		answer = bind->plan->answers[index];
+	if (!answer.known)
+		r = name_look(bind, index, &answer, err);
+	if (r < 0)
+		return r;
+	if (answer.elsewhere) {
+		*ret_address = answer.address;
+		return 0;
 	}
-	*ret_address = bind->memo_address;
-	*ret_indirect = bind->memo_indirect;
-	return 0;
+	if (symbol->st_shndx != SHN_UNDEF)
+		return own_address(bind, symbol, ret_address, ret_indirect, err);
+	return name_absent(bind, index, ret_address, err);
 }
 
 static int own_tls(const struct bind *bind, uint64_t offset, struct bind_tls *ret_tls,
@@ -184,24 +248,26 @@ int bind_tls(struct bind *bind, uint32_t index, struct bind_tls *ret_tls, struct
 	const elf_sym *symbol = NULL;
 	struct elf_name name;
 	enum elf_found found;
+	uintptr_t absent;
 	int r;
 
 	*ret_tls = (struct bind_tls){ 0, 0, 0 };
 	if (index == 0)
 		return own_tls(bind, 0, ret_tls, err);
-	r = symbol_get(bind, index, &symbol, &name, err);
+	r = symbol_get(bind, index, &symbol, err);
+	if (r == 0)
+		r = name_get(bind, index, &name, err);
 	if (r < 0)
 		return r;
 	if (own_only(bind, symbol) && symbol->st_shndx != SHN_UNDEF)
 		return own_tls(bind, symbol->st_value, ret_tls, err);
 	found = elf_import_find_tls(bind->object->scope, &name, &ret_tls->foreign,
 				    &ret_tls->offset);
-	if (found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF))
+	bind_again(bind);
+	if (is_elsewhere(found, symbol))
 		return 0;
 	*ret_tls = (struct bind_tls){ 0, 0, 0 };
 	if (symbol->st_shndx != SHN_UNDEF)
 		return own_tls(bind, symbol->st_value, ret_tls, err);
-	if (ELF64_ST_BIND(symbol->st_info) != STB_WEAK)
-		return name_missing(&name, err);
-	return 0;
+	return name_absent(bind, index, &absent, err);
 }

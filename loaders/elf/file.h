@@ -173,6 +173,9 @@ int elf_versions(const struct elf_file *file,
 		 int (*visit)(void *context, const struct elf_version *version), void *context,
 		 struct err *err);
 
+/* How many bytes of either table such a walk looks at; -ENOEXEC when a table is broken. */
+int elf_versions_span(const struct elf_file *file, size_t *ret_need_bytes, size_t *ret_def_bytes);
+
 /* The GNU build id: its bytes inside the file and their number, or 0 when there is none. */
 size_t elf_build_id(const struct elf_file *file, const unsigned char **ret_bytes);
 

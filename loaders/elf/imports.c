@@ -6,6 +6,7 @@
 #include "loaders/elf/imports.h"
 
 #include "loaders/elf/linker.h"
+#include "loaders/elf/plan.h"
 
 #include <link.h>
 #include <pthread.h>
@@ -33,8 +34,8 @@ struct block {
 	char text[];
 };
 
-/* Entries and their texts lie in the order in which they were first asked for, which is the order
- * in which the next object will ask: the memory is read forwards. */
+/* Entries and their texts lie in the order in which they were first asked for: objects of one kind
+ * ask in the same order, and the memory is read forwards. */
 static struct {
 	pthread_mutex_t lock;
 	struct entry *entries;
@@ -73,6 +74,7 @@ static void cache_empty(uint64_t generation)
 	cache.count = 0;
 	cache.text_bytes = 0;
 	cache.generation = generation;
+	elf_plans_forget();
 }
 
 static bool cache_stale(uint64_t generation)
@@ -249,21 +251,26 @@ static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_n
 	return found;
 }
 
-enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
-			       size_t *hint, uintptr_t *ret_address)
+bool elf_import_known(const struct elf_scope *scope, const struct elf_name *name,
+		      enum elf_found *ret_found, uintptr_t *ret_address)
 {
-	const struct entry *entry = *hint < cache.count ? &cache.entries[*hint] : NULL;
-	uint32_t hash;
+	const struct entry *entry = entry_find(hash_name(scope, name), scope, name);
 
-	if (!entry || !entry_matches(entry, scope, name)) {
-		hash = hash_name(scope, name);
-		entry = entry_find(hash, scope, name);
-		if (!entry)
-			return name_ask(scope, name, hash, ret_address);
-	}
-	*hint = (size_t)(entry - cache.entries) + 1;
+	if (!entry)
+		return false;
+	*ret_found = (enum elf_found)entry->found;
 	*ret_address = entry->address;
-	return (enum elf_found)entry->found;
+	return true;
+}
+
+enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
+			       uintptr_t *ret_address)
+{
+	enum elf_found found;
+
+	if (elf_import_known(scope, name, &found, ret_address))
+		return found;
+	return name_ask(scope, name, hash_name(scope, name), ret_address);
 }
 
 /* Which module a thread-local address of this thread belongs to. */

@@ -48,15 +48,23 @@ static inline bool word_reachable(const struct walk *walk, uint64_t address)
 	return address - walk->begin < walk->room;
 }
 
-static int word_find(struct walk *walk, uint64_t address, elf_xword **ret_word, struct err *err)
+static __attribute__((noinline)) int word_seek(struct walk *walk, uint64_t address,
+					       elf_xword **ret_word, struct err *err)
 {
-	int r = 0;
+	int r = window_enter(walk, address, sizeof(uint64_t), err);
 
-	if (!word_reachable(walk, address))
-		r = window_enter(walk, address, sizeof(uint64_t), err);
 	if (r == 0)
 		*ret_word = (elf_xword *)(walk->write + address);
 	return r;
+}
+
+static inline int word_find(struct walk *walk, uint64_t address, elf_xword **ret_word,
+			    struct err *err)
+{
+	if (!word_reachable(walk, address))
+		return word_seek(walk, address, ret_word, err);
+	*ret_word = (elf_xword *)(walk->write + address);
+	return 0;
 }
 
 /* As many RELATIVE entries from `at` on as lie in the present window: how many. */
@@ -142,37 +150,42 @@ static int resolver_call(struct walk *walk, uintptr_t function, uint64_t *ret_va
 	elf_imports_end(); /* it may do anything, loading objects included */
 	*ret_value = elf_resolver_run(function);
 	elf_imports_begin();
+	bind_again(&walk->bind);
 	return 0;
 }
 
-/* A value that is an address plus addend, or the answer of one of the object's functions. */
+/* The answer of one of the object's functions, which run in the second pass. */
+static int indirect_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc,
+			  uintptr_t address, struct err *err)
+{
+	uint64_t addend = (uint64_t)rela->r_addend, value = 0;
+	elf_xword *word;
+	int r = word_find(walk, rela->r_offset, &word, err);
+
+	walk->bind.object->indirect |= r == 0;
+	if (r < 0 || !walk->resolve)
+		return r;
+	r = resolver_call(walk, reloc == RELOC_INDIRECT ? address + addend : address, &value, err);
+	if (r == 0)
+		*word = reloc == RELOC_INDIRECT ? value : value + addend;
+	return r;
+}
+
+/* A value that is the address of a symbol plus addend. */
 static int address_apply(struct walk *walk, const elf_rela *rela, enum reloc reloc, struct err *err)
 {
-	uintptr_t address = walk->base;
-	bool indirect = reloc == RELOC_INDIRECT;
-	uint64_t value = 0;
+	uintptr_t address;
+	bool indirect;
 	elf_xword *word;
-	int r = 0;
+	int r = bind_address(&walk->bind, rela_symbol(rela), &address, &indirect, err);
 
-	if (!indirect)
-		r = bind_address(&walk->bind, rela_symbol(rela), &address, &indirect, err);
-	if (r == 0)
-		r = word_find(walk, rela->r_offset, &word, err);
 	if (r < 0)
 		return r;
-	if (!indirect) {
-		if (!walk->resolve)
-			*word = address + (uint64_t)rela->r_addend;
-		return 0;
-	}
-	walk->bind.object->indirect = true;
-	if (!walk->resolve)
-		return 0;
-	if (reloc == RELOC_INDIRECT)
-		address += (uint64_t)rela->r_addend;
-	r = resolver_call(walk, address, &value, err);
-	if (r == 0)
-		*word = reloc == RELOC_INDIRECT ? value : value + (uint64_t)rela->r_addend;
+	if (indirect)
+		return indirect_apply(walk, rela, reloc, address, err);
+	r = word_find(walk, rela->r_offset, &word, err);
+	if (r == 0 && !walk->resolve)
+		*word = address + (uint64_t)rela->r_addend;
 	return r;
 }
 
@@ -215,6 +228,7 @@ static int tls_static_apply(struct walk *walk, const struct bind_tls *tls, elf_x
 	else if (tls->foreign)
 		r = elf_tls_static_foreign(tls->foreign, tls->offset, &value, err);
 	elf_imports_begin();
+	bind_again(&walk->bind);
 	if (r == 0)
 		*word = value;
 	return r;
@@ -272,8 +286,9 @@ static int entry_apply(struct walk *walk, const elf_rela *rela, struct err *err)
 	switch (reloc) {
 	case RELOC_ADDRESS:
 	case RELOC_SLOT:
-	case RELOC_INDIRECT:
 		return address_apply(walk, rela, reloc, err);
+	case RELOC_INDIRECT:
+		return indirect_apply(walk, rela, reloc, walk->base, err);
 	case RELOC_NONE:
 		return 0;
 	case RELOC_RELATIVE:
@@ -311,7 +326,7 @@ static int table_apply(struct walk *walk, const elf_rela *table, size_t count, s
 	return r;
 }
 
-static int walk_begin(struct walk *walk, struct elf_object *object, bool resolve, struct err *err)
+static void walk_begin(struct walk *walk, struct elf_object *object, bool resolve)
 {
 	walk->arch = object->arch;
 	walk->place = &object->place;
@@ -327,18 +342,17 @@ static int walk_begin(struct walk *walk, struct elf_object *object, bool resolve
 		if (first->end - first->begin >= sizeof(uint64_t))
 			(void)window_enter(walk, first->begin, sizeof(uint64_t), NULL);
 	}
-	return bind_begin(&walk->bind, object, err);
+	elf_imports_begin();
+	bind_begin(&walk->bind, object);
 }
 
 int elf_reloc_apply(struct elf_object *object, struct err *err)
 {
 	const struct elf_dynamic *dynamic = &object->file.dynamic;
 	struct walk walk;
-	int r = walk_begin(&walk, object, false, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	elf_imports_begin();
+	walk_begin(&walk, object, false);
 	r = packed_apply(&walk, dynamic->relr, dynamic->relr_count, err);
 	if (r == 0)
 		r = table_apply(&walk, dynamic->rela, dynamic->rela_count, err);
@@ -353,11 +367,9 @@ int elf_reloc_resolve(struct elf_object *object, struct err *err)
 {
 	const struct elf_dynamic *dynamic = &object->file.dynamic;
 	struct walk walk;
-	int r = walk_begin(&walk, object, true, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	elf_imports_begin();
+	walk_begin(&walk, object, true);
 	r = table_apply(&walk, dynamic->rela, dynamic->rela_count, err);
 	if (r == 0)
 		r = table_apply(&walk, dynamic->plt_rela, dynamic->plt_rela_count, err);

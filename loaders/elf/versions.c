@@ -36,13 +36,20 @@ size_t elf_symbol_count(const struct elf_file *file)
 	return (size_t)hash->chain_max + hash->first_symbol;
 }
 
+/* A table of records, and how far it has been read. */
+struct table {
+	const unsigned char *bytes;
+	size_t size, read;
+};
+
 /* A record of `bytes` bytes at `at`, or NULL. */
-static const void *record_at(const unsigned char *table, size_t table_bytes, uint64_t at,
-			     size_t bytes)
+static const void *record_at(struct table *table, uint64_t at, size_t bytes)
 {
-	if (at > table_bytes || bytes > table_bytes - at)
+	if (at > table->size || bytes > table->size - at)
 		return NULL;
-	return table + at;
+	if (at + bytes > table->read)
+		table->read = at + bytes;
+	return table->bytes + at;
 }
 
 static int table_broken(const char *name, struct err *err)
@@ -53,6 +60,7 @@ static int table_broken(const char *name, struct err *err)
 /* One walk: what is called, and how often it still may be. */
 struct walk {
 	const struct elf_file *file;
+	struct table needs, defs;
 	version_visit *visit;
 	void *context;
 	unsigned int left;
@@ -69,9 +77,7 @@ static int walk_visit(struct walk *walk, const struct elf_version *version, stru
 static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 {
 	const struct elf_file *file = walk->file;
-	const struct elf_dynamic *dynamic = &file->dynamic;
-	const elf_verneed *need =
-		record_at(dynamic->version_needs, dynamic->version_need_bytes, at, sizeof(*need));
+	const elf_verneed *need = record_at(&walk->needs, at, sizeof(*need));
 	uint16_t left = need->vn_cnt;
 	uint64_t aux = at + need->vn_aux;
 	struct elf_version version = { .library = elf_string(file, need->vn_file) };
@@ -79,8 +85,7 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 	int r;
 
 	for (; left; left--) {
-		entry = record_at(dynamic->version_needs, dynamic->version_need_bytes, aux,
-				  sizeof(*entry));
+		entry = record_at(&walk->needs, aux, sizeof(*entry));
 		if (!entry || !version.library)
 			return table_broken("DT_VERNEED", err);
 		version.name = elf_string(file, entry->vna_name);
@@ -100,14 +105,12 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 
 static int needs_walk(struct walk *walk, struct err *err)
 {
-	const struct elf_dynamic *dynamic = &walk->file->dynamic;
 	const elf_verneed *need;
 	uint64_t at = 0;
 	int r;
 
 	for (;;) {
-		need = record_at(dynamic->version_needs, dynamic->version_need_bytes, at,
-				 sizeof(*need));
+		need = record_at(&walk->needs, at, sizeof(*need));
 		if (!need || need->vn_version != VER_NEED_CURRENT)
 			return table_broken("DT_VERNEED", err);
 		r = need_walk(walk, at, err);
@@ -120,7 +123,6 @@ static int needs_walk(struct walk *walk, struct err *err)
 static int defs_walk(struct walk *walk, struct err *err)
 {
 	const struct elf_file *file = walk->file;
-	const struct elf_dynamic *dynamic = &file->dynamic;
 	struct elf_version version = { 0 };
 	const elf_verdaux *aux;
 	const elf_verdef *def;
@@ -128,12 +130,10 @@ static int defs_walk(struct walk *walk, struct err *err)
 	int r;
 
 	for (;;) {
-		def = record_at(dynamic->version_defs, dynamic->version_def_bytes, at,
-				sizeof(*def));
+		def = record_at(&walk->defs, at, sizeof(*def));
 		if (!def || def->vd_version != VER_DEF_CURRENT)
 			return table_broken("DT_VERDEF", err);
-		aux = record_at(dynamic->version_defs, dynamic->version_def_bytes, at + def->vd_aux,
-				sizeof(*aux));
+		aux = record_at(&walk->defs, at + def->vd_aux, sizeof(*aux));
 		version.name = aux ? elf_string(file, aux->vda_name) : NULL;
 		if (!version.name)
 			return table_broken("DT_VERDEF", err);
@@ -147,14 +147,43 @@ static int defs_walk(struct walk *walk, struct err *err)
 	}
 }
 
-int elf_versions(const struct elf_file *file, version_visit *visit, void *context, struct err *err)
+static int tables_walk(struct walk *walk, struct err *err)
 {
-	struct walk walk = { file, visit, context, VERSIONS_MAX };
+	const struct elf_dynamic *dynamic = &walk->file->dynamic;
 	int r = 0;
 
-	if (file->dynamic.version_needs)
-		r = needs_walk(&walk, err);
-	if (r == 0 && file->dynamic.version_defs)
-		r = defs_walk(&walk, err);
+	walk->needs = (struct table){ dynamic->version_needs, dynamic->version_need_bytes, 0 };
+	walk->defs = (struct table){ dynamic->version_defs, dynamic->version_def_bytes, 0 };
+	walk->left = VERSIONS_MAX;
+	if (walk->needs.bytes)
+		r = needs_walk(walk, err);
+	if (r == 0 && walk->defs.bytes)
+		r = defs_walk(walk, err);
+	return r;
+}
+
+int elf_versions(const struct elf_file *file, version_visit *visit, void *context, struct err *err)
+{
+	struct walk walk = { .file = file, .visit = visit, .context = context };
+
+	return tables_walk(&walk, err);
+}
+
+static int nothing_visit(void *context, const struct elf_version *version)
+{
+	(void)context;
+	(void)version;
+	return 0;
+}
+
+int elf_versions_span(const struct elf_file *file, size_t *ret_need_bytes, size_t *ret_def_bytes)
+{
+	struct walk walk = { .file = file, .visit = nothing_visit };
+	int r = tables_walk(&walk, NULL);
+
+	if (r == 0) {
+		*ret_need_bytes = walk.needs.read;
+		*ret_def_bytes = walk.defs.read;
+	}
 	return r;
 }
