@@ -35,8 +35,8 @@ struct request {
 
 static const struct argp_option options[] = {
 	{ "ceiling", KEY_CEILING, "FILE", 0,
-	  "medians.csv of a bench: what HEAD's user instructions and kernel totals may not exceed "
-	  "either, where kernel, QEMU, object and C library are the same",
+	  "medians.csv of a gate or bench: what HEAD's user instructions and kernel totals may not "
+	  "exceed either, where kernel, QEMU, object and C library are the same",
 	  0 },
 	{ "inject", KEY_INJECT, "WHAT", 0,
 	  "make HEAD do more, to see it found: call, fault, loop=100", 1 },
