@@ -9,7 +9,7 @@ FACTS_LIBS := libc.so.6 libdl.so.2 libpthread.so.0 ld-linux-aarch64.so.1
 
 .PHONY: device-facts
 device-facts: ## a program to run on the device itself, for aarch64: build/aarch64/device-facts
-	+$(Q)$(A64_MAKE) $(A64)/device-facts
+	+$(Q)tools/deps aarch64 && $(A64_MAKE) $(A64)/device-facts
 
 # For its tests, on this machine. A static program takes no sanitizer.
 ifeq ($(SAN),)

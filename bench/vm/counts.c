@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(COUNTS_COLUMNS <= 64, "a row knows its columns by bits");
+
+/* The columns between `metric` and `error`, as a header names them; -1 = not one of ours. */
+struct columns {
+	int at[64];
+	size_t count;
+	uint64_t lacking;
+};
+
 static const char *const names[COUNTS_METRICS] = {
 	[COUNTS_TIME] = "time",
 	[COUNTS_USER] = "user",
@@ -15,11 +24,6 @@ static const char *const names[COUNTS_METRICS] = {
 const char *counts_metric_name(enum counts_metric metric)
 {
 	return names[metric];
-}
-
-const char *counts_metric_unit(enum counts_metric metric)
-{
-	return metric == COUNTS_TIME ? "ns" : "instructions";
 }
 
 static bool column_is_load(int column)
@@ -139,72 +143,139 @@ static bool metric_take(const char **at, const char *end, enum counts_metric *re
 	return false;
 }
 
-static bool row_take(const char *at, const char *end, struct counts_row *row)
+static bool row_take(const char *at, const char *end, const struct columns *columns,
+		     struct counts_row *row)
 {
-	*row = (struct counts_row){ 0 };
+	*row = (struct counts_row){ .lacking = columns->lacking };
 	if (memchr(at, '\0', (size_t)(end - at)) ||
 	    !field_take(&at, end, row->side, sizeof(row->side)) || !comma_take(&at, end) ||
 	    !field_take(&at, end, row->loader, sizeof(row->loader)) || !comma_take(&at, end) ||
 	    !metric_take(&at, end, &row->metric))
 		return false;
-	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
-		if (!number_take(&at, end, &row->values[column]))
+	for (size_t i = 0; i < columns->count; i++) {
+		uint64_t value;
+
+		if (!number_take(&at, end, &value))
 			return false;
+		if (columns->at[i] >= 0)
+			row->values[columns->at[i]] = value;
 	}
 	return field_take(&at, end, row->error, sizeof(row->error)) && at == end;
 }
 
-static bool header_matches(const char *at, const char *end)
+static int column_find(const char *name)
 {
-	char *wanted = NULL;
-	size_t size = 0;
-	FILE *file;
-	bool matches;
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
+		if (strcmp(name, counts_column_name(column)) == 0)
+			return column;
+	}
+	return -1;
+}
 
-	if (end - at < 5 || memcmp(at, "side,", 5) != 0)
+static bool line_is_header(const char *at, const char *end)
+{
+	return end - at > 5 && memcmp(at, "side,", 5) == 0;
+}
+
+static bool header_take(const char *at, const char *end, struct columns *columns)
+{
+	static const char first[] = "side,loader,metric,";
+	char name[32];
+
+	*columns = (struct columns){ 0 };
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column))
+		columns->lacking |= UINT64_C(1) << column;
+	if ((size_t)(end - at) < strlen(first) || memcmp(at, first, strlen(first)) != 0 ||
+	    memchr(at, '\0', (size_t)(end - at)))
 		return false;
-	file = open_memstream(&wanted, &size);
-	if (!file)
-		return false;
-	counts_header_print(file);
-	fclose(file);
-	matches = wanted && (size_t)(end - at) == size - 1 && memcmp(at, wanted, size - 1) == 0;
-	free(wanted);
-	return matches;
+	at += strlen(first);
+	while (field_take(&at, end, name, sizeof(name))) {
+		int column = column_find(name);
+
+		if (at == end)
+			return strcmp(name, "error") == 0;
+		if (!comma_take(&at, end) || !name[0] || columns->count == 64 ||
+		    (column >= 0 && !(columns->lacking >> column & 1)))
+			return false;
+		columns->at[columns->count++] = column;
+		if (column >= 0)
+			columns->lacking &= ~(UINT64_C(1) << column);
+	}
+	return false;
+}
+
+static struct counts_row *row_add(struct counts *counts, size_t *capacity)
+{
+	if (counts->count == *capacity) {
+		size_t more = *capacity ? 2 * *capacity : 64;
+		struct counts_row *rows = NULL;
+
+		if (more <= 2 * COUNTS_ROWS_MAX)
+			rows = realloc(counts->rows, more * sizeof(rows[0]));
+		if (!rows)
+			return NULL;
+		counts->rows = rows;
+		*capacity = more;
+	}
+	return &counts->rows[counts->count++];
 }
 
 int counts_read(struct counts *counts, const char *text, size_t size, struct err *err)
 {
-	const char *at = text, *end = text + size;
+	const char *at = text, *end = text + size, *stop;
+	struct columns columns = { .count = 0 };
 	size_t line = 0, capacity = 0;
+	bool headed = false;
 
 	*counts = (struct counts){ 0 };
-	while (at < end) {
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
+	for (; at < end; at = stop + 1) {
+		struct counts_row *row;
 
+		stop = memchr(at, '\n', (size_t)(end - at));
 		line++;
 		if (!stop)
 			return err_set(err, EBADMSG, "counts: line %zu is cut short", line);
-		if (line == 1 && !header_matches(at, stop))
-			return err_set(err, EBADMSG,
-				       "counts: line 1 is not the header of this version");
-		if (counts->count == capacity) {
-			struct counts_row *rows;
-
-			capacity = capacity ? 2 * capacity : 64;
-			rows = realloc(counts->rows, capacity * sizeof(rows[0]));
-			if (!rows || capacity > 2 * COUNTS_ROWS_MAX)
-				return err_set(err, ENOMEM, "counts: line %zu is one too many",
+		if (*at == '#') {
+			if (memchr(at, '\0', (size_t)(stop - at)) ||
+			    stop - at >= COUNTS_ABOUT_BYTES)
+				return err_set(err, EBADMSG, "counts: line %zu is no comment",
 					       line);
-			counts->rows = rows;
+			snprintf(counts->about, sizeof(counts->about), "%.*s", (int)(stop - at - 1),
+				 at + 1);
+			continue;
 		}
-		if (!header_matches(at, stop)) { /* each side begins with one */
-			if (!row_take(at, stop, &counts->rows[counts->count++]))
-				return err_set(err, EBADMSG, "counts: line %zu is not a row", line);
+		if (!headed || line_is_header(at, stop)) { /* each side begins with one */
+			headed = header_take(at, stop, &columns);
+			if (!headed)
+				return err_set(err, EBADMSG, "counts: line %zu is not a header",
+					       line);
+			continue;
 		}
-		at = stop + 1;
+		row = row_add(counts, &capacity);
+		if (!row)
+			return err_set(err, ENOMEM, "counts: line %zu is one too many", line);
+		if (!row_take(at, stop, &columns, row))
+			return err_set(err, EBADMSG, "counts: line %zu is not a row", line);
 	}
-	return line ? 0 : err_set(err, EBADMSG, "counts: nothing was counted");
+	return headed ? 0 : err_set(err, EBADMSG, "counts: nothing was counted");
+}
+
+int counts_append(struct counts *counts, const struct counts *more, const char *side,
+		  struct err *err)
+{
+	size_t count = counts->count + more->count;
+	struct counts_row *rows = realloc(counts->rows, (count + 1) * sizeof(rows[0]));
+
+	if (!rows)
+		return err_set(err, ENOMEM, "out of memory");
+	counts->rows = rows;
+	for (size_t i = 0; i < more->count; i++) {
+		struct counts_row *row = &counts->rows[counts->count++];
+
+		*row = more->rows[i];
+		snprintf(row->side, sizeof(row->side), "%s", side);
+	}
+	return 0;
 }
 
 void counts_close(struct counts *counts)
@@ -227,6 +298,19 @@ bool counts_row_is_of(const struct counts_row *row, const struct counts_row *lik
 	       strcmp(row->loader, like->loader) == 0;
 }
 
+const struct counts_row *counts_find(const struct counts *counts, const char *side,
+				     const char *loader, enum counts_metric metric)
+{
+	for (size_t i = 0; i < counts->count; i++) {
+		const struct counts_row *row = &counts->rows[i];
+
+		if (row->metric == metric && strcmp(row->side, side) == 0 &&
+		    strcmp(row->loader, loader) == 0)
+			return row;
+	}
+	return NULL;
+}
+
 uint64_t counts_median(const struct counts *counts, const struct counts_row *like,
 		       enum counts_metric metric, int column)
 {
@@ -245,4 +329,20 @@ uint64_t counts_median(const struct counts *counts, const struct counts_row *lik
 	}
 	free(values);
 	return median;
+}
+
+void counts_medians_print(const struct counts *counts, FILE *out)
+{
+	counts_header_print(out);
+	for (size_t i = 0; i < counts->count; i++) {
+		struct counts_row row = counts->rows[i];
+
+		if (counts_find(counts, row.side, row.loader, row.metric) != &counts->rows[i])
+			continue;
+		for (int column = COUNTS_TOTAL; column >= 0 && !row.error[0];
+		     column = counts_column_next(column))
+			row.values[column] =
+				counts_median(counts, &counts->rows[i], row.metric, column);
+		counts_row_print(&row, out);
+	}
 }

@@ -1,49 +1,43 @@
 /* soload vm gate: does a load take more instructions than it did? Counted, so nothing is guessed.
  */
 #include "bench/command.h"
-#include "bench/side.h"
 #include "bench/table.h"
 #include "bench/vm/compare.h"
-#include "bench/vm/measure.h"
 #include "bench/vm/vm.h"
 
+#include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/options.h"
 #include "bench/inject.h"
-#include "bench/worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LOADERS "disk,disk:trim,memfd,elf,elf:dualmap,prelinked,cached"
-#define OBJECT "objects/pa_unroll_cxx_nounique.so"
-#define LOADERS_MAX 64
+#define PAIRS_MAX 64
 #define BOOTS 2
+#define CEILING "ceiling" /* a side, as "base" and "head" are */
 
-enum { KEY_SO = 256, KEY_INJECT };
+enum { KEY_INJECT = 256, KEY_CEILING };
 
-struct request {
-	struct vm_options vm;
-	const char *base, *head, *loaders, *object, *inject;
-	char default_object[PATH_MAX];
-	uint32_t loads;
-	enum side_kind kind;
+struct pair {
+	struct compare_side base, head;
 };
 
-/* What came of it. */
-struct outcome {
-	size_t judged, more, less;
-	char reason[256]; /* the first rise */
+struct request {
+	struct vm_loads loads;
+	const char *base, *head, *inject, *ceiling;
+	char *names; /* of `pairs` */
+	struct pair pairs[PAIRS_MAX];
+	size_t pair_count;
 };
 
 static const struct argp_option options[] = {
-	{ "so", KEY_SO, "FILE", 0,
-	  "the object to load, for aarch64; default the workload's C++ twin beside the program",
+	{ "ceiling", KEY_CEILING, "FILE", 0,
+	  "medians.csv of a gate or bench: what HEAD's user instructions and kernel totals may not "
+	  "exceed either, where kernel, QEMU, object and C library are the same",
 	  0 },
-	{ "loader", 'l', "A,B", 0, "of two builds: loaders to compare, default " LOADERS, 0 },
-	{ "loads", 'n', "N", 0, "loads per loader and metric, default 41", 0 },
 	{ "inject", KEY_INJECT, "WHAT", 0,
 	  "make HEAD do more, to see it found: call, fault, loop=100", 1 },
 	{ 0 },
@@ -55,15 +49,17 @@ static const char doc[] =
 	"against BASE's: virtual time, user and kernel instructions. With a slash they are builds "
 	"of "
 	"soload for aarch64, else loaders of one build.\v"
-	"A rise fails above 0.1 % (and 16) for user instructions, above 1 % (and 64) for kernel "
+	"A rise fails above 0.1 % (and 2 of a load, 16 of a phase) for user instructions, above 1 "
+	"% (and 64) for kernel "
 	"instructions and virtual nanoseconds, when the 99.9 % intervals of the medians do not "
-	"meet. "
-	"Both boots must count the same to the last instruction, or nothing is judged.\n\n"
+	"meet; so does a loader that HEAD cannot count and BASE can. "
+	"Both boots must count the same to the last instruction, or nothing is judged.\n"
+	"Loaders of two builds: " LOADERS ".\n\n"
 	"Examples:\n"
 	"  soload vm gate ../base/build/aarch64/soload build/aarch64/soload\n"
 	"  soload vm gate elf elf:dualmap\n\n"
-	"Exit codes: 0 no rise; 1 a rise; 2 usage, or it could not be run; 3 two boots differ; 77 "
-	"there "
+	"Exit codes: 0 no rise; 1 a rise, or a failure of HEAD; 2 usage, or it could not be run; 3 "
+	"two boots differ, or BASE counts only a part; 77 there "
 	"is no guest here (make vm), or BASE counts nothing; 128+N interrupted by signal N.";
 
 static error_t option_parse(int key, char *text, struct argp_state *state)
@@ -71,248 +67,282 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	struct request *request = state->input;
 	struct inject inject;
 	struct err err;
-	uint64_t number;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &request->vm;
+		state->child_inputs[0] = &request->loads;
 		return 0;
-	case KEY_SO:
-		request->object = text;
-		return 0;
-	case 'l':
-		request->loaders = text;
-		return 0;
-	case 'n':
-		if (options_size(text, &number) < 0 || number < 1 || number > WORKER_BATCH_MAX)
-			command_usage(state, "--loads '%s' is not 1 to %d", text, WORKER_BATCH_MAX);
-		request->loads = (uint32_t)number;
+	case KEY_CEILING:
+		request->ceiling = text;
 		return 0;
 	case KEY_INJECT:
 		if (inject_parse(&inject, text, &err) < 0)
-			command_usage(state, "%s", err.text);
+			command_usage(state, "--inject: %s", err.text);
 		request->inject = text;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (request->head)
-			command_usage(state, "'%s' is a third one: BASE and HEAD are two", text);
-		*(request->base ? &request->head : &request->base) = text;
+		if (state->arg_num > 1)
+			command_usage(state, "more than BASE and HEAD: '%s'", text);
+		if (state->arg_num == 0)
+			request->base = text;
+		else
+			request->head = text;
 		return 0;
 	case ARGP_KEY_END:
-		if (!request->head)
-			command_usage(state, "BASE and HEAD: which two?");
+		if (state->arg_num < 2)
+			command_usage(state, "BASE and HEAD are needed");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp_child children[] = { { &vm_argp, 0, "The guest:", 10 }, { 0 } };
+static const struct argp_child children[] = { { &vm_loads_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp gate_argp = {
 	options, option_parse, "BASE HEAD", doc, children, NULL, NULL
 };
 
-static int sides_choose(struct request *request, struct measure *measure, struct err *err)
+static void pair_add(struct request *request, const char *base, const char *head)
 {
-	bool base_file = strchr(request->base, '/'), head_file = strchr(request->head, '/');
-	const char *program = request->vm.guest.program;
+	request->pairs[request->pair_count++] = (struct pair){ { "base", base }, { "head", head } };
+}
 
-	if (base_file != head_file)
-		return err_set(err, EINVAL,
-			       "'%s' and '%s': a build and a loader cannot be compared",
-			       request->base, request->head);
-	if (!base_file && request->loaders)
-		return err_set(err, EINVAL, "--loader: BASE and HEAD are loaders already");
-	request->kind = base_file ? SIDE_BUILD : SIDE_LOADER;
-	measure->sides[0] = (struct measure_side){
-		.name = "base",
-		.program = base_file ? request->base : program,
-		.loaders = !base_file	      ? request->base
-			   : request->loaders ? request->loaders
-					      : LOADERS,
-	};
-	measure->sides[1] = measure->sides[0];
-	measure->sides[1].name = "head";
-	measure->sides[1].inject = request->inject;
-	if (base_file)
-		measure->sides[1].program = request->head;
-	else
-		measure->sides[1].loaders = request->head;
+static int builds_pair(struct request *request, const char *loaders, struct err *err)
+{
+	char *items[PAIRS_MAX];
+	int count;
+
+	request->names = strdup(loaders);
+	count = request->names ? options_split(request->names, items, PAIRS_MAX) : -ENOMEM;
+	if (count < 0)
+		return err_set(err, -count, "--loader: more than %d loaders", PAIRS_MAX);
+	for (int i = 0; i < count; i++)
+		pair_add(request, items[i], items[i]);
 	return 0;
 }
 
-/* An interval that is no difference is not shown; the totals always are. */
-static void row_judge(const struct counts *counts, const struct counts_row *base,
-		      const struct counts_row *head, struct table *table, struct outcome *outcome)
+static int sides_choose(struct request *request, struct measure *measure, struct err *err)
 {
-	static const char *const words[] = { "", "less", "MORE", "not counted" };
+	bool builds = strchr(request->base, '/');
+	const char *loaders = request->loads.loaders ? request->loads.loaders : LOADERS;
+	const char *program = request->loads.vm.guest.program;
 
-	for (int metric = 0; metric < COUNTS_METRICS; metric++) {
-		for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
-			struct compare_cell cell = compare_judge(
-				counts, base, head, (enum counts_metric)metric, column);
-			const char *phase = counts_column_name(column);
+	if (builds != !!strchr(request->head, '/'))
+		return err_set(err, EINVAL,
+			       "'%s' and '%s': a build and a loader cannot be compared",
+			       request->base, request->head);
+	if (!builds && request->loads.loaders)
+		return err_set(err, EINVAL, "--loader: BASE and HEAD are loaders already");
+	measure->sides[0] = (struct measure_side){
+		.name = "base",
+		.program = builds ? request->base : program,
+		.loaders = builds ? loaders : request->base,
+	};
+	measure->sides[1] = (struct measure_side){
+		.name = "head",
+		.program = builds ? request->head : program,
+		.loaders = builds ? loaders : request->head,
+		.inject = request->inject,
+	};
+	measure->side_count = 2;
+	if (builds)
+		return builds_pair(request, loaders, err);
+	pair_add(request, request->base, request->head);
+	return 0;
+}
 
-			if (cell.verdict == COMPARE_NOTHING)
-				continue;
-			outcome->judged++;
-			outcome->less += cell.verdict == COMPARE_LESS;
-			outcome->more += cell.verdict == COMPARE_MORE;
-			if (cell.verdict == COMPARE_MORE && !outcome->reason[0])
-				snprintf(outcome->reason, sizeof(outcome->reason), "%s:%s.%s",
-					 head->loader, counts_metric_name(metric), phase);
-			if (column != COUNTS_TOTAL && cell.verdict == COMPARE_SAME)
-				continue;
-			table_cell(table, "%s", head->loader);
-			table_cell(table, "%s", counts_metric_name(metric));
-			table_cell(table, "%s", phase);
-			table_cell(table, "%llu", (unsigned long long)cell.base);
-			table_cell(table, "%llu", (unsigned long long)cell.head);
-			if (cell.base)
-				table_cell(table, "%+.2f",
-					   100.0 * ((double)cell.head / (double)cell.base - 1.0));
-			else
-				table_cell(table, "-");
-			table_cell(table, "%s", words[cell.verdict]);
-		}
+static void cell_show(struct table *table, const char *loader, const char *metric,
+		      const char *phase, const struct compare_cell *cell)
+{
+	static const char *const words[] = { "", "less", "MORE" };
+
+	table_cell(table, "%s", loader);
+	table_cell(table, "%s", metric);
+	table_cell(table, "%s", phase);
+	table_cell(table, "%llu", (unsigned long long)cell->base);
+	table_cell(table, "%llu", (unsigned long long)cell->head);
+	if (cell->base)
+		table_cell(table, "%+.2f", 100.0 * ((double)cell->head / (double)cell->base - 1.0));
+	else
+		table_cell(table, "-");
+	table_cell(table, "%s", words[cell->verdict]);
+}
+
+/* A phase that is no difference is not shown; the totals always are. */
+static void metric_judge(const struct counts *counts, const struct pair *pair,
+			 enum counts_metric metric, struct table *table,
+			 struct compare_outcome *outcome)
+{
+	const struct counts_row *base =
+		counts_find(counts, pair->base.side, pair->base.loader, metric);
+	const struct counts_row *head =
+		counts_find(counts, pair->head.side, pair->head.loader, metric);
+	bool ceiling = strcmp(pair->base.side, CEILING) == 0;
+	char name[COUNTS_NAME_BYTES + 16];
+
+	snprintf(name, sizeof(name), "%s%s", ceiling ? CEILING ":" : "", pair->head.loader);
+	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
+		struct compare_cell cell = compare_judge(counts, base, head, metric, column);
+
+		if (ceiling && metric == COUNTS_KERNEL && column != COUNTS_TOTAL)
+			break;
+		compare_cell_add(outcome, &cell, name, metric, column);
+		if (cell.verdict != COMPARE_NOTHING &&
+		    (column == COUNTS_TOTAL || cell.verdict != COMPARE_SAME))
+			cell_show(table, pair->head.loader, counts_metric_name(metric),
+				  counts_column_name(column), &cell);
 	}
 }
 
-static const struct counts_row *row_find(const struct counts *counts, const char *side,
-					 const char *loader)
+static struct table *table_begin(const char *base)
 {
-	for (size_t i = 0; i < counts->count; i++) {
-		const struct counts_row *row = &counts->rows[i];
-
-		if (strcmp(row->side, side) == 0 && (!loader || strcmp(row->loader, loader) == 0))
-			return row;
-	}
-	return NULL;
-}
-
-static void counts_judge(const struct request *request, const struct counts *counts,
-			 struct outcome *outcome)
-{
-	static const char *const headings[] = { "Base", "Head", "Change (%)" };
 	struct table *table = table_new();
-	const struct counts_row *last = NULL;
 
 	table_column_text(table, "Loader");
 	table_column_text(table, "Metric");
 	table_column_text(table, "Phase");
-	for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
-		table_column_number(table, headings[i]);
+	table_column_number(table, base);
+	table_column_number(table, "Head");
+	table_column_number(table, "Change (%)");
 	table_column_text(table, "");
-	for (size_t i = 0; i < counts->count; i++) {
-		const struct counts_row *head = &counts->rows[i], *base;
+	return table;
+}
 
-		if (strcmp(head->side, "head") != 0 ||
-		    (last && strcmp(last->loader, head->loader) == 0))
-			continue;
-		last = head;
-		base = row_find(counts, "base", request->kind == SIDE_BUILD ? head->loader : NULL);
-		if (!base || base->error[0] || head->error[0])
-			printf("  %s: not judged: %s\n", head->loader,
-			       head->error[0] ? head->error
-			       : base	      ? base->error
-					      : "base does not have it");
-		if (base && !base->error[0] && head->error[0] && !outcome->reason[0]) {
-			snprintf(outcome->reason, sizeof(outcome->reason), "%s: fails in head",
-				 head->loader);
-			outcome->more++;
+static void counts_judge(const struct request *request, const struct counts *counts,
+			 struct compare_outcome *outcome)
+{
+	struct table *table = table_begin("Base");
+
+	for (size_t i = 0; i < request->pair_count; i++) {
+		const struct pair *pair = &request->pairs[i];
+
+		for (int m = 0; m < COUNTS_METRICS; m++) {
+			enum counts_metric metric = (enum counts_metric)m;
+			const char *why;
+			enum compare_state state =
+				compare_state(counts, &pair->base, &pair->head, metric, &why);
+
+			if (state == COMPARE_BOTH)
+				metric_judge(counts, pair, metric, table, outcome);
+			else
+				printf("  %s: %s: %s: %s\n", pair->head.loader,
+				       counts_metric_name(metric),
+				       state == COMPARE_NO_HEAD ? "fails in head"
+								: "not judged, fails in base",
+				       why);
 		}
-		if (base)
-			row_judge(counts, base, head, table, outcome);
 	}
 	if (outcome->judged)
 		table_print(table, stdout);
 	table_free(table);
 }
 
-/* The first line in which two boots differ, 0 = they do not. */
-static size_t difference(const char *a, const char *b)
+/* Adds the rows of the file as a side, if they compare; one that cannot be read is an error. */
+static int ceiling_add(const struct request *request, struct measured *measured, bool *ret_added,
+		       struct err *err)
 {
-	size_t line = 1;
+	char ours[ORIGIN_BYTES] = "", words[ORIGIN_BYTES];
+	struct counts ceiling = { .rows = NULL };
+	struct file_bytes file;
+	FILE *text = fmemopen(ours, sizeof(ours), "w");
+	int r = file_load(request->ceiling, &file, err);
 
-	for (; *a && *a == *b; a++, b++)
-		line += *a == '\n';
-	return *a == *b ? 0 : line;
+	if (text) {
+		origin_print(&measured->origin, text);
+		fclose(text);
+	}
+	if (r < 0)
+		return r;
+	r = counts_read(&ceiling, file.bytes, file.size, err);
+	file_unload(&file);
+	if (r == 0 && origin_differs(ceiling.about, ours, words, sizeof(words)))
+		printf("%s: not compared: %s\n", request->ceiling, words);
+	else if (r == 0) {
+		r = counts_append(&measured->counts, &ceiling, CEILING, err);
+		*ret_added = r == 0;
+	}
+	counts_close(&ceiling);
+	return r;
 }
 
-static int verdict_print(const struct outcome *outcome, size_t differs)
+/* Head against what was counted once and committed, in a boot of other programs: there a kernel's
+ * phases, and the time with them, differ by more than the limit; user instructions and the kernel's
+ * totals do not. */
+static int ceiling_judge(const struct request *request, struct measured *measured,
+			 struct compare_outcome *outcome, struct err *err)
 {
-	if (differs) {
-		printf("two boots of the same builds differ from line %zu on: nothing can be "
-		       "judged here\n"
-		       "verdict=inconclusive\n",
-		       differs);
-		return EXIT_INCONCLUSIVE;
+	struct table *table;
+	bool added = false;
+	int r = ceiling_add(request, measured, &added, err);
+
+	if (r < 0 || !added)
+		return r;
+	table = table_begin("Ceiling");
+	for (size_t i = 0; i < 2 * request->pair_count; i++) {
+		enum counts_metric metric = i % 2 ? COUNTS_KERNEL : COUNTS_USER;
+		struct compare_side head = request->pairs[i / 2].head;
+		struct pair pair = { { CEILING, head.loader }, head };
+		const char *why;
+
+		if (compare_state(&measured->counts, &pair.base, &head, metric, &why) ==
+		    COMPARE_BOTH)
+			metric_judge(&measured->counts, &pair, metric, table, outcome);
 	}
-	if (outcome->more) {
-		printf("verdict=fail reason=%s (%zu of %zu cells rose)\n", outcome->reason,
-		       outcome->more, outcome->judged);
-		return EXIT_MEASURED_FAILURE;
+	printf("Against %s:\n", request->ceiling);
+	table_print(table, stdout);
+	table_free(table);
+	return 0;
+}
+
+static int boots_judge(const struct request *request, struct measured *boots, uint64_t begin_ns,
+		       struct err *err)
+{
+	struct compare_outcome outcome = {
+		.differs = compare_difference(boots[0].text, boots[1].text),
+	};
+	char verdict[512];
+	int code, r = vm_loads_tell(&request->loads, &boots[0], err);
+
+	for (size_t i = 0; i < BOOTS * request->pair_count; i++) {
+		const struct pair *pair = &request->pairs[i / BOOTS];
+
+		compare_states_add(&outcome, &boots[i % BOOTS].counts, &pair->base, &pair->head);
 	}
-	if (!outcome->judged) {
-		printf("verdict=skipped\n");
-		return EXIT_SKIPPED;
-	}
-	printf("verdict=pass (%zu cells, none rose, %zu fell; two boots identical)\n",
-	       outcome->judged, outcome->less);
-	return EXIT_DONE;
+	if (r == 0)
+		counts_judge(request, &boots[0].counts, &outcome);
+	if (r == 0 && request->ceiling)
+		r = ceiling_judge(request, &boots[0], &outcome, err);
+	if (r < 0)
+		return r;
+	code = compare_verdict(&outcome, verdict, sizeof(verdict));
+	printf("two boots in %.1f s\n%s\n", (double)(clock_now_ns() - begin_ns) / 1e9, verdict);
+	return code;
 }
 
 static int gate_run(struct request *request, struct err *err)
 {
-	struct measure measure = {
-		.guest = request->vm.guest,
-		.side_count = 2,
-		.object = request->object,
-		.loads = request->loads,
-	};
-	struct counts counts[BOOTS] = { { 0 } };
-	char *texts[BOOTS] = { NULL };
-	struct outcome outcome = { 0 };
-	size_t differs = 0;
+	struct measure measure = vm_loads_measure(&request->loads);
+	struct measured boots[BOOTS] = { { .text = NULL } };
+	uint64_t begin_ns = clock_now_ns();
 	int r = sides_choose(request, &measure, err);
 
 	for (int i = 0; r == 0 && i < BOOTS; i++)
-		r = measure_run(&measure, &counts[i], &texts[i], err);
-	if (r == 0) {
-		differs = difference(texts[0], texts[1]);
-		counts_judge(request, &counts[0], &outcome);
-		r = verdict_print(&outcome, differs);
-	}
-	for (int i = 0; i < BOOTS; i++) {
-		counts_close(&counts[i]);
-		free(texts[i]);
-	}
+		r = measure_run(&measure, &boots[i], err);
+	if (r == 0)
+		r = boots_judge(request, boots, begin_ns, err);
+	for (int i = 0; i < BOOTS; i++)
+		measured_close(&boots[i]);
+	free(request->names);
 	return r;
 }
 
 int vm_gate(int argc, char **argv)
 {
-	struct request request = { .loads = 41 };
+	struct request request = { .pair_count = 0 };
 	struct err err = { "" };
-	char *slash;
-	int r;
 
 	if (argp_parse(&gate_argp, argc, argv, 0, NULL, &request))
 		return EXIT_USAGE;
-	if (!request.object) {
-		snprintf(request.default_object, sizeof(request.default_object) - 64, "%s",
-			 request.vm.guest.program);
-		slash = strrchr(request.default_object, '/');
-		strcpy(slash ? slash + 1 : request.default_object, OBJECT);
-		request.object = request.default_object;
-	}
 	command_catch_signals();
-	r = gate_run(&request, &err);
-	free(request.vm.words);
-	if (r >= 0)
-		return r;
-	if (r == -EINTR)
-		return EXIT_SIGNAL_BASE + command_interrupted();
-	log_error("%s", err.text);
-	return r == -ENOENT ? EXIT_SKIPPED : EXIT_USAGE;
+	return vm_loads_end(&request.loads, gate_run(&request, &err), &err);
 }

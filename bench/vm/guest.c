@@ -21,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QEMU "qemu-system-aarch64"
 #define LOOK_NS 20000000
 #define CONSOLE_TAIL_BYTES 8192
 
@@ -75,8 +74,8 @@ int guest_available(const struct guest_options *options, struct err *err)
 	char kernel[64];
 	int r;
 
-	if (!program_is_there(QEMU))
-		return err_set(err, ENOENT, QEMU " is not installed: tools/deps vm");
+	if (!program_is_there(GUEST_QEMU))
+		return err_set(err, ENOENT, GUEST_QEMU " is not installed: tools/deps vm");
 	snprintf(kernel, sizeof(kernel), "%s/vmlinuz", options->kernel);
 	r = file_needed(options->program, "", "soload for aarch64", err);
 	if (r == 0)
@@ -153,8 +152,8 @@ static void qemu_exec(const struct guest *guest)
 	dup2(null, STDIN_FILENO);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
-	execlp(QEMU, QEMU, "-M", "virt", "-cpu", "neoverse-n1", "-smp", cpus, "-m", memory,
-	       "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
+	execlp(GUEST_QEMU, GUEST_QEMU, "-M", "virt", "-cpu", "neoverse-n1", "-smp", cpus, "-m",
+	       memory, "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
 	       "-no-reboot", "-kernel", kernel, "-initrd", image, "-append", KERNEL_LINE, "-icount",
 	       "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm", "-chardev",
 	       console, "-serial", "chardev:console", "-chardev", line, "-device",
@@ -205,11 +204,11 @@ static int ended_early(const struct guest *guest, int status, struct err *err)
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
 		tail_read(guest, "qemu", words, sizeof(words));
-		return err_set(err, EIO, QEMU " ended with %d: %s", WEXITSTATUS(status),
+		return err_set(err, EIO, GUEST_QEMU " ended with %d: %s", WEXITSTATUS(status),
 			       words[0] ? words : "no reason given");
 	}
 	if (WIFSIGNALED(status))
-		return err_set(err, EIO, QEMU " was ended by signal %d", WTERMSIG(status));
+		return err_set(err, EIO, GUEST_QEMU " was ended by signal %d", WTERMSIG(status));
 	tail_read(guest, "console", words, sizeof(words));
 	return err_set(err, EIO, "the guest ended before its command: %s",
 		       words[0] ? words : "it said nothing");

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #define GUEST_KERNEL "6.1"
+#define GUEST_QEMU "qemu-system-aarch64"
 
 struct guest_file {
 	const char *name; /* in the guest, relative to its root, its folder being there */

@@ -2,6 +2,7 @@
  */
 #include "bench/vm/measure.h"
 
+#include "base/file.h"
 #include "bench/vm/plan.h"
 #include "bench/vm/take.h"
 
@@ -50,8 +51,21 @@ static char *line_make(const struct measure *measure)
 	return line;
 }
 
-int measure_run(const struct measure *measure, struct counts *counts, char **ret_text,
-		struct err *err)
+static int counts_take(const struct measure *measure, struct take *take,
+		       struct measured *ret_measured, struct err *err)
+{
+	int r = counts_read(&ret_measured->counts, take->kept, take->kept_size, err);
+
+	if (r == 0)
+		r = origin_find(&ret_measured->origin, &measure->guest, measure->object, err);
+	snprintf(ret_measured->origin.kernel, sizeof(ret_measured->origin.kernel), "%s",
+		 take->release);
+	ret_measured->text = take->kept;
+	take->kept = NULL;
+	return r;
+}
+
+int measure_run(const struct measure *measure, struct measured *ret_measured, struct err *err)
 {
 	static char shell[] = "sh", flag[] = "-c";
 	char *command[] = { shell, flag, line_make(measure), NULL };
@@ -61,7 +75,7 @@ int measure_run(const struct measure *measure, struct counts *counts, char **ret
 	struct take take = { .file = -1 };
 	int code = 0, r;
 
-	*counts = (struct counts){ 0 };
+	*ret_measured = (struct measured){ .text = NULL };
 	if (!command[2])
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < measure->side_count; i++) {
@@ -75,12 +89,44 @@ int measure_run(const struct measure *measure, struct counts *counts, char **ret
 	guest.to = &take;
 	r = guest_run(&guest, &code, err);
 	if (r == 0)
-		r = counts_read(counts, take.kept, take.kept_size, err);
-	if (r == 0 && ret_text) {
-		*ret_text = take.kept;
-		take.kept = NULL;
-	}
+		r = counts_take(measure, &take, ret_measured, err);
 	take_close(&take);
 	free(command[2]);
 	return r;
+}
+
+void measured_close(struct measured *measured)
+{
+	counts_close(&measured->counts);
+	free(measured->text);
+	*measured = (struct measured){ .text = NULL };
+}
+
+static int file_write(const struct measured *measured, const char *folder, const char *name,
+		      struct err *err)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s.csv", folder, name);
+	file = fopen(path, "we");
+	if (!file)
+		return err_sys(err, "%s", path);
+	fputs("# ", file);
+	origin_print(&measured->origin, file);
+	putc('\n', file);
+	if (strcmp(name, "medians") == 0)
+		counts_medians_print(&measured->counts, file);
+	else
+		fputs(measured->text, file);
+	return fclose(file) != 0 ? err_sys(err, "%s", path) : 0;
+}
+
+int measured_write(const struct measured *measured, const char *folder, struct err *err)
+{
+	int r = file_make_directory(folder, err);
+
+	if (r == 0)
+		r = file_write(measured, folder, "counts", err);
+	return r < 0 ? r : file_write(measured, folder, "medians", err);
 }

@@ -4,6 +4,7 @@
 
 #include "bench/vm/counts.h"
 #include "bench/vm/guest.h"
+#include "bench/vm/origin.h"
 
 #define MEASURE_SIDES 2
 
@@ -22,9 +23,18 @@ struct measure {
 	uint32_t loads;
 };
 
-/* Boots once: 0, -EINTR, -ENOENT (no guest here), or a negative errno with the reason. `ret_text`
- * is what the guest counted, byte for byte, malloc'd, or NULL for who does not want it. */
-int measure_run(const struct measure *measure, struct counts *counts, char **ret_text,
-		struct err *err);
+/* What a boot counted, and where. Zeroed is fine to close. */
+struct measured {
+	struct counts counts;
+	char *text; /* the same, byte for byte as the guest wrote it */
+	struct origin origin;
+};
+
+/* Boots once: 0, -EINTR, -ENOENT (no guest here), or a negative errno with the reason. */
+int measure_run(const struct measure *measure, struct measured *ret_measured, struct err *err);
+void measured_close(struct measured *measured);
+
+/* DIR/counts.csv, every load, and DIR/medians.csv: where it was counted, and the counts. */
+int measured_write(const struct measured *measured, const char *folder, struct err *err);
 
 #endif

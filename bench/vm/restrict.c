@@ -22,7 +22,7 @@
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
-/* The root holds the program and the libraries, so it stays executable, but read-only. */
+/* The root holds the program and the libraries, so it stays executable: no loader stages in it. */
 int setting_noexec(struct err *err)
 {
 	static const char *const folders[] = { "/dev/shm", "/tmp", "/var/tmp" };

@@ -59,22 +59,16 @@ static int addresses_reserve(const struct elf_layout *layout, struct elf_place *
 	return 0;
 }
 
-/* RELRO pages while they are computed: read-only runs that relocations write. */
+/* The pages of RELRO while they are computed, with what shares them: relocations write into them,
+ * and nobody after. */
 static int scratch_map(const struct elf_file *file, const struct elf_layout *layout,
 		       struct elf_place *place, struct err *err)
 {
-	uint64_t begin = 0, end = 0;
+	uint64_t begin = layout->closed_begin, end = layout->closed_end;
 
-	for (size_t i = 0; i < layout->run_count; i++) {
-		if (layout->runs[i].kind != ELF_RUN_RELRO)
-			continue;
-		if (!end)
-			begin = layout->runs[i].begin;
-		end = layout->runs[i].end;
-	}
-	place->scratch_bytes = end - begin;
-	if (begin == end)
+	if (begin >= end)
 		return 0;
+	place->scratch_bytes = end - begin;
 	place->scratch = mmap(NULL, place->scratch_bytes, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (place->scratch == MAP_FAILED) {
@@ -128,26 +122,43 @@ int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 	return r;
 }
 
+/* [begin, end) is all outside of RELRO, or ends in it. */
+static int part_write(const struct elf_file *file, const struct elf_layout *layout,
+		      const struct elf_place *place, struct elf_run part, struct err *err)
+{
+	struct elf_output output = {
+		.fd = place->fd - 1,
+		.zero = layout->begin,
+		.begin = part.begin,
+		.end = part.end,
+	};
+	uint64_t computed = layout->closed_begin;
+
+	if (computed < part.begin)
+		computed = part.begin;
+	if (computed < part.end && part.end <= layout->closed_end) {
+		output.scratch_begin = computed;
+		output.scratch =
+			(const unsigned char *)place->scratch + (computed - layout->closed_begin);
+	}
+	return elf_image_write(file, &output, err);
+}
+
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_place *place, struct err *err)
 {
 	for (size_t i = 0; i < layout->run_count; i++) {
-		const struct elf_run *run = &layout->runs[i];
-		struct elf_output output = {
-			.fd = place->fd - 1,
-			.zero = layout->begin,
-			.begin = run->begin,
-			.end = run->end,
-			.scratch_begin = run->begin,
-		};
-		int r;
+		struct elf_run run = layout->runs[i], head = run;
+		int r = 0;
 
-		if (run->kind == ELF_RUN_HOLE || run->kind == ELF_RUN_WRITE)
+		if (run.kind == ELF_RUN_HOLE || run.kind == ELF_RUN_WRITE)
 			continue;
-		if (run->kind == ELF_RUN_RELRO)
-			output.scratch = (const unsigned char *)place->scratch +
-					 (run->begin - place->windows[0].begin);
-		r = elf_image_write(file, &output, err);
+		if (run.begin < layout->closed_end && run.end > layout->closed_end) {
+			head.end = run.begin = layout->closed_end;
+			r = part_write(file, layout, place, head, err);
+		}
+		if (r == 0)
+			r = part_write(file, layout, place, run, err);
 		if (r < 0)
 			return r;
 	}

@@ -149,5 +149,8 @@ int elf_layout_plan(const struct elf_file *file, uint64_t page, struct elf_layou
 			       (unsigned long long)(ret_layout->end - ret_layout->begin),
 			       (unsigned long long)ret_layout->align);
 	border_find(ret_layout, &relro);
+	ret_layout->closed_begin =
+		relro.begin > ret_layout->begin ? relro.begin : ret_layout->begin;
+	ret_layout->closed_end = relro.end < ret_layout->end ? relro.end : ret_layout->end;
 	return 0;
 }

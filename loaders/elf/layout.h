@@ -33,7 +33,9 @@ struct elf_layout {
 	/* When everything that is never written after the load comes first: the first writable
 	 * page. Else 0, and only a mapping of its own will do. */
 	uint64_t border;
-	uint64_t relro;	  /* when `border`: the first page relocations write, <= border */
+	uint64_t relro; /* when `border`: the first page relocations write, <= border */
+	/* The pages of RELRO; none when equal. On large pages code may share the first of them. */
+	uint64_t closed_begin, closed_end;
 	bool guarded;	  /* map code so that only marked branch targets work (BTI) */
 	uint64_t wanted;  /* the bias to have when a free slot can give it; 0 = any will do */
 	size_t run_count; /* runs, ascending, no gaps */

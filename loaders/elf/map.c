@@ -38,21 +38,6 @@ void elf_memory_name(uintptr_t begin, uintptr_t end)
 	(void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, begin, end - begin, "soload variables");
 }
 
-void code_publish(uintptr_t begin, uintptr_t end)
-{
-#if defined(__x86_64__)
-	/* Instruction fetch snoops stores, by physical address; a thread gets to the new code only
-	 * through a jump after a synchronising load. Nothing to do. */
-	(void)begin;
-	(void)end;
-#else
-	/* Clean to the point of unification through the executable alias, then make every other
-	 * thread of the process discard what it fetched ahead. */
-	__builtin___clear_cache((char *)begin, (char *)end);
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
-#endif
-}
-
 static int options_check(struct elf_arena_options *options, struct err *err)
 {
 	uint64_t unit = 2 * BORDER_ALIGN;

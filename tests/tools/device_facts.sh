@@ -10,6 +10,14 @@ program=$build/device-facts
 	exit 77
 }
 
+# loads FILE: every loader was measured.
+loads() {
+	for loader in disk disk:mended tmpfs memfd cached elf elf:dualmap elf:fresh prelinked auto; do
+		checks=$((checks + 1))
+		grep -qE "^ *$loader, fastest[[:space:]]+[0-9.]+[[:space:]]+us" "$1" || fail "no time of $loader in $(cat "$1")"
+	done
+}
+
 run 0 "$program" --json "$scratch/facts.json"
 for group in kernel processor memory limits security places "executable memory" costs loads; do
 	checks=$((checks + 1))
@@ -44,6 +52,13 @@ one_line "$err"
 run 2 "$program" --json "$scratch/no/such/folder"
 one_line "$err"
 
+# Less memory than the coldest copy wants: every other fact is there.
+run 0 sh -c "ulimit -v 60000 && '$program'"
+has "$out" "copy of 450 KB, cold"
+has "$out" "no 64 MB of memory"
+has "$out" "copy of 450 KB, warm"
+has "$out" "loads"
+
 # Where there is no dynamic linker, the static part says everything else.
 if [ "$(id -u)" = 0 ] && mkdir "$scratch/bare" && cp "$program" "$scratch/bare/" && chroot "$scratch/bare" /device-facts >/dev/null 2>&1; then
 	run 0 chroot "$scratch/bare" /device-facts
@@ -67,6 +82,25 @@ if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 && [ -e /usr/aarch64-linux-g
 	done <"$scratch/asked"
 	run 0 aarch64-linux-gnu-readelf -lW "$build/aarch64/device-facts"
 	has_not "$out" INTERP
+	# Its start-up code and its stand-ins for what is newer than 2.17, run: in an emulator that can run no program of a program, and in a
+	# virtual AICPU, where the static part starts it.
+	qemu=$build/aarch64-parts/qemu/usr/bin/qemu-aarch64
+	if [ -x "$qemu" ]; then
+		run 0 "$qemu" -cpu neoverse-n1 -L /usr/aarch64-linux-gnu "$build/aarch64/facts/loaders"
+		loads "$out"
+	else
+		echo "not checked: the dynamic part in an emulator (make aarch64)"
+	fi
+	"$soload" vm run --put "$build/aarch64/device-facts" -- /soload/objects/device-facts >"$scratch/out" 2>"$scratch/err"
+	status=$?
+	if [ $status = 77 ]; then
+		echo "not checked: the whole in a virtual AICPU: $(cat "$scratch/err")"
+	else
+		equal "the exit code in a virtual AICPU" $status 0
+		loads "$scratch/out"
+		has "$scratch/out" "publishing 450 KB of code"
+		has_not "$scratch/out" "killed by signal"
+	fi
 else
 	echo "not checked: the build for aarch64 (no cross compiler or no C library for it)"
 fi

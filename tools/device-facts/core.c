@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -29,6 +30,13 @@ static const char usage[] =
 	"  --json FILE   the same as JSON, too; - prints JSON alone\n"
 	"\n"
 	"Exit codes: 0 done, whatever was found; 2 usage, or FILE cannot be written.\n";
+
+/* What runs in a process of its own; its output is lines for fact_line(). */
+struct part {
+	const char *group;
+	const char *name; /* of the fact that it came to nothing, or not to its end */
+	void (*run)(void);
+};
 
 /* All of the dynamic part's bytes into `fd`. */
 static int program_write(int fd)
@@ -63,16 +71,14 @@ static int program_open(const char *place)
 	return shown < 0 ? -errno : shown;
 }
 
-/* In the child: runs it from memory, else from the first place that allows it. */
-static void program_run(int out)
+/* In a child whose output is taken: runs it from memory, else from the first place that allows it.
+ */
+static void loaders_run(void)
 {
 	static char name[] = "device-facts-loaders";
 	char *const arguments[] = { name, NULL };
 	int why = ENOENT;
 
-	alarm(PART_SECONDS);
-	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
-		_exit(126);
 	for (size_t i = 0; i == 0 || places[i - 1]; i++) {
 		int fd = program_open(i == 0 ? NULL : places[i - 1]);
 
@@ -84,7 +90,8 @@ static void program_run(int out)
 		why = errno;
 		close(fd);
 	}
-	dprintf(STDOUT_FILENO, "no place from which a program can be run: %s\n", strerror(why));
+	printf("no place from which a program can be run: %s\n", strerror(why));
+	fflush(stdout);
 	_exit(126);
 }
 
@@ -106,19 +113,20 @@ static size_t output_read(int fd, char *text, size_t size)
 	}
 }
 
-static void status_fact(int status, const char *words)
+static void status_fact(const struct part *part, int status, const char *words)
 {
 	if (WIFSIGNALED(status))
-		fact_unknown("loads", "dynamic part", "killed by signal %d (%s)%s%.100s",
+		fact_unknown(part->group, part->name, "killed by signal %d (%s)%s%.100s",
 			     WTERMSIG(status), strsignal(WTERMSIG(status)), *words ? ": " : "",
 			     words);
 	else if (WEXITSTATUS(status) != 0)
-		fact_unknown("loads", "dynamic part", "cannot start here: %.150s",
+		fact_unknown(part->group, part->name, "cannot start here: %.150s",
 			     *words ? words : "it says nothing");
 }
 
-/* Lines of facts are taken; what is left is ld.so speaking, or an error. */
-void loader_facts(void)
+/* Lines of facts are taken, also those before a kill; what is left is ld.so speaking, or an error.
+ */
+static void part_facts(const struct part *part)
 {
 	static char output[PART_OUTPUT_BYTES];
 	const char *words = "";
@@ -128,13 +136,17 @@ void loader_facts(void)
 
 	fflush(NULL);
 	if (pipe(ends) < 0) {
-		fact_unknown("loads", "dynamic part", "no pipe: %s", strerror(errno));
+		fact_unknown(part->group, part->name, "no pipe: %s", strerror(errno));
 		return;
 	}
 	child = fork();
 	if (child == 0) {
 		close(ends[0]);
-		program_run(ends[1]);
+		alarm(PART_SECONDS);
+		if (dup2(ends[1], STDOUT_FILENO) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+			_exit(126);
+		part->run();
+		_exit(0);
 	}
 	close(ends[1]);
 	output_read(ends[0], output, sizeof(output));
@@ -146,13 +158,24 @@ void loader_facts(void)
 
 		next = line + length + (line[length] == '\n');
 		line[length] = '\0';
-		if (fact_line("loads", line) < 0 && !*words)
+		if (fact_line(part->group, line) < 0 && !*words)
 			words = line;
 	}
 	if (child < 0)
-		fact_unknown("loads", "dynamic part", "no process: %s", strerror(errno));
+		fact_unknown(part->group, part->name, "no process: %s", strerror(errno));
 	else
-		status_fact(status, words);
+		status_fact(part, status, words);
+}
+
+static void costs_facts(void)
+{
+	part_facts(&(struct part){ "costs", "the rest", costs_run });
+}
+
+/* What a load costs with each loader. */
+static void loaders_facts(void)
+{
+	part_facts(&(struct part){ "loads", "dynamic part", loaders_run });
 }
 
 static int json_write(const char *path)
@@ -169,7 +192,10 @@ static int json_write(const char *path)
 
 int main(int argc, char **argv)
 {
+	static void (*const steps[])(void) = { machine_facts, place_facts, memory_facts,
+					       costs_facts, loaders_facts };
 	const char *json = NULL;
+	bool alone;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return fputs(usage, stdout) < 0;
@@ -183,15 +209,16 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	machine_facts();
-	place_facts();
-	memory_facts();
-	cost_facts();
-	loader_facts();
-	if (json && strcmp(json, "-") == 0)
+	alone = json && strcmp(json, "-") == 0;
+	/* What is known is shown at once: the next step may be the last. */
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		steps[i]();
+		if (!alone)
+			facts_print(stdout);
+	}
+	if (alone)
 		return facts_write_json(stdout) < 0 ? 2 : 0;
-	facts_print(stdout);
-	if (fflush(stdout) != 0)
+	if (ferror(stdout))
 		return 2;
 	return json ? json_write(json) : 0;
 }

@@ -21,18 +21,21 @@ void fact_number(const char *group, const char *name, double value, const char *
 void fact_unknown(const char *group, const char *name, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A line "name<TAB>value<TAB>unit" or "name<TAB>?<TAB>reason" of the dynamic part. False: none. */
+/* A line "name<TAB>value<TAB>unit" or "name<TAB>?<TAB>reason" of a part in another process. 0, or
+ * -EINVAL: it is none. */
 int fact_line(const char *group, char *line);
 
-void facts_print(FILE *out);
+void facts_print(FILE *out);	 /* those found since the last time */
 int facts_write_json(FILE *out); /* 0 or a negative errno */
 
 /* The parts, in this order. */
 void machine_facts(void); /* kernel, processor, memory, limits, security */
 void place_facts(void);	  /* where a file could be staged */
 void memory_facts(void);  /* which ways to executable memory are open */
-void cost_facts(void);	  /* what the steps of a load cost, each alone */
-void loader_facts(void);  /* what a load costs with each loader: the dynamic part */
+
+/* In a process of its own, to which a limit on memory may put an end: what the steps of a load
+ * cost, each alone; lines for fact_line() on stdout. */
+void costs_run(void);
 
 /* The directories a runtime may stage in, ending with NULL. */
 extern const char *const places[];

@@ -19,7 +19,8 @@ extern const unsigned char object_bytes[], object_bytes_end[];
 const char *gnu_get_libc_version(void);
 
 static const char *const loaders[] = {
-	"disk", "disk:mended", "tmpfs", "memfd", "elf", "elf:dualmap", "prelinked", "auto", NULL,
+	"disk",	       "disk:mended", "tmpfs",	   "memfd", "cached", "elf",
+	"elf:dualmap", "elf:fresh",   "prelinked", "auto",  NULL,
 };
 
 static double now_us(void)

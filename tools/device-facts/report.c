@@ -87,16 +87,17 @@ int fact_line(const char *group, char *line)
 
 void facts_print(FILE *out)
 {
-	const char *group = "";
+	static const char *group = "";
+	static size_t printed;
 	int width = 0;
 
-	for (size_t i = 0; i < fact_count; i++) {
+	for (size_t i = printed; i < fact_count; i++) {
 		int length = (int)strlen(facts[i].name);
 
 		width = length > width ? length : width;
 	}
-	for (size_t i = 0; i < fact_count; i++) {
-		const struct fact *fact = &facts[i];
+	for (; printed < fact_count; printed++) {
+		const struct fact *fact = &facts[printed];
 
 		if (strcmp(group, fact->group) != 0)
 			fprintf(out, "%s%s\n", *group ? "\n" : "", fact->group);
@@ -108,9 +109,10 @@ void facts_print(FILE *out)
 		else
 			fprintf(out, "%s%s\n", fact->kind == UNKNOWN ? "unknown: " : "",
 				fact->text);
+		if (printed == FACTS_MAX - 1)
+			fputs("\n(more facts than fit)\n", out);
 	}
-	if (fact_count == FACTS_MAX)
-		fputs("\n(more facts than fit)\n", out);
+	fflush(out);
 }
 
 /* Bytes that are no UTF-8 come from the device's own files: shown as escapes of their values. */

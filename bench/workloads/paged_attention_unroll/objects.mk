@@ -12,8 +12,10 @@ PA_OBJECTS := $(PA_C_OBJECTS) $(PA_CXX_OBJECTS) $(PA_NOUNIQUE_OBJECTS)
 # What each variant of the flow asks of the orchestration; see orchestration.c.
 pa_variant = $(if $(findstring _abg,$(1)),-DPA_GRAPH_GIVEN) $(if $(findstring _a5,$(1)),-DPA_RUNTIME_PASSED) \
 	$(if $(findstring _hbg,$(1)),-DPA_HOST_BUILDS)
-PA_CXXFLAGS := -shared -fPIC -O3 -g -std=c++17 -I. $(WARN)
-PA_CFLAGS := -shared -fPIC -O3 -g -std=gnu17 -I. $(CWARN)
+# The same bytes wherever the tree lies: what is counted of them depends on their number.
+PA_FLAGS := -shared -fPIC -O3 -g -ffile-prefix-map=$(CURDIR)=. -I.
+PA_CXXFLAGS := $(PA_FLAGS) -std=c++17 $(WARN)
+PA_CFLAGS := $(PA_FLAGS) -std=gnu17 $(CWARN)
 
 # Kernels are the modelled hardware, and gigabytes are filled and checked: worth what vectors the compiler can make of it.
 $(addprefix $(BUILD)/obj/$(PA)/,cube.o vector.o golden.o) $(BUILD)/obj/bench/workloads/array.o: OPT := -O3
