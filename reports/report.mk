@@ -1,5 +1,5 @@
 # make report: figures and a page out of what was recorded. RUNS names the results folders, REPORT where to write.
-RUNS ?= $(wildcard results/runs/repro results/runs/bench results/runs/scan results/runs/gate)
+RUNS ?= $(wildcard $(addprefix results/runs/,repro loads size relocs imports bench gate))
 REPORT ?= results/report
 
 .PHONY: report

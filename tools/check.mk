@@ -4,7 +4,7 @@ TRACKED := $(shell git ls-files -co --exclude-standard 2>/dev/null || find . -na
 EXISTING := $(wildcard $(TRACKED))
 FORMATTED := $(filter %.c %.h %.cpp %.hpp,$(EXISTING))
 TIDIED := $(filter-out %.bpf.c,$(filter base/%.c loaders/%.c probes/%.c device/%.c bench/%.c,$(EXISTING)))
-SHELLED := $(filter %.sh .ci/run reports/bench reports/draw tools/aarch64 tools/build-revision tools/deps tools/gallery tools/gate tools/run-tests tools/vm tools/vm-gate tools/vm-matrix tools/try-recipes tools/libraries,$(EXISTING))
+SHELLED := $(filter %.sh .ci/run reports/bench tools/aarch64 tools/build-revision tools/deps tools/gallery tools/gate tools/run-tests tools/vm tools/vm-gate tools/vm-matrix tools/try-recipes tools/libraries,$(EXISTING))
 TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint

@@ -194,7 +194,7 @@ static const struct data_arm *family_choose(struct data *data, struct series *al
 	return chosen;
 }
 
-static int scaling_write(struct data *data, struct plot *plot, struct series *all, size_t n)
+static void scaling_write(struct plot *plot, struct series *all, size_t n)
 {
 	double limits[4] = { INFINITY, 0, INFINITY, 0 };
 	size_t loads = 0, points = 0;
@@ -217,8 +217,6 @@ static int scaling_write(struct data *data, struct plot *plot, struct series *al
 		 "Median time of a load for %zu loaders, both axes logarithmic; at the right end "
 		 "%.100s takes longest and %.100s shortest.",
 		 n, all[0].loader, all[n - 1].loader);
-	(void)data;
-	return 0;
 }
 
 static int scaling_make(struct data *data, struct plots *plots, const struct scaling *scaling,
@@ -238,7 +236,10 @@ static int scaling_make(struct data *data, struct plots *plots, const struct sca
 		memset(all, 0, SERIES_MAX * sizeof(*all));
 		n = series_collect(all, data, like, scaling->member);
 		plot = plot_open(plots, scaling->name, "scaling", err);
-		r = plot ? scaling_write(data, plot, all, n) : -EIO;
+		if (plot)
+			scaling_write(plot, all, n);
+		else
+			r = -EIO;
 	}
 	free(all);
 	if (!plot)

@@ -117,8 +117,9 @@ static void noise_write(struct plot *plot, const struct data *data, uint32_t run
 		snprintf(calm, sizeof(calm), "load average %.1f before", at->load_before);
 	if (isfinite(interrupted))
 		snprintf(broken, sizeof(broken), "; %.1f %% of loads interrupted", interrupted);
-	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s. Record: %.80s", calm, broken,
-		 at->name);
+	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.80s",
+		 data_true(at, "aicpu.emulated") ? "an emulated AICPU ranks nothing; " : "", calm,
+		 broken, at->name);
 }
 
 void plot_machine(struct plot *plot, struct data *data, uint32_t run)
@@ -163,19 +164,44 @@ void plot_field(struct plot *plot, double value)
 	fputc('\t', plot->table);
 }
 
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* What stands behind the loader (transport, life cycle, device) tells rows apart: it is kept, and
+ * the loader's options are cut. */
+static size_t label_tail(const char *label)
+{
+	const char *behind = strstr(label, ", ");
+	size_t n = behind ? characters(behind) : 0;
+
+	return n && n <= LABEL_CHARACTERS - 10 ? n : LABEL_CHARACTERS / 2;
+}
+
 void plot_label(struct plot *plot, const char *label)
 {
-	size_t width = 0;
+	size_t n = characters(label), at = 0;
+	bool cut = n > LABEL_CHARACTERS;
+	size_t end = cut ? n - label_tail(label) : n;
+	size_t begin = cut ? LABEL_CHARACTERS - 1 - label_tail(label) : n;
 
 	for (; *label; label++) {
-		if ((*label & 0xc0) != 0x80 && ++width > LABEL_CHARACTERS) {
-			fputs("\u2026", plot->table);
-			break;
+		at += (*label & 0xc0) != 0x80;
+		if (cut && at > begin && at <= end) {
+			fputs(at == begin + 1 && (*label & 0xc0) != 0x80 ? "\u2026" : "",
+			      plot->table);
+			continue;
 		}
 		fputc(*label == '"' || *label == '\t' ? '\'' : *label, plot->table);
 	}
-	if (width > plot->label_width)
-		plot->label_width = width;
+	n = cut ? LABEL_CHARACTERS : n;
+	if (n > plot->label_width)
+		plot->label_width = n;
 	fputc('\t', plot->table);
 }
 
@@ -246,32 +272,36 @@ const char *plot_loader_colour(const char *loader)
  */
 const char *plot_phase_colour(const char *phase)
 {
-	static const struct colour colours[] = { { "read", "#88ccee" },
-						 { "stage", "#332288" },
-						 { "link", "#ddcc77" },
-						 { "map", "#117733" },
-						 { "relocate", "#cc6677" },
-						 { "protect", "#882255" },
-						 { "init", "#44aa99" },
-						 { "resolve", "#999933" },
-						 { "call", "#aa4499" },
-						 { "unload", "#bbbbbb" },
-						 { "unstage", "#661100" },
-						 { "other", "#000000" },
-						 { "wait", "#f0f0f0" },
-						 { "ready", "#f0f0f0" },
-						 { "idle", "#f0f0f0" },
-						 { "drain", "#f0f0f0" },
-						 { "check", "#e4e4e4" },
-						 { "schedule", "#c8dfc0" },
-						 { "orchestrate", "#f2d9b8" },
-						 { "create", "#c9c3e6" },
-						 { "args", "#cfe0f2" },
-						 { "so_copy", "#a9c8ea" },
-						 { NULL, NULL } };
+	static const struct colour colours[] = {
+		{ "dma", "#6f8ba3" },	   { "read", "#88ccee" },	 { "stage", "#332288" },
+		{ "link", "#ddcc77" },	   { "map", "#117733" },	 { "relocate", "#cc6677" },
+		{ "protect", "#882255" },  { "init", "#44aa99" },	 { "resolve", "#999933" },
+		{ "call", "#aa4499" },	   { "unload", "#bbbbbb" },	 { "unstage", "#661100" },
+		{ "other", "#000000" },	   { "wait", "#f0f0f0" },	 { "ready", "#f0f0f0" },
+		{ "idle", "#f0f0f0" },	   { "drain", "#f0f0f0" },	 { "check", "#e4e4e4" },
+		{ "schedule", "#c8dfc0" }, { "orchestrate", "#f2d9b8" }, { "create", "#c9c3e6" },
+		{ "args", "#cfe0f2" },	   { "so_copy", "#a9c8ea" },	 { NULL, NULL }
+	};
 	const char *colour = colour_find(colours, phase, strlen(phase));
 
 	return colour ? colour : "#dcdcdc";
+}
+
+/* White on what is dark. Not the white of paper, which is dark on a dark page. */
+const char *plot_word_colour(const char *colour)
+{
+	unsigned int red = 255, green = 255, blue = 255;
+
+	sscanf(colour, "#%2x%2x%2x", &red, &green, &blue);
+	return 299 * red + 587 * green + 114 * blue < 100000 ? "#fffffe" : "#222222";
+}
+
+double plot_step(double top)
+{
+	double unit = top > 0 ? pow(10.0, floor(log10(top / 2.0))) : 1.0;
+	double steps = top / 2.0 / unit;
+
+	return unit * (steps > 5.0 ? 10.0 : steps > 2.0 ? 5.0 : steps > 1.0 ? 2.0 : 1.0);
 }
 
 const char *plot_time(double ns, char *buffer, size_t size)

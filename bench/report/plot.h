@@ -60,6 +60,13 @@ int plot_close(struct plot *plot, struct err *err);
 const char *plot_loader_colour(const char *loader);
 const char *plot_phase_colour(const char *phase);
 
+/* Of words on such a colour. */
+const char *plot_word_colour(const char *colour);
+
+/* The step of the ticks of an axis from 0 to `top`: 1, 2 or 5 times a power of ten, one or two of
+ * them besides 0. */
+double plot_step(double top);
+
 /* "30.9 us", "1.27 ms": three digits, the unit that fits. Returns `buffer`. */
 const char *plot_time(double ns, char *buffer, size_t size);
 

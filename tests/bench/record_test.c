@@ -65,7 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	static const char *const names[] = { "samples.csv", "spans.csv", "summary.csv", "run.json",
-					     "phases.dat" };
+					     "machine.csv" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
