@@ -72,7 +72,7 @@ def panel(figure, height, left, right, above, below):
 
 
 def margin(say):
-    return 0.03 + 0.0098 * max(say["label_width"], 6)
+    return 0.03 + 0.0108 * max(say["label_width"], 6)
 
 
 def rows_axis(axes, labels):
@@ -253,6 +253,7 @@ def draw_calm(say, table):
         axes.set_title(text, loc="left", fontsize=9, color=INK)
         if axes is not steal:
             axes.set_xticklabels([])
+    steal.xaxis.set_major_formatter("{x:g}")
     steal.set_xlabel(say["x_label"])
     return figure
 

@@ -12,6 +12,8 @@
 #define TICKS_SHOWN 24
 #define COLUMNS_MAX 16 /* of the grid: more do not fit their numbers */
 #define CHANGES_MAX 100
+#define PANEL_CHARACTERS 14
+#define ROW_CHARACTERS 12
 #define LABEL_ROOM 0.1 /* of a panel */
 
 /* What is drawn beside both figures. */
@@ -138,7 +140,7 @@ static void panel_write(struct plot *plot, struct change_list *list,
 {
 	size_t at = last_known(series, view->count);
 	const struct history_ratio *last = &series->ratios[at];
-	char text[64] = "no ratio";
+	char text[64] = "no ratio", label[100];
 	int digits = last->high < 2.0 ? 1 : 0;
 
 	if (isfinite(last->value) && at + 1 < view->count)
@@ -150,7 +152,8 @@ static void panel_write(struct plot *plot, struct change_list *list,
 			 100.0 * (last->high - 1.0));
 	else if (isfinite(last->value))
 		snprintf(text, sizeof(text), "%+.*f %%", digits, 100.0 * (last->value - 1.0));
-	plot_key(plot, loader, plot_loader_colour(loader), text);
+	plot_key(plot, plot_short(loader, PANEL_CHARACTERS, label, sizeof(label)),
+		 plot_loader_colour(loader), text);
 	range_write(plot, series, view->count);
 	changes_write(plot, list, series, view->count);
 	for (size_t i = 0; i < view->count; i++) {
@@ -282,7 +285,7 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 	const struct history_line *last = view->lines[view->count - 1];
 	size_t first = view->count > COLUMNS_MAX ? view->count - COLUMNS_MAX : 0;
 	struct plot *plot = plot_open(plots, "work", "grid", err);
-	char name[32];
+	char name[32], label[100];
 
 	if (!plot)
 		return -EIO;
@@ -294,7 +297,8 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 		grid_write(plot, view, first, panels[i].counter);
 	}
 	for (size_t i = 0; i < view->loader_count && i < PANELS_MAX; i++)
-		plot_key(plot, view->loaders[i], plot_loader_colour(view->loaders[i]), "");
+		plot_key(plot, plot_short(view->loaders[i], ROW_CHARACTERS, label, sizeof(label)),
+			 plot_loader_colour(view->loaders[i]), "");
 	plot_number(plot, "panels", 3);
 	plot_title(plot, "Does a load do more than it did?");
 	plot_subtitle(plot,

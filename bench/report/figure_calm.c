@@ -124,8 +124,10 @@ static void look_write(struct watch *watch, double at_s, double load, double ste
 	watch->steals += isfinite(percent);
 	watch->load_most = fmax(watch->load_most, load);
 	watch->steal_most = fmax(watch->steal_most, percent);
-	watch->before_steal = steal;
-	watch->before_cpu = cpu;
+	if (isfinite(steal) && isfinite(cpu)) {
+		watch->before_steal = steal;
+		watch->before_cpu = cpu;
+	}
 }
 
 /* Before, between the rounds where the record has that, and after. */

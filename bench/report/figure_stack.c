@@ -185,8 +185,7 @@ static void phases_write(struct data *data, struct plot *plot, struct stack *sta
 	object_describe(first->arm, object, sizeof(object));
 	plot_subtitle(plot,
 		      "medians of %zu or more loads of %s%s; whisker: p10 to p90 of the whole",
-		      loads_least(stack->bars, stack->n), object,
-		      arrival ? ", with the DMA of struct and object" : "");
+		      loads_least(stack->bars, stack->n), object, arrival ? ", DMA included" : "");
 	plot_text(plot, "x_label",
 		  arrival ? "sum of medians, microseconds, DMA as measured; the number is the "
 			    "median of the whole"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SERIES_MAX 10
+#define LEGEND_CHARACTERS 40
 #define POINTS 160 /* per series: evenly over the body, then twenty per decade of the tail */
 
 struct curve {
@@ -54,7 +55,7 @@ static void series_write(struct plot *plot, const struct data *data, const struc
 			 double *limits)
 {
 	struct curve curve = { 0 };
-	char label[200], text[120], p50[32], p99[32];
+	char label[600], shown[200], text[120], p50[32], p99[32];
 	double at_99;
 
 	curve.values = reduce_values(data, arm, REDUCE_TOTAL, &curve.n);
@@ -67,8 +68,10 @@ static void series_write(struct plot *plot, const struct data *data, const struc
 	snprintf(text, sizeof(text), "p50 %s, p99 %s",
 		 plot_time(stats_median(curve.values, curve.n), p50, sizeof(p50)),
 		 curve.n >= 100 ? plot_time(at_99, p99, sizeof(p99)) : "needs 100 loads");
-	plot_key(plot, reduce_label(arm, label, sizeof(label)), plot_loader_colour(arm->loader),
-		 text);
+	plot_key(plot,
+		 plot_short(reduce_label(arm, label, sizeof(label)), LEGEND_CHARACTERS, shown,
+			    sizeof(shown)),
+		 plot_loader_colour(arm->loader), text);
 	curve_write(plot, &curve);
 	free(curve.values);
 }
@@ -127,8 +130,8 @@ int figure_tail(struct data *data, struct plots *plots, struct err *err)
 	plot_number(plot, "y_low", limits[2]);
 	plot_title(plot, "How bad is the tail: how often is a load slow, and how slow?");
 	plot_subtitle(plot,
-		      "left: loads that took at most so long; right: loads that took at least so "
-		      "long; loads of %.60s, %zu or more each",
+		      "loads of %.60s, %zu or more each; left: those that took at most so long, "
+		      "right: at least so long",
 		      arms[0]->so, reduce_least(arms, n));
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);

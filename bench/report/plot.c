@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LABEL_CHARACTERS 34
+#define LINE_CHARACTERS 126
 
 static FILE *file_open(const struct plots *plots, const char *name, const char *suffix)
 {
@@ -173,33 +174,43 @@ static size_t characters(const char *text)
 	return n;
 }
 
+/* Where n characters of a text end. */
+static size_t characters_end(const char *text, size_t n)
+{
+	size_t end = 0;
+
+	while (text[end] && (n > 0 || (text[end] & 0xc0) == 0x80))
+		n -= (text[end++] & 0xc0) != 0x80;
+	return end;
+}
+
 /* What stands behind the loader (transport, life cycle, device) tells rows apart: it is kept, and
  * the loader's options are cut. */
-static size_t label_tail(const char *label)
+const char *plot_short(const char *label, size_t most, char *buffer, size_t size)
 {
 	const char *behind = strstr(label, ", ");
-	size_t n = behind ? characters(behind) : 0;
+	size_t n = characters(label), tail = behind ? characters(behind) : 0;
 
-	return n && n <= LABEL_CHARACTERS - 10 ? n : LABEL_CHARACTERS / 2;
+	if (n <= most) {
+		snprintf(buffer, size, "%s", label);
+		return buffer;
+	}
+	if (tail == 0 || tail + 10 > most)
+		tail = most / 2;
+	snprintf(buffer, size, "%.*s\u2026%s", (int)characters_end(label, most - 1 - tail), label,
+		 label + characters_end(label, n - tail));
+	return buffer;
 }
 
 void plot_label(struct plot *plot, const char *label)
 {
-	size_t n = characters(label), at = 0;
-	bool cut = n > LABEL_CHARACTERS;
-	size_t end = cut ? n - label_tail(label) : n;
-	size_t begin = cut ? LABEL_CHARACTERS - 1 - label_tail(label) : n;
+	char text[4 * LABEL_CHARACTERS + 8];
+	size_t n;
 
-	for (; *label; label++) {
-		at += (*label & 0xc0) != 0x80;
-		if (cut && at > begin && at <= end) {
-			fputs(at == begin + 1 && (*label & 0xc0) != 0x80 ? "\u2026" : "",
-			      plot->table);
-			continue;
-		}
-		fputc(*label == '"' || *label == '\t' ? '\'' : *label, plot->table);
-	}
-	n = cut ? LABEL_CHARACTERS : n;
+	plot_short(label, LABEL_CHARACTERS, text, sizeof(text));
+	n = characters(text);
+	for (const char *at = text; *at; at++)
+		fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
 	if (n > plot->label_width)
 		plot->label_width = n;
 	fputc('\t', plot->table);
@@ -216,14 +227,24 @@ void plot_block_end(struct plot *plot)
 	fputs("\n\n", plot->table);
 }
 
+/* A line of small words as wide as a picture. */
+static void line_write(struct plot *plot, const char *name, char *text, size_t size)
+{
+	size_t end = characters_end(text, LINE_CHARACTERS);
+
+	if (text[end])
+		snprintf(text + end, size - end, "\u2026");
+	plot_text(plot, name, text);
+}
+
 int plot_close(struct plot *plot, struct err *err)
 {
 	bool bad;
 
 	plot_text(plot, "title", plot->title);
-	plot_text(plot, "subtitle", plot->subtitle);
-	plot_text(plot, "machine", plot->machine);
-	plot_text(plot, "noise", plot->noise);
+	line_write(plot, "subtitle", plot->subtitle, sizeof(plot->subtitle));
+	line_write(plot, "machine", plot->machine, sizeof(plot->machine));
+	line_write(plot, "noise", plot->noise, sizeof(plot->noise));
 	plot_number(plot, "rows", (double)plot->rows);
 	plot_number(plot, "keys", (double)plot->keys);
 	plot_number(plot, "label_width", (double)plot->label_width);
