@@ -253,9 +253,10 @@ static void cell_write(struct plot *plot, const struct history_view *view, size_
 			   history_work(view->lines[k - 1], loader, counter, &before);
 	count_text(text, sizeof(text), (double)value / loads);
 	count_text(was, sizeof(was), (double)before / loads);
-	/* Names of folders and process ids, of some digits more or less, are work, too: what
+	/* Names of folders and process ids, of some digits more or less, are work, too; and what
 	 * cannot be read off is not coloured. */
-	if (compared && strcmp(text, was) != 0)
+	if (compared && fabs((double)value - (double)before) >= 0.001 * (double)before &&
+	    strcmp(text, was) != 0)
 		colour = value > before ? "#f6c59f" : "#a9d3ee";
 	fprintf(plot->table, "%s\t%s\t", known ? text : "\u2013", known ? colour : "#ffffff");
 }
@@ -278,10 +279,12 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 {
 	static const struct {
 		const char *counter, *title;
-	} panels[3] = { { "syscalls", "system calls of a load" },
-			{ "faults", "page faults of a load" },
-			{ "instructions",
-			  "instructions of a load outside the kernel, by callgrind" } };
+	} panels[3] = {
+		{ "syscalls", "system calls of a load" },
+		{ "faults", "page faults of a load" },
+		{ "instructions",
+		  "instructions of a load outside the kernel (one per byte of a large memcpy)" }
+	};
 	const struct history_line *last = view->lines[view->count - 1];
 	size_t first = view->count > COLUMNS_MAX ? view->count - COLUMNS_MAX : 0;
 	struct plot *plot = plot_open(plots, "work", "grid", err);
@@ -301,9 +304,8 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 			 plot_loader_colour(view->loaders[i]), "");
 	plot_number(plot, "panels", 3);
 	plot_title(plot, "Does a load do more than it did?");
-	plot_subtitle(plot,
-		      "blue: less than in the revision before with the same kernel and C library, "
-		      "orange: more; \u2013: not counted, or not repeatable");
+	plot_subtitle(plot, "blue: less than before on the same kernel and C library, orange: more "
+			    "(instructions: by 0.1 %%); \u2013: not counted, not repeatable");
 	plot_text(plot, "x_label", "revision");
 	surroundings_write(plot, view);
 	snprintf(plot->noise, sizeof(plot->noise),

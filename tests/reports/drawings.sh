@@ -27,17 +27,17 @@ words() {
 	done
 }
 for engine in gnuplot ${python:+matplotlib}; do
-	run 0 "$soload" report --engine $engine --out "$scratch/$engine" "$scratch/a" "$scratch/gate" "$scratch/repro"
+	run 0 "$soload" report --engine "$engine" --out "$scratch/$engine" "$scratch/a" "$scratch/gate" "$scratch/repro"
 	equal "what $engine said" "$(cat "$err")" ""
 	for name in $figures; do
 		checks=$((checks + 1))
 		[ -s "$scratch/$engine/figures/$name.svg" ] || fail "$engine drew no $name.svg"
 		equal "width of $name.png" "$(head -c 20 "$scratch/$engine/figures/$name.png" | od -An -tu1 -j16 | awk '{ print $3 * 256 + $4 }')" 800
 	done
-	words $engine "$scratch/$engine"
-	run 0 "$soload" report --engine $engine --out "$scratch/$engine-lone" "$scratch/lone"
+	words "$engine" "$scratch/$engine"
+	run 0 "$soload" report --engine "$engine" --out "$scratch/$engine-lone" "$scratch/lone"
 	words "$engine, alone" "$scratch/$engine-lone"
-	run 0 "$soload" report --engine $engine --out "$scratch/$engine-zeros" "$scratch/zeros"
+	run 0 "$soload" report --engine "$engine" --out "$scratch/$engine-zeros" "$scratch/zeros"
 	has_not "$scratch/$engine-zeros/report.html" ">nan"
 done
 

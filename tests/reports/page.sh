@@ -53,8 +53,8 @@ for engine in gnuplot ${matplotlib:+matplotlib}; do
 	figures=$(grep -c '<figure>' "$page")
 	cat "$page" "$scratch/probe.html" >"$scratch/probed.html"
 	for width in 390 1280 1920; do
-		look $width "rgb(255,255,255)"
-		look $width "rgb(20,20,20)" --force-dark-mode --blink-settings=preferredColorScheme=0
+		look "$width" "rgb(255,255,255)"
+		look "$width" "rgb(20,20,20)" --force-dark-mode --blink-settings=preferredColorScheme=0
 	done
 done
 expect_end

@@ -83,10 +83,11 @@ if command -v gnuplot >/dev/null 2>&1; then
 	run 0 "$soload" report --out "$scratch/d" --issue performance --figures-url https://example.org/x tests/reports/repro
 	equal "pictures of the issue" "$(grep -c '^!\[.*\](https://example.org/x/[a-z]*\.png)$' "$out")" 6
 	has_not "$out" "](figures/"
-	for name in $(sed -n 's/^!.*example.org\/x\/\([a-z]*\)\.png)$/\1/p' "$out"); do
+	sed -n 's/^!.*example.org\/x\/\([a-z]*\.png\))$/\1/p' "$out" >"$scratch/linked"
+	while read -r picture; do
 		checks=$((checks + 1))
-		[ -s "$scratch/d/figures/$name.png" ] || fail "the issue has $name.png, which was not drawn"
-	done
+		[ -s "$scratch/d/figures/$picture" ] || fail "the issue has $picture, which was not drawn"
+	done <"$scratch/linked"
 	run 0 "$soload" report --out "$scratch/d" --pr --figures-url https://example.org/x tests/reports/gate
 	has "$out" "![Did this change make loading slower?](https://example.org/x/forest.png)"
 	run 0 "$soload" report --out "$scratch/d" --pr tests/reports/gate
