@@ -37,7 +37,7 @@ set yrange [0 : load_top]
 set ytics 0, load_step
 set label 1 load_text
 if (load_known) {
-	plot data index 1 using 1:2 with linespoints pt 7 ps 0.3 lw 2 lc rgb '#555555'
+	plot data index 1 using 1:2 with lines lw 2 lc rgb '#555555'
 } else {
 	plot NaN
 }

@@ -238,7 +238,7 @@ def draw_calm(say, table):
     ratio.minorticks_off()
     broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
     known = [row for row in looks if isinstance(row[1], float)] if say["load_known"] else []
-    load.plot([row[0] for row in known], [row[1] for row in known], color="#555555", linewidth=1.8, marker="o", markersize=1.5)
+    load.plot([row[0] for row in known], [row[1] for row in known], color="#555555", linewidth=1.8)
     known = [row for row in looks if isinstance(row[2], float)] if say["steal_known"] else []
     steal.step([row[0] for row in known], [row[2] for row in known], color="#8a4a6d", linewidth=1.8, where="pre")
     for axes, top, step in ((broken, say["interrupted_most"] * 1.1, say["interrupted_step"]), (load, say["load_top"], say["load_step"]),

@@ -92,8 +92,9 @@ static void stack_measure(struct stack *stack)
 		stack->zoom_longest = fmax(stack->zoom_longest, bar_extent(&stack->bars[i]));
 	if (!(stack->zoom_longest > 0))
 		stack->zoomed = 0;
+	/* What is in no phase of its own is part of the rest. */
 	for (int i = 0; i < SEGMENTS; i++)
-		stack->seen[i] = segment_is_seen(stack, i);
+		stack->seen[i] = i != SEGMENT_PHASES + PHASE_OTHER && segment_is_seen(stack, i);
 }
 
 static const char *segment_label(int segment)
@@ -135,7 +136,7 @@ static void stack_describe(struct plot *plot, const struct stack *stack)
 		if (stack->seen[i])
 			plot_key(plot, segment_label(i), plot_phase_colour(segment_label(i)), "");
 	}
-	plot_text(plot, "rest", "smaller phases");
+	plot_text(plot, "rest", "other and small");
 	plot_number(plot, "longest", stack->longest > 0 ? stack->longest : 1.0);
 	plot_number(plot, "zoomed", (double)stack->zoomed);
 	plot_number(plot, "zoom_longest", stack->zoom_longest > 0 ? stack->zoom_longest : 1.0);
