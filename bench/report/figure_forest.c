@@ -152,6 +152,14 @@ enum forest_verdict forest_verdict(const struct forest_row *row)
 	return row->low > 1 ? FOREST_SLOWER : row->high < 1 ? FOREST_FASTER : FOREST_SAME;
 }
 
+/* The change in percent, without a minus before a zero. */
+static double percent(double ratio)
+{
+	double change = 100.0 * (ratio - 1.0);
+
+	return fabs(change) < 0.05 ? 0.0 : change;
+}
+
 static void row_write(struct plot *plot, const struct forest_row *row, double *limits)
 {
 	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#bbbbbb" };
@@ -164,10 +172,10 @@ static void row_write(struct plot *plot, const struct forest_row *row, double *l
 	plot_field(plot, (double)plot->rows);
 	plot_label(plot, label);
 	if (bounded)
-		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", 100 * (row->ratio - 1),
-			 100 * (low - 1), 100 * (high - 1), row->epochs);
+		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", percent(row->ratio),
+			 percent(low), percent(high), row->epochs);
 	else
-		snprintf(text, sizeof(text), "%+.1f %% [too few]  %zu", 100 * (row->ratio - 1),
+		snprintf(text, sizeof(text), "%+.1f %% [too few]  %zu", percent(row->ratio),
 			 row->epochs);
 	fprintf(plot->table, "%s\t%s\t", text, colours[forest_verdict(row)]);
 	plot_field(plot, row->ratio);
