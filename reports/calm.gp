@@ -16,6 +16,7 @@ set format x ''
 set logscale y
 set yrange [y_low * 0.9 : y_high * 1.1]
 set ytics nomirror (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000)
+if (y_high / y_low < 2.5) { set ytics add (0.8, 0.9, 1.1, 1.2, 1.35) }
 set format y '%g'
 set style fill transparent solid 0.25 noborder
 set label 1 'time of a load / its median' at graph 0, 1.06 left font small tc rgb ink

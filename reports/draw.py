@@ -233,7 +233,8 @@ def draw_calm(say, table):
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
     ratio.set_yscale("log")
     ratio.set_ylim(say["y_low"] * 0.9, say["y_high"] * 1.1)
-    shown = [y for y in (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000) if say["y_low"] * 0.9 <= y <= say["y_high"] * 1.1]
+    more = (0.8, 0.9, 1.1, 1.2, 1.35) if say["y_high"] / say["y_low"] < 2.5 else ()
+    shown = [y for y in more + (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000) if say["y_low"] * 0.9 <= y <= say["y_high"] * 1.1]
     ratio.set_yticks(shown, [f"{y:g}" for y in shown])
     ratio.minorticks_off()
     broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
