@@ -51,6 +51,7 @@ struct reduce_hosts {
 		uint32_t run;
 		int64_t seq;
 		double ns;
+		int64_t wait_ns[2]; /* when it waited for the device: from, to */
 	} * at;
 	size_t n;
 };
