@@ -103,10 +103,10 @@ $(error AICPU=$(AICPU): the other AICPU there is is aarch64)
 endif
 
 .PHONY: repro
-repro: all $(AICPU) ## the main job: every loader and transport on the modelled device, table and picture (under a minute; AICPU=aarch64: two)
+repro: all $(AICPU) ## the main job: every loader and transport on the modelled device, table and pictures (under a minute; AICPU=aarch64: two)
 	$(Q)r=0; $(SOLOAD) repro paged_attention_unroll --loader all --transport all --out $(OUT) \
 		$(if $(AICPU),-n 1 --aicpu "$(A64_QEMU) $(A64)/soload") $(ARGS) || r=$$?; \
-	if [ -s $(OUT)/phases.dat ]; then reports/draw $(OUT)/phases; fi; exit $$r
+	if [ $$r -le 1 ]; then $(SOLOAD) report $(OUT) --out $(OUT)/report || r=2; fi; exit $$r
 
 .PHONY: test
 test: tests ## build and run every test, here and, where the tools can be had, for aarch64

@@ -74,23 +74,6 @@ static const char doc[] =
 
 static const char *const verbs[] = { "add", "check", "plot", NULL };
 
-static void engine_parse(struct argp_state *state, const char *text,
-			 struct history_options *options)
-{
-	static const char *const names[] = { "auto", "gnuplot", "matplotlib", "none", NULL };
-	char hint[64];
-
-	for (size_t i = 0; names[i]; i++) {
-		if (strcmp(names[i], text) != 0)
-			continue;
-		options->draw = i < 3;
-		options->engine = i < 3 ? (enum draw_engine)i : DRAW_AUTO;
-		return;
-	}
-	command_usage(state, "no engine '%s'%s", text,
-		      command_suggest(text, names, hint, sizeof(hint)));
-}
-
 static error_t measuring_parse(int key, char *text, struct argp_state *state,
 			       struct history_options *options)
 {
@@ -156,7 +139,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		options->out = text;
 		return 0;
 	case KEY_ENGINE:
-		engine_parse(state, text, options);
+		draw_engine_parse(state, text, &options->engine, &options->draw);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 	case ARGP_KEY_ARGS:

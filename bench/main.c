@@ -40,8 +40,8 @@ static const char examples[] =
 	"  regression)    2 usage, or cannot run    3 inconclusive    77 nothing to judge here\n"
 	"  128+N interrupted by signal N\n"
 	"\n"
-	"A results folder (--out) holds samples.csv, spans.csv, summary.csv and run.json;\n"
-	"results/README.md says what every column means.\n";
+	"A results folder (--out) holds samples.csv, spans.csv, summary.csv, machine.csv\n"
+	"and run.json; results/README.md says what every column means.\n";
 
 static void help_print(FILE *out)
 {

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "bench/anatomy.h"
 #include "bench/command.h"
-#include "bench/figure.h"
 #include "bench/machine.h"
 #include "bench/rows.h"
 #include "loaders/elf/file.h"
@@ -15,12 +14,15 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#define LOOK_NS UINT64_C(1000000000) /* between two looks at the machine */
 
 struct object {
 	struct object *next;
@@ -32,10 +34,10 @@ struct record {
 	struct rows_run run;
 	char *folder;
 	char id[64];
-	struct csv samples, spans, summary;
+	struct csv samples, spans, summary, machine;
+	uint64_t looked_ns; /* at the machine, for the last time */
 	json_t *json, *objects_json;
 	struct object *objects;
-	struct figure figure;
 };
 
 struct sample sample_empty(void)
@@ -163,6 +165,7 @@ static int tables_open(struct record *record, struct err *err)
 		{ &record->samples, "samples.csv", rows_samples_header },
 		{ &record->spans, "spans.csv", rows_spans_header },
 		{ &record->summary, "summary.csv", rows_summary_header },
+		{ &record->machine, "machine.csv", rows_machine_header },
 	};
 	char path[PATH_MAX];
 
@@ -192,10 +195,6 @@ static int folder_open(struct record *record, const struct record_spec *spec, st
 	if (r < 0)
 		return r;
 	unlink(path); /* of a record that is being replaced; most have none */
-	r = path_make(record, "phases.dat", path, err);
-	if (r < 0)
-		return r;
-	unlink(path);
 	json_begin(record, spec);
 	r = json_save(record, err);
 	return r < 0 ? r : tables_open(record, err);
@@ -208,6 +207,7 @@ static void record_free(struct record *record)
 	csv_close(&record->samples, &ignored);
 	csv_close(&record->spans, &ignored);
 	csv_close(&record->summary, &ignored);
+	csv_close(&record->machine, &ignored);
 	while (record->objects) {
 		struct object *object = record->objects;
 
@@ -215,7 +215,6 @@ static void record_free(struct record *record)
 		free(object->path);
 		free(object);
 	}
-	figure_free(&record->figure);
 	json_decref(record->json);
 	free(record->folder);
 	free(record);
@@ -329,7 +328,6 @@ void record_note(struct record *record, const char *key, json_t *value)
 void record_sample(struct record *record, const struct sample *sample)
 {
 	rows_sample(&record->samples, &record->run, sample);
-	figure_add(&record->figure, sample);
 }
 
 void record_span(struct record *record, const struct record_span *span)
@@ -361,10 +359,29 @@ void record_summary(struct record *record, const struct summary *summary)
 	rows_summary(&record->summary, &record->run, summary);
 }
 
+/* Between rounds, at most once in a while: no load waits for it. */
+static void machine_look(struct record *record)
+{
+	uint64_t now = clock_now_ns();
+	struct rows_machine row = { now, (double)NAN, (double)NAN, (double)NAN };
+	double load[1];
+
+	if (record->looked_ns && now - record->looked_ns < LOOK_NS)
+		return;
+	record->looked_ns = now;
+	if (getloadavg(load, 1) == 1)
+		row.load_average = load[0];
+	machine_steal(&row.steal_seconds, &row.cpu_seconds);
+	rows_machine(&record->machine, &record->run, &row);
+}
+
 int record_flush(struct record *record, struct err *err)
 {
-	struct csv *const tables[] = { &record->samples, &record->spans, &record->summary };
+	struct csv *const tables[] = { &record->samples, &record->spans, &record->summary,
+				       &record->machine };
 	int result = 0;
+
+	machine_look(record);
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		int r = csv_flush(tables[i], result == 0 ? err : NULL);
@@ -373,14 +390,6 @@ int record_flush(struct record *record, struct err *err)
 			result = r;
 	}
 	return result;
-}
-
-static int figure_save(const struct record *record, struct err *err)
-{
-	char path[PATH_MAX];
-	int r = path_make(record, "phases.dat", path, err);
-
-	return r < 0 ? r : figure_write(&record->figure, path, err);
 }
 
 static const char *state_word(int exit_code)
@@ -394,15 +403,12 @@ int record_close(struct record *record, int exit_code, struct err *err)
 {
 	char text[STAMP_BYTES];
 	double seconds;
-	int r, drawn, saved;
+	int r, saved;
 
 	if (!record)
 		return 0;
 	seconds = (double)(clock_now_ns() - record->run.start_ns) / 1e9;
 	r = record_flush(record, err);
-	drawn = figure_save(record, r == 0 ? err : NULL);
-	if (r == 0)
-		r = drawn;
 	json_object_set_new(record->json, "state", json_string(state_word(exit_code)));
 	json_object_set_new(record->json, "exit_code", json_integer(exit_code));
 	json_object_set_new(record->json, "finished", json_string(time_text(text)));

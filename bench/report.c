@@ -13,11 +13,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { OPTION_ENGINE = 256, OPTION_OUT, OPTION_SCRIPTS, OPTION_ISSUE, OPTION_PR, OPTION_TRACE };
+enum {
+	OPTION_ENGINE = 256,
+	OPTION_OUT,
+	OPTION_SCRIPTS,
+	OPTION_ISSUE,
+	OPTION_PR,
+	OPTION_TRACE,
+	OPTION_URL
+};
 
 struct report_options {
-	const char *out, *scripts;
+	const char *out, *scripts, *figures;
 	enum draw_engine engine;
 	bool draw, issue, pr, trace;
 	char *const *runs;
@@ -33,6 +42,8 @@ static const struct argp_option table[] = {
 	{ "issue", OPTION_ISSUE, "KIND", 0, "also print the text of an issue; KIND is performance",
 	  0 },
 	{ "pr", OPTION_PR, NULL, 0, "also print the text of a pull request comment", 0 },
+	{ "figures-url", OPTION_URL, "BASE", 0,
+	  "where the pictures of a text to paste will be: links are BASE/NAME.png (figures)", 0 },
 	{ "trace", OPTION_TRACE, NULL, 0,
 	  "also write DIR/trace.json, a timeline for ui.perfetto.dev and chrome://tracing", 0 },
 	{ 0 },
@@ -49,22 +60,6 @@ static const char doc[] =
 	"  soload report RUN --issue performance >issue.md         a text to paste\n\n"
 	"Damaged or missing rows are left out and named in the report.";
 
-static void engine_parse(struct argp_state *state, const char *text, struct report_options *options)
-{
-	static const char *const names[] = { "auto", "gnuplot", "matplotlib", "none", NULL };
-	char hint[64];
-
-	for (size_t i = 0; names[i]; i++) {
-		if (strcmp(names[i], text) != 0)
-			continue;
-		options->engine = i < 3 ? (enum draw_engine)i : DRAW_AUTO;
-		options->draw = i < 3;
-		return;
-	}
-	command_usage(state, "no engine '%s'%s", text,
-		      command_suggest(text, names, hint, sizeof(hint)));
-}
-
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct report_options *options = state->input;
@@ -74,7 +69,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		options->out = text;
 		return 0;
 	case OPTION_ENGINE:
-		engine_parse(state, text, options);
+		draw_engine_parse(state, text, &options->engine, &options->draw);
 		return 0;
 	case OPTION_SCRIPTS:
 		options->scripts = text;
@@ -86,6 +81,9 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case OPTION_PR:
 		options->pr = true;
+		return 0;
+	case OPTION_URL:
+		options->figures = text;
 		return 0;
 	case OPTION_TRACE:
 		options->trace = true;
@@ -120,12 +118,16 @@ static int figures_draw(struct plots *plots, const struct report_options *option
 	return options->engine == DRAW_AUTO && r == -ENOENT ? 0 : r;
 }
 
-static int trace_make(const struct data *data, const char *out, struct err *err)
+/* One of an earlier report would be of other records. */
+static int trace_make(struct data *data, const struct report_options *options, struct err *err)
 {
 	char path[4200];
 
-	snprintf(path, sizeof(path), "%s/trace.json", out);
-	return chrome_write(data, path, err);
+	snprintf(path, sizeof(path), "%s/trace.json", options->out);
+	if (options->trace)
+		return chrome_write(data, path, err);
+	unlink(path);
+	return 0;
 }
 
 static int report_make(struct data *data, const struct report_options *options, struct err *err)
@@ -147,18 +149,20 @@ static int report_make(struct data *data, const struct report_options *options, 
 		return r;
 	drawn = figures_draw(&plots, options, data);
 	r = text_report(data, &plots, options->out, err);
-	if (r == 0 && options->trace)
-		r = trace_make(data, options->out, err);
+	if (r == 0)
+		r = trace_make(data, options, err);
 	if (r == 0 && options->issue)
-		text_issue(data, &plots, stdout);
+		text_issue(data, &plots, options->figures, stdout);
 	if (r == 0 && options->pr)
-		text_pull_request(data, &plots, stdout);
+		text_pull_request(data, &plots, options->figures, stdout);
 	return r < 0 ? r : drawn < 0 ? err_set(err, EIO, "the pictures could not be drawn") : 0;
 }
 
 int command_report(int argc, char **argv)
 {
-	struct report_options options = { .out = "results/report", .draw = true };
+	struct report_options options = { .out = "results/report",
+					  .figures = TEXT_FIGURES,
+					  .draw = true };
 	struct data *data = calloc(1, sizeof(*data));
 	struct err err = { "" };
 	int r;

@@ -16,6 +16,8 @@ const char rows_spans_header[] = "run,seq,lane,origin,phase,start_ns,dur_ns,arg"
 const char rows_summary_header[] = "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,"
 				   "epochs,value,ci_low,ci_high,device,when";
 
+const char rows_machine_header[] = "run,at_ns,load_average,steal_seconds,cpu_seconds";
+
 /* The columns between total_ns and stale. */
 static const enum phase columns[] = {
 	PHASE_READ, PHASE_STAGE,   PHASE_LINK, PHASE_MAP,    PHASE_RELOCATE, PHASE_PROTECT,
@@ -95,5 +97,15 @@ void rows_summary(struct csv *csv, const struct rows_run *run, const struct summ
 	csv_double(csv, s->ci_high);
 	csv_text(csv, s->device);
 	csv_text(csv, s->when);
+	csv_row_end(csv);
+}
+
+void rows_machine(struct csv *csv, const struct rows_run *run, const struct rows_machine *row)
+{
+	csv_text(csv, run->id);
+	csv_signed(csv, (int64_t)(row->at_ns - run->start_ns));
+	csv_double(csv, row->load_average);
+	csv_double(csv, row->steal_seconds);
+	csv_double(csv, row->cpu_seconds);
 	csv_row_end(csv);
 }

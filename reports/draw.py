@@ -14,10 +14,10 @@ matplotlib.use("agg")
 matplotlib.rcParams.update({
     "svg.hashsalt": "soload", "svg.fonttype": "none", "font.size": 10, "font.family": "DejaVu Sans", "text.parse_math": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "axes.axisbelow": True,
-    "grid.color": "#dddddd", "grid.linewidth": 0.6, "xtick.color": "#222222", "ytick.color": "#222222",
+    "text.color": "#222222", "axes.labelcolor": "#222222", "grid.color": "#dddddd", "grid.linewidth": 0.6, "xtick.color": "#222222", "ytick.color": "#222222",
 })
 import matplotlib.pyplot as plt  # noqa: E402 (the backend first)
-from matplotlib.ticker import EngFormatter  # noqa: E402
+from matplotlib.ticker import EngFormatter, NullFormatter  # noqa: E402
 
 INK, PALE, DPI = "#222222", "#666666", 100
 
@@ -72,7 +72,7 @@ def panel(figure, height, left, right, above, below):
 
 
 def margin(say):
-    return 0.03 + 0.0098 * max(say["label_width"], 6)
+    return 0.03 + 0.0108 * max(say["label_width"], 6)
 
 
 def rows_axis(axes, labels):
@@ -81,30 +81,51 @@ def rows_axis(axes, labels):
     axes.tick_params(axis="y", length=0)
 
 
+def log_x(axes, formatter):
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(formatter)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def log_y(axes):
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def legend(figure, handles, labels, y, columns):
     figure.legend(handles, labels, loc="upper right", bbox_to_anchor=(0.99, y), ncol=columns, frameon=False, fontsize=9,
                   handlelength=1, handleheight=0.8, columnspacing=1.2)
 
 
-def draw_stack(say, table):
-    rows = table[0] if table else []
-    keys = say.get("key", [])
-    lines = (len(keys) + 5) // 5
-    height = int(118 + 26 * lines + (24 if len(rows) > 12 else 34) * len(rows) + 46)
-    figure = page(say, height)
-    axes = panel(figure, height, margin(say), 0.97, 62 + 24 * lines, 92)
+def bars(axes, say, rows, longest):
     for at, row in enumerate(rows):
         start = 0.0
         for value, colour in zip(row[5:], say.get("key_colour", []) + ["#000000"]):
             axes.barh(at, value, 0.68, start, color=colour, edgecolor="white", linewidth=0.4)
             start += value
-        low, high = (min(row[i], say["longest"]) for i in (3, 4))
+        low, high = (min(row[i], longest) for i in (3, 4))
         axes.plot([low, high], [at + 0.43] * 2, color=INK, linewidth=1.2, marker="|", markersize=5)
-        axes.text(max(start, high) + say["longest"] * 0.012, at, row[2], va="center", fontsize=9, color=INK)
-    axes.set_xlim(0, say["longest"] * 1.3)
+        axes.text(max(start, high) + longest * 0.012, at, row[2], va="center", fontsize=9, color=INK)
+    axes.set_xlim(0, longest * 1.3)
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
-    axes.set_xlabel(say["x_label"])
+
+
+def draw_stack(say, table):
+    rows = table[0] if table else []
+    keys, zoomed = say.get("key", []), int(say["zoomed"])
+    lines = (len(keys) + 5) // 5
+    below = 24 * zoomed + 62 if zoomed else 0
+    height = int(118 + 26 * lines + (24 if len(rows) > 12 else 34) * len(rows) + 46 + below)
+    figure = page(say, height)
+    axes = panel(figure, height, margin(say), 0.97, 62 + 24 * lines, 92 + below)
+    bars(axes, say, rows, say["longest"])
+    if zoomed:
+        axes = panel(figure, height, margin(say), 0.97, height - 92 - 24 * zoomed, 92)
+        bars(axes, say, rows[:zoomed], say["zoom_longest"])
+        axes.set_title(say["zoom_text"], loc="left", fontsize=9, color=PALE)
+    figure.text(0.5, 52 / height, say["x_label"], ha="center", va="center")
     patches = [plt.Rectangle((0, 0), 1, 1, color=c) for c in say.get("key_colour", []) + ["#000000"]]
     legend(figure, patches, keys + [say["rest"]], (height - 50) / height, 5)
     return figure
@@ -120,18 +141,16 @@ def draw_tail(say, table):
     handles = []
     for rows, colour in zip(table, say["key_colour"]):
         x = [row[0] for row in rows]
-        handles += body.plot(x, [row[1] for row in rows], color=colour, linewidth=1.6)
-        rest.plot(x, [row[2] for row in rows], color=colour, linewidth=1.6)
-    for axes, text in ((body, "percent of loads done"), (rest, "percent of loads that take longer")):
-        axes.set_xscale("log")
+        handles += body.step(x, [row[1] for row in rows], color=colour, linewidth=1.6, where="post")
+        rest.step(x, [row[2] for row in rows], color=colour, linewidth=1.6, where="pre")
+    for axes, text in ((body, "percent of loads done"), (rest, "percent of loads that take at least so long")):
+        log_x(axes, "{x:g}")
         axes.set_xlim(say["x_low"] / 1.1, say["x_high"] * 1.1)
-        axes.xaxis.set_major_formatter("{x:g}")
         axes.grid(True)
         axes.set_title(text, loc="left", fontsize=9, color=INK)
     body.set_ylim(0, 100)
-    rest.set_yscale("log")
+    log_y(rest)
     rest.set_ylim(say["y_low"] * 0.8, 100)
-    rest.yaxis.set_major_formatter("{x:g}")
     figure.text(0.5, (72 + 15 * count) / height, say["x_label"], ha="center", color=INK)
     figure.legend(handles, [f"{k}:  {t}" for k, t in zip(say["key"], say["key_text"])], loc="upper left", frameon=False,
                   bbox_to_anchor=(0.03, (64 + 15 * count) / height), fontsize=8.5, labelspacing=0.15)
@@ -143,16 +162,16 @@ def draw_scaling(say, table):
     figure = page(say, height)
     axes = panel(figure, height, 0.09, 0.70, 88, 96)
     handles = []
-    for rows, colour in zip(table, say["key_colour"]):
+    # Curves may lie on one another: each has a mark and a dash of its own.
+    for at, (rows, colour) in enumerate(zip(table, say["key_colour"])):
         x = [row[0] for row in rows]
         axes.fill_between(x, [row[2] for row in rows], [row[3] for row in rows], color=colour, alpha=0.13, linewidth=0)
-        handles += axes.plot(x, [row[1] for row in rows], color=colour, linewidth=1.8, marker="o", markersize=4)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+        handles += axes.plot(x, [row[1] for row in rows], color=colour, linewidth=1.8, linestyle=("-", "--", ":", "-.")[at % 4],
+                             marker="os^vDphP*X"[at % 10], markersize=5, markerfacecolor="none" if at > 4 else colour)
+    log_x(axes, EngFormatter(sep=""))
+    log_y(axes)
     axes.set_xlim(say["x_low"] / 1.3, say["x_high"] * 1.3)
     axes.set_ylim((say["y_low"] or 0.001) / 1.5, say["y_high"] * 1.5)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(True)
     axes.set_xlabel(say["x_label"])
     axes.set_title(say["y_label"], loc="left", fontsize=9, color=INK)
@@ -171,9 +190,8 @@ def draw_pairs(say, table):
         axes.plot(row[4], at, "o", color=row[3], markerfacecolor="white", markersize=7, markeredgewidth=1.6)
         axes.plot(row[5], at, "o", color=row[3], markersize=7)
         axes.text(1.03, at, row[2], transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=INK)
-    axes.set_xscale("log")
+    log_x(axes, "{x:g}")
     axes.set_xlim(say["x_low"] / 1.6, say["x_high"] * 1.6)
-    axes.xaxis.set_major_formatter("{x:g}")
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
     axes.set_xlabel(say["x_label"])
@@ -203,41 +221,42 @@ def draw_kernel(say, table):
 
 
 def draw_calm(say, table):
-    rows = table[0]
-    height = 560
+    rows, looks = (table + [[], []])[:2]
+    height = 656
     figure = page(say, height)
-    ratio = panel(figure, height, 0.085, 0.975, 80, 291)
-    broken = panel(figure, height, 0.085, 0.975, 308, 188)
-    load = panel(figure, height, 0.085, 0.975, 412, 92)
+    ratio = panel(figure, height, 0.085, 0.975, 80, height - 300)
+    broken = panel(figure, height, 0.085, 0.975, 340, height - 396)
+    load = panel(figure, height, 0.085, 0.975, 436, height - 482)
+    steal = panel(figure, height, 0.085, 0.975, 522, height - 564)
     x = [row[0] for row in rows]
     ratio.fill_between(x, [row[1] for row in rows], [row[3] for row in rows], color="#0072b2", alpha=0.25, linewidth=0)
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
     ratio.set_yscale("log")
     ratio.set_ylim(say["y_low"] * 0.9, say["y_high"] * 1.1)
-    shown = [y for y in (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000) if say["y_low"] * 0.9 <= y <= say["y_high"] * 1.1]
+    more = (0.8, 0.9, 1.1, 1.2, 1.35) if say["y_high"] / say["y_low"] < 2.5 else ()
+    shown = [y for y in more + (0.1, 0.2, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 1000) if say["y_low"] * 0.9 <= y <= say["y_high"] * 1.1]
     ratio.set_yticks(shown, [f"{y:g}" for y in shown])
     ratio.minorticks_off()
     broken.vlines(x, 0, [row[4] if isinstance(row[4], float) else 0 for row in rows], color="#d55e00", linewidth=2.4)
-    broken.set_ylim(0, say["interrupted_most"] * 1.1)
-    if say["load_known"]:
-        load.plot([say["x_low"], say["x_high"]], [say["load_before"], say["load_after"]], color="#555555", linewidth=1.8)
-    load.set_ylim(0, max(say["load_before"], say["load_after"]) * 1.25 or 1)
-    load_text = "before and after" if say["load_known"] else "not recorded"
-    for axes, text in ((ratio, "time of a load / its median"), (broken, "percent of loads interrupted"),
-                       (load, f"load average of the machine, {load_text}")):
+    known = [row for row in looks if isinstance(row[1], float)] if say["load_known"] else []
+    load.plot([row[0] for row in known], [row[1] for row in known], color="#555555", linewidth=1.8)
+    known = [row for row in looks if isinstance(row[2], float)] if say["steal_known"] else []
+    steal.step([row[0] for row in known], [row[2] for row in known], color="#8a4a6d", linewidth=1.8, where="pre")
+    for axes, top, step in ((broken, say["interrupted_most"] * 1.1, say["interrupted_step"]), (load, say["load_top"], say["load_step"]),
+                            (steal, say["steal_top"], say["steal_step"])):
+        axes.set_ylim(0, top)
+        axes.set_yticks([step * i for i in range(int(top / step) + 1)])
+        axes.yaxis.set_major_formatter("{x:g}")
+    for axes, text in ((ratio, "time of a load / its median"), (broken, "percent of loads interrupted"), (load, say["load_text"]),
+                       (steal, say["steal_text"])):
         axes.set_xlim(say["x_low"], max(say["x_high"], say["x_low"] + 1e-3))
         axes.grid(True)
         axes.set_title(text, loc="left", fontsize=9, color=INK)
-        if axes is not load:
+        if axes is not steal:
             axes.set_xticklabels([])
-    load.set_xlabel(say["x_label"])
+    steal.xaxis.set_major_formatter("{x:g}")
+    steal.set_xlabel(say["x_label"])
     return figure
-
-
-def words_on(colour):
-    """White on what is dark."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#ffffff" if 299 * red + 587 * green + 114 * blue < 100000 else INK
 
 
 def draw_lanes(say, table):
@@ -251,7 +270,7 @@ def draw_lanes(say, table):
     for row in rows:
         axes.barh(row[0], row[2] - row[1], 0.76, row[1], color=row[3])
         if isinstance(row[4], str) and row[4].strip():
-            axes.text((row[1] + row[2]) / 2, row[0], row[4], ha="center", va="center", fontsize=8.5, color=words_on(row[3]))
+            axes.text((row[1] + row[2]) / 2, row[0], row[4], ha="center", va="center", fontsize=8.5, color=row[5])
     axes.set_xlim(0, say["longest"])
     rows_axis(axes, say["lane"])
     axes.grid(axis="x")
@@ -262,7 +281,7 @@ def draw_lanes(say, table):
     spans = list(zip(say.get("zoom_from", []), say.get("zoom_to", [])))
     left, free = 0.09, 0.885 - 0.05 * (zooms - 1)
     for at, (start, end) in enumerate(spans):
-        axes.axvspan(start, end, fill=False, edgecolor=INK, linestyle=":", linewidth=1)
+        axes.add_patch(plt.Rectangle((start, say["zoom_row"] - 0.42), end - start, 0.84, fill=False, edgecolor=INK, linestyle=":"))
         wide = free * (end - start) / sum(b - a for a, b in spans)
         part = panel(figure, height, left, left + wide, height - 102, 56)
         left += wide + 0.05
@@ -297,7 +316,7 @@ def draw_forest(say, table):
     axes.xaxis.set_major_formatter("{x:g}")
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
-    axes.set_xlabel(say["x_label"])
+    figure.text(0.5, 52 / height, say["x_label"], ha="center", va="center")
     return figure
 
 

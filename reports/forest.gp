@@ -14,7 +14,7 @@ set xtics (0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 set format x '%g'
 set yrange [rows - 0.45 : -0.55]
 set ytics scale 0
-set xlabel x_label tc rgb ink offset 0, 0.3
+set label 905 x_label at screen 0.5, screen 52.0 / height center tc rgb ink
 unset grid
 set grid xtics lc rgb '#dddddd' lt 1 lw 0.6
 unset key

@@ -16,16 +16,14 @@ set ytics scale 0
 set for [i = 1:lanes] ytics add (lane[i] i - 1)
 set xlabel x_label tc rgb ink offset 0, 0.3
 unset grid
-set grid xtics lc rgb '#dddddd' lt 1 lw 0.6 front
+set grid xtics lc rgb '#dddddd' lt 1 lw 0.6
 set key at screen 0.99, screen above(60) right top horizontal Left reverse samplen 1 width 1 maxrows legend_rows font small noenhanced
 set style fill solid 1 noborder
 set multiplot
 shade(c) = int('0x'.substr(c, 2, 7))
-# White on what is dark.
-words_on(c) = 299 * (shade(c) >> 16) + 587 * (shade(c) >> 8 & 255) + 114 * (shade(c) & 255) < 100000 ? 0xffffff : shade(ink)
-do for [z = 1:zooms] { set object z rectangle from zoom_from[z], graph 0 to zoom_to[z], graph 1 fs empty border lc rgb ink dt 3 front }
+do for [z = 1:zooms] { set object z rectangle from zoom_from[z], first zoom_row - 0.42 to zoom_to[z], first zoom_row + 0.42 fs empty border lc rgb ink dt 3 front }
 plot data index 0 using 2:1:2:3:($1 - 0.38):($1 + 0.38):(shade(strcol(4))) with boxxyerror lc rgb variable notitle, \
-	data index 0 using (($2 + $3) / 2):1:5:(words_on(strcol(4))) with labels center font small tc rgb variable notitle, \
+	data index 0 using (($2 + $3) / 2):1:5:(shade(strcol(6))) with labels center font small tc rgb variable notitle, \
 	for [i = 1:keys] 1 / 0 with boxes lc rgb key_colour[i] title key[i].' '.key_text[i]
 
 # Below, to one scale: the parts of one lane in which the load happens.

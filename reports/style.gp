@@ -23,6 +23,7 @@ set label 903 machine at screen 0.012, screen 28.0 / height left font small tc r
 set label 904 noise at screen 0.012, screen 11.0 / height left font small tc rgb pale front; \
 set output name.'.'.suffix"
 
+set key textcolor rgb ink
 set border 3 lc rgb '#888888'
 set tics nomirror textcolor rgb ink
 set grid lc rgb '#dddddd' lt 1 lw 0.6

@@ -4,7 +4,7 @@ TRACKED := $(shell git ls-files -co --exclude-standard 2>/dev/null || find . -na
 EXISTING := $(wildcard $(TRACKED))
 FORMATTED := $(filter %.c %.h %.cpp %.hpp,$(EXISTING))
 TIDIED := $(filter-out %.bpf.c,$(filter base/%.c loaders/%.c probes/%.c device/%.c bench/%.c,$(EXISTING)))
-SHELLED := $(filter %.sh .ci/run reports/bench reports/draw tools/aarch64 tools/build-revision tools/deps tools/gallery tools/gate tools/own-apt tools/run-tests tools/vm tools/vm-bench tools/vm-gate tools/vm-matrix tools/vm-split tools/try-recipes tools/libraries,$(EXISTING))
+SHELLED = $(shell grep -lE '^\#!/bin/(ba)?sh' $(filter %.sh .ci/% tools/% reports/%,$(EXISTING)))
 TIDY_STAMPS := $(TIDIED:%.c=$(BUILD)/lint/%.tidy)
 
 .PHONY: lint

@@ -2,6 +2,7 @@
  */
 #include "bench/history/history.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "bench/command.h"
 
@@ -10,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 struct adding {
 	const struct history_options *options;
@@ -21,17 +23,51 @@ struct adding {
 	bool failed; /* one of them could not be measured */
 };
 
+static bool is_replaced(const struct adding *adding, const struct history_line *line)
+{
+	for (size_t k = 0; k < adding->wanted_count; k++) {
+		if (strcmp(adding->wanted[k].hash, history_text(line, "revision")) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Nor can lines about different objects. */
+static int objects_check(const struct adding *adding, struct err *err)
+{
+	struct file_bytes file;
+	char hash[32];
+	int r = adding->history.count ? file_load(adding->options->object, &file, err) : 0;
+
+	if (r < 0 || !adding->history.count)
+		return r;
+	snprintf(hash, sizeof(hash), "%016llx",
+		 (unsigned long long)XXH64(file.bytes, file.size, 0));
+	file_unload(&file);
+	for (size_t i = 0; i < adding->history.count; i++) {
+		const struct history_line *line = &adding->history.lines[i];
+
+		if (!is_replaced(adding, line) &&
+		    strcmp(history_text(line, "object.xxh64"), hash) != 0)
+			return err_set(
+				err, EINVAL,
+				"the line of %.12s is about another object, %.60s (xxh64 "
+				"%.16s), than %s (%s): --file FILE begins a history of its "
+				"own, --again measures all lines anew",
+				history_text(line, "revision"), history_text(line, "object.name"),
+				history_text(line, "object.xxh64"), adding->options->object, hash);
+	}
+	return 0;
+}
+
 /* Lines with ratios to different revisions cannot be compared. */
 static int references_check(const struct adding *adding, struct err *err)
 {
 	for (size_t i = 0; i < adding->history.count; i++) {
 		const struct history_line *line = &adding->history.lines[i];
 		const char *revision = history_text(line, "revision");
-		bool replaced = false;
 
-		for (size_t k = 0; k < adding->wanted_count; k++)
-			replaced |= strcmp(adding->wanted[k].hash, revision) == 0;
-		if (!replaced &&
+		if (!is_replaced(adding, line) &&
 		    strcmp(history_text(line, "reference"), adding->reference.hash) != 0)
 			return err_set(err, EINVAL,
 				       "the line of %.12s was measured against %.12s, and the "
@@ -101,6 +137,8 @@ static int adding_open(struct adding *adding, struct err *err)
 		r = revisions_want(adding, err);
 	if (r == 0)
 		r = references_check(adding, err);
+	if (r == 0)
+		r = objects_check(adding, err);
 	if (r == 0)
 		r = revision_build(&adding->reference, options->builds, adding->base,
 				   sizeof(adding->base), err);

@@ -12,6 +12,8 @@
 #define TICKS_SHOWN 24
 #define COLUMNS_MAX 16 /* of the grid: more do not fit their numbers */
 #define CHANGES_MAX 100
+#define PANEL_CHARACTERS 14
+#define ROW_CHARACTERS 12
 #define LABEL_ROOM 0.1 /* of a panel */
 
 /* What is drawn beside both figures. */
@@ -19,14 +21,16 @@ static void surroundings_write(struct plot *plot, const struct history_view *vie
 {
 	const struct history_line *last = view->lines[view->count - 1];
 	size_t elsewhere = 0;
-	char others[64] = "";
+	char others[96] = "";
 
 	for (size_t i = 0; i < view->count; i++)
 		elsewhere += strcmp(history_text(view->lines[i], "machine.cpu"),
-				    history_text(last, "machine.cpu")) != 0;
+				    history_text(last, "machine.cpu")) != 0 ||
+			     !history_same_system(view->lines[i], last);
 	if (elsewhere)
-		snprintf(others, sizeof(others), "; %zu of %zu lines from other machines",
-			 elsewhere, view->count);
+		snprintf(others, sizeof(others),
+			 "; %zu of %zu lines from other machines or kernels", elsewhere,
+			 view->count);
 	snprintf(plot->machine, sizeof(plot->machine), "Machine: %.40s, Linux %.30s, %.20s%s",
 		 history_text(last, "machine.cpu"), history_text(last, "machine.kernel"),
 		 history_text(last, "machine.libc"), others);
@@ -120,21 +124,36 @@ static void changes_write(struct plot *plot, struct change_list *list,
 	}
 }
 
+/* A loader need not be in the last line. */
+static size_t last_known(const struct history_series *series, size_t count)
+{
+	size_t i = count - 1;
+
+	while (i > 0 && !isfinite(series->ratios[i].value))
+		i--;
+	return i;
+}
+
 static void panel_write(struct plot *plot, struct change_list *list,
 			const struct history_series *series, const struct history_view *view,
 			const char *loader)
 {
-	const struct history_ratio *last = &series->ratios[view->count - 1];
-	char text[64] = "no ratio";
+	size_t at = last_known(series, view->count);
+	const struct history_ratio *last = &series->ratios[at];
+	char text[64] = "no ratio", label[100];
 	int digits = last->high < 2.0 ? 1 : 0;
 
-	if (isfinite(last->low) && isfinite(last->high))
+	if (isfinite(last->value) && at + 1 < view->count)
+		snprintf(text, sizeof(text), "%+.*f %% at %.7s", digits,
+			 100.0 * (last->value - 1.0), history_text(view->lines[at], "revision"));
+	else if (isfinite(last->low) && isfinite(last->high))
 		snprintf(text, sizeof(text), "%+.*f %% [%+.*f, %+.*f]", digits,
 			 100.0 * (last->value - 1.0), digits, 100.0 * (last->low - 1.0), digits,
 			 100.0 * (last->high - 1.0));
 	else if (isfinite(last->value))
 		snprintf(text, sizeof(text), "%+.*f %%", digits, 100.0 * (last->value - 1.0));
-	plot_key(plot, loader, plot_loader_colour(loader), text);
+	plot_key(plot, plot_short(loader, PANEL_CHARACTERS, label, sizeof(label)),
+		 plot_loader_colour(loader), text);
 	range_write(plot, series, view->count);
 	changes_write(plot, list, series, view->count);
 	for (size_t i = 0; i < view->count; i++) {
@@ -164,9 +183,8 @@ static void ratios_describe(struct plot *plot, const struct history_view *view,
 	}
 	plot_title(plot, "Did loading become slower over the revisions?");
 	plot_subtitle(plot,
-		      "%s of a load of %.40s over that of %.7s in lockstep; right: the last, 95 %% "
-		      "interval; "
-		      "dashed: a change of level",
+		      "%s of a load of %.40s over that of %.7s; right: the last, 95 %% interval "
+		      "with layout of code; dashed: new level",
 		      strcmp(quantile, "p50") == 0 ? "median" : "p10",
 		      history_text(last, "object.name"), history_text(last, "reference"));
 	surroundings_write(plot, view);
@@ -182,7 +200,6 @@ static void ratios_describe(struct plot *plot, const struct history_view *view,
 int history_figure_ratios(const struct history_view *view, const char *quantile,
 			  struct plots *plots, struct err *err)
 {
-	const struct history_line *last = view->lines[view->count - 1];
 	struct plot *plot = plot_open(plots, "history", "history", err);
 	struct change_list list = { 0 };
 	int r = 0;
@@ -194,13 +211,12 @@ int history_figure_ratios(const struct history_view *view, const char *quantile,
 		"array change_text[%d]\narray change_colour[%d]\n",
 		PANELS_MAX, PANELS_MAX, CHANGES_MAX, CHANGES_MAX, CHANGES_MAX, CHANGES_MAX);
 	ticks_write(plot, view, 0);
-	for (const char *at = history_loader(last, NULL); r == 0 && at && plot->keys < PANELS_MAX;
-	     at = history_loader(last, at)) {
+	for (size_t i = 0; r == 0 && i < view->loader_count && i < PANELS_MAX; i++) {
 		struct history_series series;
 
-		r = history_series_open(&series, view, at, quantile);
+		r = history_series_open(&series, view, view->loaders[i], quantile);
 		if (r == 0)
-			panel_write(plot, &list, &series, view, at);
+			panel_write(plot, &list, &series, view, view->loaders[i]);
 		history_series_close(&series);
 	}
 	plot_number(plot, "changes", (double)list.n);
@@ -211,16 +227,15 @@ int history_figure_ratios(const struct history_view *view, const char *quantile,
 }
 
 /* Three digits and what they count: a cell is narrow. */
-static void count_print(FILE *out, bool known, double count)
+static const char *count_text(char *buffer, size_t size, double count)
 {
-	if (!known)
-		fputs("\u2013\t", out);
-	else if (count < 9999.5)
-		fprintf(out, "%.0f\t", count);
+	if (count < 9999.5)
+		snprintf(buffer, size, "%.0f", count);
 	else if (count < 999500.0)
-		fprintf(out, "%.*fk\t", count < 99950.0 ? 1 : 0, count / 1e3);
+		snprintf(buffer, size, "%.*fk", count < 99950.0 ? 1 : 0, count / 1e3);
 	else
-		fprintf(out, "%.*fM\t", count < 99.95e6 ? 1 : 0, count / 1e6);
+		snprintf(buffer, size, "%.*fM", count < 99.95e6 ? 1 : 0, count / 1e6);
+	return buffer;
 }
 
 static void cell_write(struct plot *plot, const struct history_view *view, size_t i,
@@ -230,31 +245,30 @@ static void cell_write(struct plot *plot, const struct history_view *view, size_
 	bool known = history_work(view->lines[i], loader, counter, &value), compared = false;
 	double loads = strcmp(counter, "instructions") == 0 ? TALLY_LOADS : 1.0;
 	const char *colour = "#f4f4f4";
+	char text[32], was[32];
 
+	/* Another kernel or C library counts other work: no change of the revision's. */
 	for (size_t k = i; known && !compared && k > 0; k--)
-		compared = history_work(view->lines[k - 1], loader, counter, &before);
-	/* Names of folders and process ids, of some digits more or less, are work, too. */
-	if (strcmp(counter, "instructions") == 0 &&
-	    fabs((double)value - (double)before) < 0.001 * (double)before)
-		compared = false;
-	if (compared && value != before)
+		compared = history_same_system(view->lines[k - 1], view->lines[i]) &&
+			   history_work(view->lines[k - 1], loader, counter, &before);
+	count_text(text, sizeof(text), (double)value / loads);
+	count_text(was, sizeof(was), (double)before / loads);
+	/* Names of folders and process ids, of some digits more or less, are work, too; and what
+	 * cannot be read off is not coloured. */
+	if (compared && fabs((double)value - (double)before) >= 0.001 * (double)before &&
+	    strcmp(text, was) != 0)
 		colour = value > before ? "#f6c59f" : "#a9d3ee";
-	count_print(plot->table, known, (double)value / loads);
-	fprintf(plot->table, "%s\t", known ? colour : "#ffffff");
+	fprintf(plot->table, "%s\t%s\t", known ? text : "\u2013", known ? colour : "#ffffff");
 }
 
 static void grid_write(struct plot *plot, const struct history_view *view, size_t first,
 		       const char *counter)
 {
-	const struct history_line *last = view->lines[view->count - 1];
-	size_t row = 0;
-
-	for (const char *at = history_loader(last, NULL); at && row < PANELS_MAX;
-	     at = history_loader(last, at), row++) {
+	for (size_t row = 0; row < view->loader_count && row < PANELS_MAX; row++) {
 		for (size_t i = first; i < view->count; i++) {
 			plot_field(plot, (double)(i - first + 1));
 			plot_field(plot, (double)row);
-			cell_write(plot, view, i, at, counter);
+			cell_write(plot, view, i, view->loaders[row], counter);
 			plot_row_end(plot);
 		}
 	}
@@ -265,13 +279,16 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 {
 	static const struct {
 		const char *counter, *title;
-	} panels[3] = { { "syscalls", "system calls of a load" },
-			{ "faults", "page faults of a load" },
-			{ "instructions", "instructions of a load outside the kernel" } };
+	} panels[3] = {
+		{ "syscalls", "system calls of a load" },
+		{ "faults", "page faults of a load" },
+		{ "instructions",
+		  "instructions of a load outside the kernel (one per byte of a large memcpy)" }
+	};
 	const struct history_line *last = view->lines[view->count - 1];
 	size_t first = view->count > COLUMNS_MAX ? view->count - COLUMNS_MAX : 0;
 	struct plot *plot = plot_open(plots, "work", "grid", err);
-	char name[32];
+	char name[32], label[100];
 
 	if (!plot)
 		return -EIO;
@@ -282,15 +299,13 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 		plot_text(plot, name, panels[i].title);
 		grid_write(plot, view, first, panels[i].counter);
 	}
-	for (const char *at = history_loader(last, NULL); at && plot->keys < PANELS_MAX;
-	     at = history_loader(last, at))
-		plot_key(plot, at, plot_loader_colour(at), "");
+	for (size_t i = 0; i < view->loader_count && i < PANELS_MAX; i++)
+		plot_key(plot, plot_short(view->loaders[i], ROW_CHARACTERS, label, sizeof(label)),
+			 plot_loader_colour(view->loaders[i]), "");
 	plot_number(plot, "panels", 3);
 	plot_title(plot, "Does a load do more than it did?");
-	plot_subtitle(
-		plot,
-		"blue: less than in the revision before, orange: more (instructions: by 0.1 %% "
-		"or more); \u2013: not counted, or not repeatable");
+	plot_subtitle(plot, "blue: less than before on the same kernel and C library, orange: more "
+			    "(instructions: by 0.1 %%); \u2013: not counted, not repeatable");
 	plot_text(plot, "x_label", "revision");
 	surroundings_write(plot, view);
 	snprintf(plot->noise, sizeof(plot->noise),

@@ -5,16 +5,29 @@
 #include "bench/history/file.h"
 #include "bench/report/plot.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* The lines that can be compared: those with the last one's reference. */
+#define HISTORY_LOADERS_MAX 64
+
+/* The lines that can be compared, those with the last one's reference and object, and the loaders
+ * that any of them has: the last one's first. */
 struct history_view {
 	const struct history_line **lines;
 	size_t count;
+	const char *loaders[HISTORY_LOADERS_MAX];
+	size_t loader_count;
 };
 
-/* A loader's ratios; `level` is that of the segment they belong to, NaN where there is no ratio
- * with an interval. */
+/* Of a history with at least one line, which must outlive the view. -ENOMEM. */
+int history_view_open(struct history_view *view, const struct history *history);
+void history_view_close(struct history_view *view);
+
+/* Are counters of these two lines the work of one machine's kernel and C library? */
+bool history_same_system(const struct history_line *line, const struct history_line *other);
+
+/* A loader's ratios, their intervals as wide as the layout of code makes them; `level` is that of
+ * the segment they belong to, NaN where there is no ratio with an interval. */
 struct history_series {
 	struct history_ratio *ratios;
 	double *levels; /* a ratio, too */

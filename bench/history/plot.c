@@ -12,24 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int view_open(struct history_view *view, const struct history *history)
-{
-	const struct history_line *last = &history->lines[history->count - 1];
-
-	view->lines = calloc(history->count, sizeof(view->lines[0]));
-	view->count = 0;
-	for (size_t i = 0; view->lines && i < history->count; i++) {
-		if (strcmp(history_text(&history->lines[i], "reference"),
-			   history_text(last, "reference")) == 0)
-			view->lines[view->count++] = &history->lines[i];
-	}
-	if (view->count && view->count < history->count)
-		log_warn("%zu lines have ratios to another revision and are left out (soload "
-			 "history add --again)",
-			 history->count - view->count);
-	return view->lines ? 0 : -ENOMEM;
-}
-
 static size_t loader_changes(struct table *table, const struct history_view *view,
 			     const char *loader)
 {
@@ -69,8 +51,8 @@ static void changes_print(const struct history_view *view)
 	table_column_number(table, "To");
 	table_column_text(table, "Up to");
 	table_column_text(table, "Title");
-	for (const char *at = history_loader(last, NULL); at; at = history_loader(last, at))
-		changes += loader_changes(table, view, at);
+	for (size_t i = 0; i < view->loader_count; i++)
+		changes += loader_changes(table, view, view->loaders[i]);
 	if (changes) {
 		printf("Changes of level, as ratios to %.12s (by chance alone: in at most %.0f %% "
 		       "of the rows of loaders)\n",
@@ -114,14 +96,15 @@ int history_plot(const struct history_options *options)
 	if (r == 0 && history.count == 0)
 		r = err_set(&err, EINVAL, "%s: no lines", options->path);
 	if (r == 0)
-		r = view_open(&view, &history) < 0 ? err_set(&err, ENOMEM, "out of memory") : 0;
+		r = history_view_open(&view, &history) < 0 ? err_set(&err, ENOMEM, "out of memory")
+							   : 0;
 	if (r == 0) {
 		changes_print(&view);
 		r = view_draw(options, &view, &err);
 	}
 	if (r < 0)
 		log_error("%s", err.text);
-	free(view.lines);
+	history_view_close(&view);
 	history_close(&history);
 	return r < 0 ? EXIT_USAGE : EXIT_DONE;
 }

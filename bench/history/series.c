@@ -26,10 +26,26 @@ static bool is_short(const struct history_view *view, const char *loader)
 	return false;
 }
 
+static double layout_of(const struct history_view *view, const char *loader)
+{
+	return is_short(view, loader) ? HISTORY_LAYOUT_SHORT : HISTORY_LAYOUT;
+}
+
+/* As wide as what the levels are found with. */
+static void interval_widen(struct history_ratio *ratio, double layout)
+{
+	double z = judge_normal(0.025) * layout;
+
+	if (!isfinite(ratio->low) || !isfinite(ratio->high))
+		return;
+	ratio->low = ratio->value * exp(-hypot(log(ratio->value / ratio->low), z));
+	ratio->high = ratio->value * exp(hypot(log(ratio->high / ratio->value), z));
+}
+
 static int levels_find(struct history_series *series, const struct history_view *view,
 		       const char *loader)
 {
-	double layout = is_short(view, loader) ? HISTORY_LAYOUT_SHORT : HISTORY_LAYOUT;
+	double layout = layout_of(view, loader);
 	size_t count = view->count;
 	struct change_value *values = calloc(count + 1, sizeof(values[0]));
 	double *levels = calloc(count + 1, sizeof(levels[0]));
@@ -57,6 +73,8 @@ static int levels_find(struct history_series *series, const struct history_view 
 int history_series_open(struct history_series *series, const struct history_view *view,
 			const char *loader, const char *quantile)
 {
+	int r;
+
 	series->ratios = calloc(view->count + 1, sizeof(series->ratios[0]));
 	series->levels = calloc(view->count + 1, sizeof(series->levels[0]));
 	if (!series->ratios || !series->levels)
@@ -66,7 +84,10 @@ int history_series_open(struct history_series *series, const struct history_view
 			series->ratios[i] =
 				(struct history_ratio){ (double)NAN, (double)NAN, (double)NAN };
 	}
-	return levels_find(series, view, loader);
+	r = levels_find(series, view, loader);
+	for (size_t i = 0; i < view->count; i++)
+		interval_widen(&series->ratios[i], layout_of(view, loader));
+	return r;
 }
 
 void history_series_close(struct history_series *series)

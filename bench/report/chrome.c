@@ -14,7 +14,7 @@
 struct chrome {
 	FILE *out;
 	bool any;
-	const struct data *data;
+	struct data *data;
 	uint32_t run;
 	const char *lanes[LANES_MAX];
 	size_t lane_count;
@@ -62,22 +62,43 @@ static void times_write(FILE *out, int64_t start_ns, int64_t dur_ns)
 		(long long)(dur_ns % 1000));
 }
 
-/* Chrome's reserved names; Perfetto colours by the event's name, which is the phase's. */
+/* A reserved name of Chrome's (trace_viewer's color_scheme) for every phase; waiting is grey
+ * whoever waits. Perfetto colours by the event's name, which is the phase's. */
 static const char *colour_of(const char *phase)
 {
 	static const char *const names[][2] = {
+		{ "read", "rail_load" },
 		{ "stage", "terrible" },
 		{ "link", "bad" },
-		{ "relocate", "rail_animation" },
 		{ "map", "good" },
+		{ "relocate", "rail_animation" },
 		{ "protect", "thread_state_iowait" },
+		{ "init", "thread_state_runnable" },
+		{ "resolve", "yellow" },
+		{ "call", "vsync_highlight_color" },
+		{ "unload", "olive" },
 		{ "unstage", "rail_idle" },
+		{ "other", "black" },
+		{ "kernels", "cq_build_running" },
+		{ "args", "background_memory_dump" },
+		{ "so_copy", "light_memory_dump" },
+		{ "heap", "cq_build_passed" },
+		{ "shared", "cq_build_attempt_passed" },
+		{ "send", "detailed_memory_dump" },
+		{ "launch", "startup" },
 		{ "wait", "grey" },
-		{ "ready", "grey" },
-		{ "idle", "grey" },
-		{ "drain", "grey" },
-		{ "schedule", "thread_state_running" },
+		{ "copy_back", "heap_dump_object_type" },
+		{ "release", "cq_build_abandoned" },
+		{ "handshake", "heap_dump_child_node_arrow" },
+		{ "invalidate", "thread_state_uninterruptible" },
+		{ "create", "heap_dump_stack_frame" },
 		{ "orchestrate", "rail_response" },
+		{ "ready", "grey" },
+		{ "schedule", "thread_state_running" },
+		{ "drain", "grey" },
+		{ "destroy", "thread_state_unknown" },
+		{ "idle", "grey" },
+		{ "check", "white" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -87,16 +108,54 @@ static const char *colour_of(const char *phase)
 	return "generic_work";
 }
 
+/* What a lane is about, by what it does in the record. */
+static bool lane_does(const struct chrome *chrome, const char *lane, enum phase phase)
+{
+	for (size_t i = 0; i < chrome->data->spans.n; i++) {
+		const struct data_span *span = &chrome->data->spans.at[i];
+
+		if (span->run == chrome->run && span->lane == lane &&
+		    strcmp(span->phase, phase_label(phase)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void lane_describe(const struct chrome *chrome, const char *lane, char *text, size_t size)
+{
+	static const struct {
+		enum phase phase;
+		const char *words;
+	} doing[] = { { PHASE_SEND, "sends" },
+		      { PHASE_WAIT, "waits" },
+		      { PHASE_RESOLVE, "loads" },
+		      { PHASE_ORCHESTRATE, "orchestrates" },
+		      { PHASE_SCHEDULE, "schedules" } };
+	bool aicpu = strncmp(lane, "aicpu", strlen("aicpu")) == 0;
+	size_t used = (size_t)snprintf(text, size, "%s%.60s", aicpu ? "AICPU " : "",
+				       aicpu ? lane + strlen("aicpu") : lane);
+	const char *between = ": ";
+
+	for (size_t i = 0; i < sizeof(doing) / sizeof(doing[0]); i++) {
+		if (!lane_does(chrome, lane, doing[i].phase))
+			continue;
+		used += (size_t)snprintf(text + used, size - used, "%s%s", between, doing[i].words);
+		between = ", ";
+	}
+}
+
 /* The host comes first, whatever was written first. */
 static size_t lane_place(struct chrome *chrome, const char *lane)
 {
+	char text[160];
 	size_t i = 0;
 
 	while (i < chrome->lane_count && chrome->lanes[i] != lane)
 		i++;
 	if (i == chrome->lane_count && i < LANES_MAX - 1) {
 		chrome->lanes[chrome->lane_count++] = lane;
-		name_write(chrome, "thread_name", LANE_FIRST + i, lane);
+		lane_describe(chrome, lane, text, sizeof(text));
+		name_write(chrome, "thread_name", LANE_FIRST + i, text);
 		order_write(chrome, LANE_FIRST + i,
 			    LANE_FIRST + (strcmp(lane, "host") == 0 ? 0 : i + 1));
 	}
@@ -157,10 +216,14 @@ static void arms_write(struct chrome *chrome)
 
 static void run_write(struct chrome *chrome)
 {
-	const struct data *data = chrome->data;
+	struct data *data = chrome->data;
+	const char *command = data_text(data, &data->runs[chrome->run], "command");
+	char name[300];
 
 	chrome->lane_count = 0;
-	name_write(chrome, "process_name", 0, data->runs[chrome->run].name);
+	snprintf(name, sizeof(name), "soload%s%.20s, record %.200s", *command ? " " : "", command,
+		 data->runs[chrome->run].name);
+	name_write(chrome, "process_name", 0, name);
 	arms_write(chrome);
 	for (size_t i = 0; i < data->spans.n; i++) {
 		if (data->spans.at[i].run == chrome->run)
@@ -168,7 +231,7 @@ static void run_write(struct chrome *chrome)
 	}
 }
 
-int chrome_write(const struct data *data, const char *path, struct err *err)
+int chrome_write(struct data *data, const char *path, struct err *err)
 {
 	struct chrome chrome = { .data = data };
 	bool bad;

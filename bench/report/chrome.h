@@ -9,6 +9,6 @@
  * by loader. Records without spans show their loads, one thread per arm, with the phases as
  * arguments.
  */
-int chrome_write(const struct data *data, const char *path, struct err *err);
+int chrome_write(struct data *data, const char *path, struct err *err);
 
 #endif

@@ -183,6 +183,11 @@ double data_number(const struct data_run *run, const char *path)
 	return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+bool data_true(const struct data_run *run, const char *path)
+{
+	return json_is_true(json_at(run, path));
+}
+
 void data_free(struct data *data)
 {
 	for (size_t i = 0; i < data->run_count; i++) {
@@ -200,5 +205,6 @@ void data_free(struct data *data)
 	free(data->spans.at);
 	free(data->figures.at);
 	free(data->epochs.at);
+	free(data->moments.at);
 	memset(data, 0, sizeof(*data));
 }

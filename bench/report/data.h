@@ -68,6 +68,13 @@ struct data_figure {
 	double value, low, high;
 };
 
+/* The machine at one moment of a run; NaN = it does not say. */
+struct data_moment {
+	uint32_t run;
+	int64_t at_ns;
+	double load_average, steal_seconds, cpu_seconds;
+};
+
 struct data_epoch {
 	uint32_t run;
 	const char *loader, *scenario, *phase, *quantile;
@@ -91,6 +98,7 @@ struct data {
 	DATA_VECTOR(struct data_span) spans;
 	DATA_VECTOR(struct data_figure) figures;
 	DATA_VECTOR(struct data_epoch) epochs;
+	DATA_VECTOR(struct data_moment) moments;
 	DATA_VECTOR(char *) names;
 	DATA_VECTOR(const char *) gaps; /* figures the records do not hold, and why */
 	DATA_VECTOR(char *) notes;	/* what the reader has to know: losses, versions */
@@ -123,6 +131,7 @@ void data_read_json(struct data *data, struct data_run *run);
 /* A member of run.json by path ("machine.cpu"), as text; "" when it is not there. */
 const char *data_text(struct data *data, const struct data_run *run, const char *path);
 double data_number(const struct data_run *run, const char *path); /* NaN when not there */
+bool data_true(const struct data_run *run, const char *path);
 
 /* Once everything is read: loads by arm, and within an arm by time. */
 void data_sort(struct data *data);

@@ -39,9 +39,7 @@ static void state_note(struct data *data, struct data_run *run)
 
 static void emulated_note(struct data *data, struct data_run *run)
 {
-	const json_t *aicpu = json_object_get(run->json, "aicpu");
-
-	if (json_is_true(json_object_get(aicpu, "emulated")))
+	if (data_true(run, "aicpu.emulated"))
 		data_note(data,
 			  "the AICPU of %s was %s: its times are an emulator's, rank no loader and "
 			  "compare with no others",

@@ -17,7 +17,7 @@ struct reading {
 	struct data *data;
 	struct data_run *run;
 	struct rows_read rows;
-	const char *file;
+	size_t beyond; /* whole rows that a report has no room for */
 	bool no_memory;
 };
 
@@ -90,7 +90,7 @@ static void samples_row(struct reading *reading)
 	}
 	arm = data_arm(data, &like);
 	if (!arm) {
-		rows_drop(&reading->rows);
+		reading->beyond++;
 		return;
 	}
 	place = data_push(&data->loads);
@@ -112,8 +112,11 @@ static void spans_row(struct reading *reading)
 {
 	struct data_span span = { .run = run_index(reading) }, *place;
 
-	if (reading->data->spans.n >= SPANS_MAX || !name_take(reading, "lane", &span.lane) ||
-	    !name_take(reading, "phase", &span.phase) ||
+	if (reading->data->spans.n >= SPANS_MAX) {
+		reading->beyond++;
+		return;
+	}
+	if (!name_take(reading, "lane", &span.lane) || !name_take(reading, "phase", &span.phase) ||
 	    !name_take(reading, "origin", &span.origin) ||
 	    !integer_take(reading, "seq", &span.seq) ||
 	    !integer_take(reading, "start_ns", &span.start_ns) ||
@@ -176,22 +179,52 @@ static void epochs_row(struct reading *reading)
 	reading->no_memory |= !place;
 }
 
+static void machine_row(struct reading *reading)
+{
+	struct data_moment row = { .run = run_index(reading) }, *place;
+
+	if (!integer_take(reading, "at_ns", &row.at_ns) || row.at_ns == SAMPLE_NONE ||
+	    !double_take(reading, "load_average", &row.load_average) ||
+	    !double_take(reading, "steal_seconds", &row.steal_seconds) ||
+	    !double_take(reading, "cpu_seconds", &row.cpu_seconds)) {
+		rows_drop(&reading->rows);
+		return;
+	}
+	place = data_push(&reading->data->moments);
+	if (place)
+		*place = row;
+	reading->no_memory |= !place;
+}
+
+#define TEXT_OF(number) #number
+#define LIMIT(number) TEXT_OF(number)
+
 struct reading_table {
 	const char *file;
 	void (*row)(struct reading *reading);
+	const char *limit;    /* of what a report holds; NULL = all */
 	const char *needs[6]; /* columns without which it is another table */
 };
 
 static const struct reading_table tables[] = {
-	{ "samples.csv", samples_row, { "loader", "total_ns" } },
-	{ "spans.csv", spans_row, { "seq", "lane", "phase", "start_ns", "dur_ns" } },
-	{ "summary.csv", summary_row, { "loader", "phase", "metric", "value" } },
-	{ "epochs.csv", epochs_row, { "loader", "phase", "quantile", "ln_ratio" } },
+	{ "samples.csv",
+	  samples_row,
+	  LIMIT(DATA_ARMS_MAX) " combinations of loader, transport and object",
+	  { "loader", "total_ns" } },
+	{ "spans.csv",
+	  spans_row,
+	  LIMIT(SPANS_MAX) " spans",
+	  { "seq", "lane", "phase", "start_ns", "dur_ns" } },
+	{ "summary.csv", summary_row, NULL, { "loader", "phase", "metric", "value" } },
+	{ "epochs.csv", epochs_row, NULL, { "loader", "phase", "quantile", "ln_ratio" } },
+	{ "machine.csv", machine_row, NULL, { "at_ns", "load_average" } },
 };
 
 /* Reads all rows of an open table and says what was lost. */
 static void rows_take(struct reading *reading, const struct reading_table *table)
 {
+	size_t used;
+
 	for (const char *const *need = table->needs; reading->rows.columns && *need; need++) {
 		if (rows_column(&reading->rows, *need) >= 0)
 			continue;
@@ -201,14 +234,22 @@ static void rows_take(struct reading *reading, const struct reading_table *table
 	}
 	while (!reading->no_memory && rows_next(&reading->rows))
 		table->row(reading);
+	used = reading->rows.rows - reading->beyond;
 	if (reading->rows.lost)
 		data_note(reading->data,
 			  "%s of %s: %zu row%s damaged or cut short and left out; %zu whole row%s "
 			  "used",
 			  table->file, reading->run->name, reading->rows.lost,
-			  reading->rows.lost == 1 ? " was" : "s were", reading->rows.rows,
-			  reading->rows.rows == 1 ? " is" : "s are");
+			  reading->rows.lost == 1 ? " was" : "s were", used,
+			  used == 1 ? " is" : "s are");
+	if (reading->beyond)
+		data_note(reading->data,
+			  "%s of %s: %zu whole row%s left out: a report holds %s, those that come "
+			  "first",
+			  table->file, reading->run->name, reading->beyond,
+			  reading->beyond == 1 ? " was" : "s were", table->limit);
 	reading->run->lost += reading->rows.lost;
+	reading->beyond = 0;
 }
 
 /* 1 when the table is there, 0 when it is not. */

@@ -4,6 +4,8 @@
  */
 #include "bench/report/draw.h"
 
+#include "bench/command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -67,7 +69,7 @@ static void child_run(const char *folder, char *const *argv)
 }
 
 /* The exit code of a command run in `folder`; 127 when there is no such program. */
-static int command_run(const char *folder, char *const *argv)
+static int engine_run(const char *folder, char *const *argv)
 {
 	pid_t pid = fork();
 	int status;
@@ -92,7 +94,7 @@ static bool gnuplot_is_here(const char *folder)
 {
 	char *argv[] = { word("gnuplot"), word("--version"), NULL };
 
-	return command_run(folder, argv) == 0;
+	return engine_run(folder, argv) == 0;
 }
 
 /* The Python that has matplotlib: the first of the path, or the system's own. */
@@ -103,7 +105,7 @@ static const char *python_find(const char *folder)
 	for (size_t i = 0; i < 2; i++) {
 		char *argv[] = { word(pythons[i]), word("-c"), word("import matplotlib"), NULL };
 
-		if (command_run(folder, argv) == 0)
+		if (engine_run(folder, argv) == 0)
 			return pythons[i];
 	}
 	return NULL;
@@ -138,7 +140,7 @@ static int plot_draw(const struct plots *plots, struct plot *plot, const char *s
 
 		snprintf(script, sizeof(script), "%s/%s.gp", scripts, plot->kind);
 		snprintf(set, sizeof(set), "%s/style.gp", scripts);
-		code = command_run(plots->folder, argv);
+		code = engine_run(plots->folder, argv);
 		if (code != 0 || !picture_is_there(plots, plot, suffixes[i]))
 			return err_set(
 				err, EIO,
@@ -165,7 +167,7 @@ static int python_draw(struct plots *plots, const char *scripts, struct err *err
 		argv[n++] = word(plots->at[i].kind);
 		argv[n++] = plots->at[i].name;
 	}
-	code = command_run(plots->folder, argv);
+	code = engine_run(plots->folder, argv);
 	if (code != 0)
 		return err_set(err, EIO,
 			       "matplotlib could not draw (exit code %d); what it said is in "
@@ -192,6 +194,23 @@ static int engine_choose(const char *folder, enum draw_engine *engine, struct er
 		       *engine == DRAW_MATPLOTLIB
 			       ? "python3 with matplotlib is not installed"
 			       : "neither gnuplot nor matplotlib is installed (make deps)");
+}
+
+void draw_engine_parse(struct argp_state *state, const char *text, enum draw_engine *ret_engine,
+		       bool *ret_draw)
+{
+	static const char *const names[] = { "auto", "gnuplot", "matplotlib", "none", NULL };
+	char hint[64];
+
+	for (size_t i = 0; names[i]; i++) {
+		if (strcmp(names[i], text) != 0)
+			continue;
+		*ret_draw = i < 3;
+		*ret_engine = i < 3 ? (enum draw_engine)i : DRAW_AUTO;
+		return;
+	}
+	command_usage(state, "no engine '%s'%s", text,
+		      command_suggest(text, names, hint, sizeof(hint)));
 }
 
 int draw_figures(struct plots *plots, enum draw_engine engine, const char *scripts, struct err *err)

@@ -79,7 +79,7 @@ int figure_first(struct data *data, struct plots *plots, struct err *err)
 	plot_subtitle(plot,
 		      "hollow: the first load of the record, once; filled: median of %zu or more "
 		      "measured loads of %.60s",
-		      arms[0]->measured, arms[0]->so);
+		      reduce_least(arms, n), arms[0]->so);
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "First load and median of later loads for %zu arms, sorted by the median.",
@@ -158,7 +158,7 @@ int figure_kernel(struct data *data, struct plots *plots, struct err *err)
 	plot_title(plot, "What does one load ask of the kernel?");
 	plot_subtitle(
 		plot, "per load of %.60s, sorted by time; faults: median of %zu or more loads%s",
-		arms[0]->so, arms[0]->measured, known ? "" : "; system calls were not counted");
+		arms[0]->so, reduce_least(arms, n), known ? "" : "; system calls were not counted");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "Page faults and system calls per load for %zu arms, the fastest first.", n);
 	return plot_close(plot, err) < 0 ? -EIO : 1;

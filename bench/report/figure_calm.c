@@ -100,6 +100,77 @@ static double bins_write(struct plot *plot, struct strip *strip, const struct mo
 	return width;
 }
 
+/* The machine during the run: a row per look, load average and steal since the look before. */
+struct watch {
+	struct plot *plot;
+	double before_steal, before_cpu;
+	double load_most, steal_most;
+	size_t loads, steals;
+};
+
+static void look_write(struct watch *watch, double at_s, double load, double steal, double cpu)
+{
+	double percent = 100.0 * (steal - watch->before_steal) / (cpu - watch->before_cpu);
+
+	if (isnan(load) && isnan(steal))
+		return;
+	if (!(cpu > watch->before_cpu) || !(steal >= watch->before_steal))
+		percent = (double)NAN;
+	plot_field(watch->plot, at_s);
+	plot_field(watch->plot, load);
+	plot_field(watch->plot, percent);
+	plot_row_end(watch->plot);
+	watch->loads += isfinite(load);
+	watch->steals += isfinite(percent);
+	watch->load_most = fmax(watch->load_most, load);
+	watch->steal_most = fmax(watch->steal_most, percent);
+	if (isfinite(steal) && isfinite(cpu)) {
+		watch->before_steal = steal;
+		watch->before_cpu = cpu;
+	}
+}
+
+/* Before, between the rounds where the record has that, and after. */
+static void machine_write(const struct data *data, struct plot *plot, uint32_t run, double end_s)
+{
+	const struct data_run *at = &data->runs[run];
+	struct watch watch = { .plot = plot,
+			       .before_steal = (double)NAN,
+			       .before_cpu = (double)NAN };
+	double seconds = data_number(at, "seconds");
+	size_t looks = 0;
+
+	plot_block_end(plot);
+	look_write(&watch, 0, at->load_before, data_number(at, "before.steal_seconds"),
+		   data_number(at, "before.cpu_seconds"));
+	for (size_t i = 0; i < data->moments.n; i++) {
+		const struct data_moment *moment = &data->moments.at[i];
+
+		if (moment->run != run)
+			continue;
+		looks++;
+		look_write(&watch, (double)moment->at_ns / 1e9, moment->load_average,
+			   moment->steal_seconds, moment->cpu_seconds);
+	}
+	look_write(&watch, isfinite(seconds) ? seconds : end_s, at->load_after,
+		   data_number(at, "after.steal_seconds"), data_number(at, "after.cpu_seconds"));
+	plot_number(plot, "load_top", watch.load_most > 0 ? 1.25 * watch.load_most : 1);
+	plot_number(plot, "load_step", plot_step(watch.load_most));
+	plot_number(plot, "load_known", watch.loads > 1);
+	plot_text(plot, "load_text",
+		  watch.loads < 2 ? "load average of the machine: not recorded"
+		  : looks	  ? "load average of the machine"
+				  : "load average of the machine, before and after; not looked at "
+				    "in between");
+	plot_number(plot, "steal_top", fmax(1.25 * watch.steal_most, 1.0));
+	plot_number(plot, "steal_step", plot_step(fmax(watch.steal_most, 1.0)));
+	plot_number(plot, "steal_known", watch.steals > 0);
+	plot_text(plot, "steal_text",
+		  !watch.steals ? "percent of CPU time the hypervisor gave to others: not recorded"
+		  : looks	? "percent of CPU time the hypervisor gave to others"
+			  : "percent of CPU time the hypervisor gave to others, in the whole run");
+}
+
 static int calm_write(struct data *data, struct plot *plot, uint32_t run, struct moment *moments)
 {
 	struct strip strip = { .low = 1, .high = 1 };
@@ -110,14 +181,12 @@ static int calm_write(struct data *data, struct plot *plot, uint32_t run, struct
 	if (!strip.ratios)
 		return -ENOMEM;
 	width = bins_write(plot, &strip, moments, n);
+	machine_write(data, plot, run, moments[n - 1].at_ns / 1e9);
 	free(strip.ratios);
 	plot_number(plot, "y_low", fmax(strip.low, 0.01)); /* on a logarithmic axis */
 	plot_number(plot, "y_high", strip.high);
 	plot_number(plot, "interrupted_most", fmax(strip.worst, 1.0));
-	plot_number(plot, "load_before", data->runs[run].load_before);
-	plot_number(plot, "load_after", data->runs[run].load_after);
-	plot_number(plot, "load_known",
-		    isfinite(data->runs[run].load_before) && isfinite(data->runs[run].load_after));
+	plot_number(plot, "interrupted_step", plot_step(fmax(strip.worst, 1.0)));
 	plot_subtitle(plot,
 		      "median and p10 to p90 of %zu loads by %.2g s, each relative to the median "
 		      "of its own loader and object",

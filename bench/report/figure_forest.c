@@ -1,6 +1,6 @@
-/* Did this change it: the ratio head to base with its interval, per loader and phase, as a gate
- * recorded it. The gate's own figures (summary.csv) are shown where there are any; otherwise the
- * median over epochs with an interval by order statistics. */
+/* Did this change it: the ratio head to base with its interval, per loader and phase, as gates
+ * recorded it. A gate's own figures (summary.csv) are shown where its record has any; otherwise the
+ * median over its epochs with an interval by order statistics. */
 #include "bench/report/figures.h"
 
 #include "bench/report/forest.h"
@@ -10,6 +10,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ROWS_SHOWN 30
+#define OWN_LEVEL 0.95 /* of intervals made here */
 
 static bool row_is_new(const struct forest *forest, const struct data_epoch *epoch)
 {
@@ -39,7 +42,7 @@ static bool row_from_epochs(struct forest_row *row, const struct data *data)
 	}
 	if (n) {
 		stats_sort(logs, n);
-		interval = stats_median_interval(logs, n, 0.95);
+		interval = stats_median_interval(logs, n, OWN_LEVEL);
 		row->ratio = exp(stats_median(logs, n));
 		row->low = exp(interval.low);
 		row->high = exp(interval.high);
@@ -49,55 +52,97 @@ static bool row_from_epochs(struct forest_row *row, const struct data *data)
 	return n && isfinite(row->ratio);
 }
 
+static bool is_ratio(const struct data_figure *row)
+{
+	return strcmp(row->metric, "ratio.p50") == 0 && row->value > 0;
+}
+
+/* Rows that a finished gate wrote come first: a run with any needs no others. */
+static bool has_ratios(const struct forest *forest, uint32_t run)
+{
+	for (size_t i = 0; i < forest->n; i++) {
+		if (forest->rows[i].run == run && !forest->rows[i].own)
+			return true;
+	}
+	return false;
+}
+
 static void rows_from_epochs(struct forest *forest, const struct data *data)
 {
-	for (size_t i = 0; i < data->epochs.n && forest->n < FOREST_ROWS_MAX; i++) {
+	for (size_t i = 0; i < data->epochs.n; i++) {
 		const struct data_epoch *epoch = &data->epochs.at[i];
 		struct forest_row *row = &forest->rows[forest->n];
 
-		if (strcmp(epoch->phase, "total") != 0 || !row_is_new(forest, epoch))
+		if (has_ratios(forest, epoch->run) || !row_is_new(forest, epoch))
 			continue;
 		*row = (struct forest_row){ .run = epoch->run,
 					    .loader = epoch->loader,
 					    .scenario = epoch->scenario,
-					    .phase = epoch->phase };
+					    .phase = epoch->phase,
+					    .own = true };
 		forest->n += row_from_epochs(row, data);
 	}
 }
 
 static void rows_from_summary(struct forest *forest, const struct data *data)
 {
-	for (size_t i = 0; i < data->figures.n && forest->n < FOREST_ROWS_MAX; i++) {
+	for (size_t i = 0; i < data->figures.n; i++) {
 		const struct data_figure *row = &data->figures.at[i];
 
-		if (strcmp(row->metric, "ratio.p50") != 0 || strcmp(row->phase, "total") != 0 ||
-		    !(row->value > 0))
-			continue;
-		forest->rows[forest->n++] = (struct forest_row){
-			row->run,      row->loader,
-			row->scenario, row->phase,
-			row->value,    row->low,
-			row->high,     row->n == SAMPLE_NONE ? 0 : (size_t)row->n
-		};
+		if (is_ratio(row))
+			forest->rows[forest->n++] = (struct forest_row){
+				.run = row->run,
+				.loader = row->loader,
+				.scenario = row->scenario,
+				.phase = row->phase,
+				.ratio = row->value,
+				.low = row->low,
+				.high = row->high,
+				.epochs = row->n == SAMPLE_NONE ? 0 : (size_t)row->n,
+			};
 	}
+}
+
+bool forest_is_total(const struct forest_row *row)
+{
+	return strcmp(row->phase, "total") == 0;
+}
+
+static int rank_of(const struct forest_row *row)
+{
+	return forest_verdict(row) == FOREST_SLOWER ? 0 : forest_is_total(row) ? 1 : 2;
 }
 
 static int row_compare(const void *left, const void *right)
 {
 	const struct forest_row *a = left, *b = right;
+	int order = rank_of(a) - rank_of(b);
 
+	if (order)
+		return order;
 	if (a->ratio != b->ratio)
 		return a->ratio > b->ratio ? -1 : 1;
-	return strcmp(a->loader, b->loader);
+	order = strcmp(a->loader, b->loader);
+	return order ? order : strcmp(a->phase, b->phase);
 }
 
+/* No more rows than epochs and figures together. */
 void forest_collect(struct forest *forest, const struct data *data)
 {
-	forest->n = 0;
+	*forest = (struct forest){
+		calloc(data->figures.n + data->epochs.n + 1, sizeof(*forest->rows)), 0
+	};
+	if (!forest->rows)
+		return;
 	rows_from_summary(forest, data);
-	if (forest->n == 0)
-		rows_from_epochs(forest, data);
+	rows_from_epochs(forest, data);
 	qsort(forest->rows, forest->n, sizeof(forest->rows[0]), row_compare);
+}
+
+void forest_free(struct forest *forest)
+{
+	free(forest->rows);
+	*forest = (struct forest){ 0 };
 }
 
 enum forest_verdict forest_verdict(const struct forest_row *row)
@@ -107,21 +152,31 @@ enum forest_verdict forest_verdict(const struct forest_row *row)
 	return row->low > 1 ? FOREST_SLOWER : row->high < 1 ? FOREST_FASTER : FOREST_SAME;
 }
 
+/* The change in percent, without a minus before a zero. */
+static double percent(double ratio)
+{
+	double change = 100.0 * (ratio - 1.0);
+
+	return fabs(change) < 0.05 ? 0.0 : change;
+}
+
 static void row_write(struct plot *plot, const struct forest_row *row, double *limits)
 {
 	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#bbbbbb" };
 	bool bounded = isfinite(row->low) && isfinite(row->high);
 	double low = bounded ? row->low : row->ratio, high = bounded ? row->high : row->ratio;
-	char label[600], text[80];
+	char label[600], text[120];
 
-	snprintf(label, sizeof(label), "%s, %s", row->loader, row->scenario);
+	snprintf(label, sizeof(label), "%s%s%s, %s", row->loader, forest_is_total(row) ? "" : " ",
+		 forest_is_total(row) ? "" : row->phase, row->scenario);
 	plot_field(plot, (double)plot->rows);
 	plot_label(plot, label);
 	if (bounded)
-		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]", 100 * (row->ratio - 1),
-			 100 * (low - 1), 100 * (high - 1));
+		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", percent(row->ratio),
+			 percent(low), percent(high), row->epochs);
 	else
-		snprintf(text, sizeof(text), "%+.1f %% [too few]", 100 * (row->ratio - 1));
+		snprintf(text, sizeof(text), "%+.1f %% [too few]  %zu", percent(row->ratio),
+			 row->epochs);
 	fprintf(plot->table, "%s\t%s\t", text, colours[forest_verdict(row)]);
 	plot_field(plot, row->ratio);
 	plot_field(plot, low);
@@ -131,38 +186,95 @@ static void row_write(struct plot *plot, const struct forest_row *row, double *l
 	limits[1] = fmax(limits[1], high);
 }
 
-int figure_forest(struct data *data, struct plots *plots, struct err *err)
+/* What was compared, how sure the intervals are, and what the dashed line is. */
+static void forest_describe(struct plot *plot, struct data *data, const struct forest *forest,
+			    uint32_t run)
 {
-	struct forest *forest = calloc(1, sizeof(*forest));
-	double limits[2] = { 0.9, 1.1 }, cut;
-	struct plot *plot = NULL;
-	uint32_t run = 0;
-	size_t n;
+	const struct data_run *at = &data->runs[run];
+	double alpha = data_number(at, "options.alpha"), delta = data_number(at, "options.delta");
+	const char *base = data_text(data, at, "options.base");
+	bool cut = isfinite(delta) && delta > 0;
+	char level[80], line[80] = "";
+	bool own = false, gates = false;
 
-	if (!forest)
-		return err_set(err, ENOMEM, "out of memory");
-	forest_collect(forest, data);
-	n = forest->n;
-	if (n)
-		plot = plot_open(plots, "forest", "forest", err);
-	for (size_t i = 0; plot && i < n; i++) {
-		row_write(plot, &forest->rows[i], limits);
+	for (size_t i = 0; i < forest->n; i++) {
+		own |= forest->rows[i].own;
+		gates |= !forest->rows[i].own;
 	}
-	if (n)
-		run = forest->rows[0].run;
-	free(forest);
-	if (!plot)
-		return n ? -EIO : 0;
-	cut = data_number(&data->runs[run], "options.delta");
-	plot_number(plot, "cut", isfinite(cut) && cut > 0 ? 1 + cut : 0);
+	if (gates && isfinite(alpha))
+		snprintf(level, sizeof(level), "the gate's, alpha %.3g %%%s", 100 * alpha,
+			 own ? ", or of 95 %" : "");
+	else
+		snprintf(level, sizeof(level), "%s", gates ? "the gate's" : "of 95 %");
+	if (cut)
+		snprintf(line, sizeof(line), "; dashed: the cut, half of %.3g %%", 100 * delta);
+	/* The gate decides between no change and delta in the middle (bench/verdict.h). */
+	plot_number(plot, "cut", cut ? 1 + delta / 2 : 0);
+	plot_subtitle(plot,
+		      "medians, head to base, per loader and phase; interval: %s; last: epochs%s",
+		      level, line);
+	plot_text(plot, "x_label",
+		  "time of head / time of base; vermilion: slower, blue: faster, grey: cannot be "
+		  "told");
+	plot_machine(plot, data, run);
+	if (*base) {
+		size_t used = strlen(plot->noise);
+
+		snprintf(plot->noise + used, sizeof(plot->noise) - used, ". Base: %.60s", base);
+	}
+}
+
+static size_t slower_count(const struct forest_row *rows, size_t n)
+{
+	size_t slower = 0;
+
+	for (size_t i = 0; i < n; i++)
+		slower += forest_verdict(&rows[i]) == FOREST_SLOWER;
+	return slower;
+}
+
+static int forest_draw(struct data *data, struct plot *plot, const struct forest *forest,
+		       struct err *err)
+{
+	double limits[2] = { 0.9, 1.1 };
+	size_t shown = forest->n < ROWS_SHOWN ? forest->n : ROWS_SHOWN;
+
+	for (size_t i = 0; i < shown; i++)
+		row_write(plot, &forest->rows[i], limits);
 	plot_number(plot, "x_low", fmax(limits[0], 0.25));
 	plot_number(plot, "x_high", fmin(limits[1], 4.0));
 	plot_title(plot, "Did this change make loading slower?");
-	plot_subtitle(plot,
-		      "ratio of medians, head to base, with its interval; vermilion: slower, blue: "
-		      "faster, grey: cannot be told");
-	plot_text(plot, "x_label", "time of head / time of base");
-	plot_machine(plot, data, run);
-	plot_alt(plot, "Ratio of head to base with intervals for %zu rows.", n);
+	forest_describe(plot, data, forest, forest->rows[0].run);
+	plot_alt(plot,
+		 "Ratio of head to base with intervals for %zu loads and phases of loads, %zu "
+		 "of them slower.",
+		 shown, slower_count(forest->rows, shown));
+	if (shown < forest->n) {
+		data_note(data,
+			  "the forest plot shows the worst %zu of %zu rows; %zu of the others are "
+			  "slower; the text for a pull request (--pr) lists all",
+			  shown, forest->n, slower_count(forest->rows + shown, forest->n - shown));
+		plot_alt(plot,
+			 "Ratio of head to base with intervals for the worst %zu of %zu loads and "
+			 "phases of loads, %zu of them slower.",
+			 shown, forest->n, slower_count(forest->rows, forest->n));
+	}
 	return plot_close(plot, err) < 0 ? -EIO : 1;
+}
+
+int figure_forest(struct data *data, struct plots *plots, struct err *err)
+{
+	struct forest forest;
+	struct plot *plot;
+	int r = 0;
+
+	forest_collect(&forest, data);
+	if (!forest.rows)
+		return err_set(err, ENOMEM, "out of memory");
+	if (forest.n) {
+		plot = plot_open(plots, "forest", "forest", err);
+		r = plot ? forest_draw(data, plot, &forest, err) : -EIO;
+	}
+	forest_free(&forest);
+	return r;
 }

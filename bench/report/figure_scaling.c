@@ -13,6 +13,7 @@
 #define SERIES_MAX 10
 #define POINTS_MAX 64
 #define FAMILIES_MAX 200
+#define LEGEND_CHARACTERS 15
 
 struct scaling {
 	const char *name, *member; /* of the figure; of an object in run.json, NULL = its size */
@@ -137,7 +138,7 @@ static size_t places_of(const struct series *series)
 static void series_write(struct plot *plot, const struct series *series, double *limits)
 {
 	double slope = slope_of(series);
-	char text[80] = "";
+	char text[80] = "", label[100];
 
 	for (size_t i = 0; i < series->n; i++) {
 		const struct point *point = &series->points[i];
@@ -155,7 +156,8 @@ static void series_write(struct plot *plot, const struct series *series, double 
 	plot_block_end(plot);
 	if (isfinite(slope))
 		snprintf(text, sizeof(text), "slope %.2f", fabs(slope) < 0.005 ? 0.0 : slope);
-	plot_key(plot, series->loader, plot_loader_colour(series->loader), text);
+	plot_key(plot, plot_short(series->loader, LEGEND_CHARACTERS, label, sizeof(label)),
+		 plot_loader_colour(series->loader), text);
 }
 
 static const struct data_arm *arm_of(const struct data *data, uint32_t set)
@@ -194,7 +196,7 @@ static const struct data_arm *family_choose(struct data *data, struct series *al
 	return chosen;
 }
 
-static int scaling_write(struct data *data, struct plot *plot, struct series *all, size_t n)
+static void scaling_write(struct plot *plot, struct series *all, size_t n)
 {
 	double limits[4] = { INFINITY, 0, INFINITY, 0 };
 	size_t loads = 0, points = 0;
@@ -217,8 +219,6 @@ static int scaling_write(struct data *data, struct plot *plot, struct series *al
 		 "Median time of a load for %zu loaders, both axes logarithmic; at the right end "
 		 "%.100s takes longest and %.100s shortest.",
 		 n, all[0].loader, all[n - 1].loader);
-	(void)data;
-	return 0;
 }
 
 static int scaling_make(struct data *data, struct plots *plots, const struct scaling *scaling,
@@ -238,7 +238,10 @@ static int scaling_make(struct data *data, struct plots *plots, const struct sca
 		memset(all, 0, SERIES_MAX * sizeof(*all));
 		n = series_collect(all, data, like, scaling->member);
 		plot = plot_open(plots, scaling->name, "scaling", err);
-		r = plot ? scaling_write(data, plot, all, n) : -EIO;
+		if (plot)
+			scaling_write(plot, all, n);
+		else
+			r = -EIO;
 	}
 	free(all);
 	if (!plot)

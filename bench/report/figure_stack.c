@@ -10,66 +10,96 @@
 #include <string.h>
 
 #define ROWS_MAX 64
+#define ZOOM_LESS 6.0 /* bars this much shorter than the longest are drawn again, enlarged */
+
+/* What a bar is made of: the DMA that brings the object, then the phases of the load. */
+enum { SEGMENT_DMA, SEGMENT_PHASES, SEGMENTS = SEGMENT_PHASES + DATA_PHASES };
 
 /* What one bar is drawn from. */
 struct bar {
 	const struct data_arm *arm;
 	struct stats_summary total;
-	double phases[DATA_PHASES]; /* medians, ns; NaN = not observable */
-	double scale;		    /* of the axis: 1000 for us */
-	double host_ns;		    /* of the invocation, median; NaN = not recorded */
-	double share;		    /* median of load / invocation, percent */
+	double segments[SEGMENTS]; /* medians, ns; NaN = not observable */
+	double scale;		   /* of the axis: 1000 for us */
+	double host_ns;		   /* of the invocation, median; NaN = not recorded */
+	double share;		   /* median of load / invocation, percent */
+};
+
+/* All of a figure; the first `zoomed` bars, which are the shortest, are enlarged. */
+struct stack {
+	struct bar bars[ROWS_MAX];
+	size_t n, zoomed;
+	double longest, zoom_longest; /* of the sums and whiskers */
+	bool seen[SEGMENTS];	      /* those long enough for a colour of their own */
 };
 
 static double bar_sum(const struct bar *bar)
 {
 	double sum = 0;
 
-	for (int i = 0; i < DATA_PHASES; i++)
-		sum += isnan(bar->phases[i]) ? 0 : bar->phases[i];
+	for (int i = 0; i < SEGMENTS; i++)
+		sum += isnan(bar->segments[i]) ? 0 : bar->segments[i];
 	return sum / bar->scale;
 }
 
-static void bar_fill(struct bar *bar, const struct data *data, const struct data_arm *arm)
+/* With its whisker, unless that is so long that it would hide the bar. */
+static double bar_extent(const struct bar *bar)
 {
-	*bar = (struct bar){ .arm = arm,
-			     .total = reduce_summary(data, arm, REDUCE_TOTAL),
-			     .scale = 1000.0,
-			     .host_ns = (double)NAN };
-	for (int i = 0; i < DATA_PHASES; i++)
-		bar->phases[i] = reduce_summary(data, arm, (enum reduce_column)i).p50;
+	double sum = bar_sum(bar);
+
+	return fmin(fmax(sum, bar->total.p90 / bar->scale), 1.5 * sum);
 }
 
-static bool phase_is_seen(const struct bar *bars, size_t n, int phase, double longest)
+/* `arrival`: with the DMA before the load. */
+static void bar_fill(struct bar *bar, const struct data *data, const struct data_arm *arm,
+		     bool arrival)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (bars[i].phases[phase] / bars[i].scale > longest * 0.004)
+	*bar = (struct bar){ .arm = arm,
+			     .total = reduce_summary(data, arm,
+						     arrival ? REDUCE_ARRIVAL : REDUCE_TOTAL),
+			     .scale = 1000.0,
+			     .host_ns = (double)NAN };
+	bar->segments[SEGMENT_DMA] =
+		arrival ? reduce_summary(data, arm, REDUCE_DMA).p50 : (double)NAN;
+	for (int i = 0; i < DATA_PHASES; i++)
+		bar->segments[SEGMENT_PHASES + i] =
+			reduce_summary(data, arm, (enum reduce_column)i).p50;
+}
+
+/* A segment needs some hundredths of the enlarged width, or a few thousandths of the whole. */
+static bool segment_is_seen(const struct stack *stack, int segment)
+{
+	for (size_t i = 0; i < stack->n; i++) {
+		const struct bar *bar = &stack->bars[i];
+		double least =
+			i < stack->zoomed ? stack->zoom_longest * 0.01 : stack->longest * 0.004;
+
+		if (bar->segments[segment] / bar->scale > least)
 			return true;
 	}
 	return false;
 }
 
-static double longest_of(const struct bar *bars, size_t n)
+/* What is drawn how wide, once the bars are in order. */
+static void stack_measure(struct stack *stack)
 {
-	double longest = 0;
-
-	for (size_t i = 0; i < n; i++)
-		longest = fmax(longest, bar_sum(&bars[i]));
-	return longest > 0 ? longest : 1.0;
+	for (size_t i = 0; i < stack->n; i++)
+		stack->longest = fmax(stack->longest, bar_extent(&stack->bars[i]));
+	while (stack->zoomed < stack->n &&
+	       bar_extent(&stack->bars[stack->zoomed]) * ZOOM_LESS < stack->longest)
+		stack->zoomed++;
+	for (size_t i = 0; i < stack->zoomed; i++)
+		stack->zoom_longest = fmax(stack->zoom_longest, bar_extent(&stack->bars[i]));
+	if (!(stack->zoom_longest > 0))
+		stack->zoomed = 0;
+	/* What is in no phase of its own is part of the rest. */
+	for (int i = 0; i < SEGMENTS; i++)
+		stack->seen[i] = i != SEGMENT_PHASES + PHASE_OTHER && segment_is_seen(stack, i);
 }
 
-/* The phases nobody could see are one segment with those of no name of their own. */
-static void legend_write(struct plot *plot, const struct bar *bars, size_t n, bool *ret_seen)
+static const char *segment_label(int segment)
 {
-	double longest = longest_of(bars, n);
-
-	for (int i = 0; i < DATA_PHASES; i++) {
-		const char *label = phase_label((enum phase)i);
-
-		ret_seen[i] = phase_is_seen(bars, n, i, longest);
-		if (ret_seen[i])
-			plot_key(plot, label, plot_phase_colour(label), "");
-	}
+	return segment == SEGMENT_DMA ? "dma" : phase_label((enum phase)(segment - SEGMENT_PHASES));
 }
 
 static void row_write(struct plot *plot, const struct bar *bar, const bool *seen, const char *text)
@@ -85,8 +115,8 @@ static void row_write(struct plot *plot, const struct bar *bar, const bool *seen
 	fprintf(plot->table, "%s\t", text);
 	plot_field(plot, bar->total.p10 / bar->scale);
 	plot_field(plot, bar->total.p90 / bar->scale);
-	for (int i = 0; i < DATA_PHASES; i++) {
-		double ns = isnan(bar->phases[i]) ? 0 : bar->phases[i];
+	for (int i = 0; i < SEGMENTS; i++) {
+		double ns = isnan(bar->segments[i]) ? 0 : bar->segments[i];
 
 		if (seen[i])
 			plot_field(plot, ns / bar->scale);
@@ -97,13 +127,23 @@ static void row_write(struct plot *plot, const struct bar *bar, const bool *seen
 	plot_row_end(plot);
 }
 
-static void range_write(struct plot *plot, const struct bar *bars, size_t n)
+/* Legend, ranges and what the enlarged part is. */
+static void stack_describe(struct plot *plot, const struct stack *stack)
 {
-	double longest = longest_of(bars, n), whisker = 0;
+	char text[80];
 
-	for (size_t i = 0; i < n; i++)
-		whisker = fmax(whisker, bars[i].total.p90 / bars[i].scale);
-	plot_number(plot, "longest", fmin(fmax(longest, whisker), longest * 1.5));
+	for (int i = 0; i < SEGMENTS; i++) {
+		if (stack->seen[i])
+			plot_key(plot, segment_label(i), plot_phase_colour(segment_label(i)), "");
+	}
+	plot_text(plot, "rest", "other and small");
+	plot_number(plot, "longest", stack->longest > 0 ? stack->longest : 1.0);
+	plot_number(plot, "zoomed", (double)stack->zoomed);
+	plot_number(plot, "zoom_longest", stack->zoom_longest > 0 ? stack->zoom_longest : 1.0);
+	snprintf(text, sizeof(text), "the %zu shortest again, enlarged %.*f times", stack->zoomed,
+		 stack->zoomed && stack->longest < 9.95 * stack->zoom_longest ? 1 : 0,
+		 stack->zoom_longest > 0 ? stack->longest / stack->zoom_longest : 1.0);
+	plot_text(plot, "zoom_text", text);
 }
 
 static size_t loads_least(const struct bar *bars, size_t n)
@@ -125,35 +165,61 @@ static void object_describe(const struct data_arm *arm, char *buffer, size_t siz
 		snprintf(buffer, size, "%.60s (%lld bytes)", arm->so, (long long)arm->so_bytes);
 }
 
-static int phases_draw(struct data *data, struct plots *plots, uint32_t set, struct plot *plot,
+static int bar_compare(const void *left, const void *right)
+{
+	const struct bar *a = left, *b = right;
+
+	if (a->total.p50 != b->total.p50)
+		return a->total.p50 < b->total.p50 ? -1 : 1;
+	return a->arm < b->arm ? -1 : a->arm > b->arm;
+}
+
+static void phases_write(struct data *data, struct plot *plot, struct stack *stack, bool arrival)
+{
+	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
+	const char *what = arrival ? "DMA and load" : "load";
+	char text[64], object[120], fast[32], slow[32], label[300], slowest[300];
+
+	for (size_t i = 0; i < stack->n; i++)
+		row_write(plot, &stack->bars[i], stack->seen,
+			  plot_time(stack->bars[i].total.p50, text, sizeof(text)));
+	object_describe(first->arm, object, sizeof(object));
+	plot_subtitle(plot,
+		      "medians of %zu or more loads of %s%s; whisker: p10 to p90 of the whole",
+		      loads_least(stack->bars, stack->n), object, arrival ? ", DMA included" : "");
+	plot_text(plot, "x_label",
+		  arrival ? "sum of medians, microseconds, DMA as measured; the number is the "
+			    "median of the whole"
+			  : "sum of phase medians, microseconds; the number is the median of the "
+			    "whole");
+	plot_machine(plot, data, first->arm->run);
+	plot_alt(plot,
+		 "Bars per loader: the fastest is %.100s with %s per %s, the slowest %.100s with "
+		 "%s.",
+		 reduce_label(first->arm, label, sizeof(label)),
+		 plot_time(first->total.p50, fast, sizeof(fast)), what,
+		 reduce_label(last->arm, slowest, sizeof(slowest)),
+		 plot_time(last->total.p50, slow, sizeof(slow)));
+}
+
+static int phases_make(struct data *data, struct plot *plot, uint32_t set, bool arrival,
 		       struct err *err)
 {
 	const struct data_arm *arms[ROWS_MAX];
-	struct bar bars[ROWS_MAX] = { 0 };
-	bool seen[DATA_PHASES];
-	char text[64], object[120], fast[32], slow[32];
-	size_t n = reduce_arms(data, set, arms, ROWS_MAX);
+	struct stack *stack = calloc(1, sizeof(*stack));
 
-	(void)plots;
-	for (size_t i = 0; i < n; i++)
-		bar_fill(&bars[i], data, arms[i]);
-	legend_write(plot, bars, n, seen);
-	for (size_t i = 0; i < n; i++)
-		row_write(plot, &bars[i], seen, plot_time(bars[i].total.p50, text, sizeof(text)));
-	range_write(plot, bars, n);
-	object_describe(arms[0], object, sizeof(object));
-	plot_subtitle(plot, "medians of %zu or more loads of %s; whisker: p10 to p90 of the whole",
-		      loads_least(bars, n), object);
-	plot_text(plot, "x_label",
-		  "sum of phase medians, microseconds; the number is the median of the "
-		  "whole");
-	plot_text(plot, "rest", "smaller phases");
-	plot_machine(plot, data, arms[0]->run);
-	plot_alt(plot,
-		 "Bars per loader: the fastest is %.100s with %s per load, the slowest %.100s with "
-		 "%s.",
-		 arms[0]->loader, plot_time(bars[0].total.p50, fast, sizeof(fast)),
-		 arms[n - 1]->loader, plot_time(bars[n - 1].total.p50, slow, sizeof(slow)));
+	if (!stack) {
+		plot_close(plot, err);
+		return err_set(err, ENOMEM, "out of memory");
+	}
+	stack->n = reduce_arms(data, set, arms, ROWS_MAX);
+	for (size_t i = 0; i < stack->n; i++)
+		bar_fill(&stack->bars[i], data, arms[i], arrival);
+	qsort(stack->bars, stack->n, sizeof(stack->bars[0]), bar_compare);
+	stack_measure(stack);
+	stack_describe(plot, stack);
+	phases_write(data, plot, stack, arrival);
+	free(stack);
 	return plot_close(plot, err) < 0 ? -EIO : 1;
 }
 
@@ -168,7 +234,7 @@ int figure_phases(struct data *data, struct plots *plots, struct err *err)
 	if (!plot)
 		return -EIO;
 	plot_title(plot, "Which loader is fastest, and where does the time of one load go?");
-	return phases_draw(data, plots, set, plot, err);
+	return phases_make(data, plot, set, false, err);
 }
 
 int figure_invocation(struct data *data, struct plots *plots, struct err *err)
@@ -181,8 +247,8 @@ int figure_invocation(struct data *data, struct plots *plots, struct err *err)
 	plot = plot_open(plots, "invocation", "stack", err);
 	if (!plot)
 		return -EIO;
-	plot_title(plot, "Within a whole invocation: where does the time of the load go?");
-	return phases_draw(data, plots, set, plot, err);
+	plot_title(plot, "Within an invocation: what does it take until the object is there?");
+	return phases_make(data, plot, set, true, err);
 }
 
 /* Medians over the arm's loads of the invocation and of the load's part of it. */
@@ -207,6 +273,9 @@ static bool share_fill(struct bar *bar, const struct data *data, const struct re
 		bar->total = stats_summarise(share, n);
 		bar->share = bar->total.p50;
 		bar->scale = bar->host_ns / 100.0;
+		/* In percent already, which is what the scale makes of them. */
+		bar->total.p10 *= bar->scale;
+		bar->total.p90 *= bar->scale;
 	}
 	free(host);
 	free(share);
@@ -231,7 +300,7 @@ static size_t share_bars(struct bar *bars, const struct data *data, uint32_t set
 	if (reduce_hosts(data, &hosts) < 0)
 		return 0;
 	for (size_t i = 0; i < found; i++) {
-		bar_fill(&bars[n], data, arms[i]);
+		bar_fill(&bars[n], data, arms[i], false);
 		n += share_fill(&bars[n], data, &hosts);
 	}
 	free(hosts.at);
@@ -239,8 +308,7 @@ static size_t share_bars(struct bar *bars, const struct data *data, uint32_t set
 	return n;
 }
 
-/* The whisker of a share is in percent already: row_write() divides what it writes by the scale. */
-static void share_row(struct plot *plot, struct bar *bar, const bool *seen)
+static void share_row(struct plot *plot, const struct bar *bar, const bool *seen)
 {
 	char text[64], time[32];
 
@@ -249,41 +317,52 @@ static void share_row(struct plot *plot, struct bar *bar, const bool *seen)
 		 : bar->share < 9.95 ? 1
 				     : 0,
 		 bar->share, plot_time(bar->host_ns, time, sizeof(time)));
-	bar->total.p10 *= bar->scale;
-	bar->total.p90 *= bar->scale;
 	row_write(plot, bar, seen, text);
+}
+
+static void share_write(struct data *data, struct plot *plot, struct stack *stack)
+{
+	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
+	char label[300], slowest[300];
+
+	for (size_t i = 0; i < stack->n; i++)
+		share_row(plot, &stack->bars[i], stack->seen);
+	plot_subtitle(plot,
+		      "medians of %zu or more invocations, first to last call of the host without "
+		      "the harness's checks; whisker: p10 to p90",
+		      loads_least(stack->bars, stack->n));
+	plot_text(plot, "x_label",
+		  "percent of the invocation, by phase; the number is the median share");
+	plot_machine(plot, data, first->arm->run);
+	plot_alt(plot, "Loading is %.1f %% of an invocation with %.80s and %.1f %% with %.80s.",
+		 first->share, reduce_label(first->arm, label, sizeof(label)), last->share,
+		 reduce_label(last->arm, slowest, sizeof(slowest)));
 }
 
 int figure_share(struct data *data, struct plots *plots, struct err *err)
 {
-	struct bar bars[ROWS_MAX];
-	bool seen[DATA_PHASES];
-	struct plot *plot;
+	struct stack *stack;
+	struct plot *plot = NULL;
 	uint32_t set;
-	size_t n;
+	int r = 0;
 
 	if (!reduce_set(data, true, &set))
 		return 0;
-	n = share_bars(bars, data, set);
-	if (n == 0)
-		return 0;
-	plot = plot_open(plots, "share", "stack", err);
-	if (!plot)
-		return -EIO;
-	plot_title(plot, "How much of one invocation is spent on loading the object?");
-	legend_write(plot, bars, n, seen);
-	for (size_t i = 0; i < n; i++)
-		share_row(plot, &bars[i], seen);
-	range_write(plot, bars, n);
-	plot_subtitle(plot,
-		      "medians of %zu or more invocations, first to last call of the host; "
-		      "whisker: p10 to p90",
-		      loads_least(bars, n));
-	plot_text(plot, "x_label",
-		  "percent of the invocation, by phase; the number is the median share");
-	plot_text(plot, "rest", "smaller phases");
-	plot_machine(plot, data, bars[0].arm->run);
-	plot_alt(plot, "Loading is %.1f %% of an invocation with %.80s and %.1f %% with %.80s.",
-		 bars[0].share, bars[0].arm->loader, bars[n - 1].share, bars[n - 1].arm->loader);
-	return plot_close(plot, err) < 0 ? -EIO : 1;
+	stack = calloc(1, sizeof(*stack));
+	if (!stack)
+		return err_set(err, ENOMEM, "out of memory");
+	stack->n = share_bars(stack->bars, data, set);
+	if (stack->n) {
+		plot = plot_open(plots, "share", "stack", err);
+		r = plot ? 1 : -EIO;
+	}
+	if (plot) {
+		plot_title(plot, "How much of one invocation is spent on loading the object?");
+		stack_measure(stack);
+		stack_describe(plot, stack);
+		share_write(data, plot, stack);
+		r = plot_close(plot, err) < 0 ? -EIO : 1;
+	}
+	free(stack);
+	return r;
 }

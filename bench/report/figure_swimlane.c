@@ -109,6 +109,15 @@ static void legend_write(struct plot *plot, const struct data *data, uint32_t ru
 	}
 }
 
+static size_t lane_find(const struct lanes *lanes, const char *lane)
+{
+	size_t i = 0;
+
+	while (i < lanes->n && lanes->names[i] != lane)
+		i++;
+	return i;
+}
+
 static void spans_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
 			uint32_t run, int64_t seq)
 {
@@ -118,13 +127,10 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 		const struct data_span *span = &data->spans.at[i];
 		double start = ((double)span->start_ns - lanes->from_ns) / 1000.0;
 		double end = start + (double)span->dur_ns / 1000.0;
-		size_t lane = 0;
 
 		if (!invocation_holds(span, run, seq))
 			continue;
-		while (lane < lanes->n && lanes->names[lane] != span->lane)
-			lane++;
-		plot_field(plot, (double)lane);
+		plot_field(plot, (double)lane_find(lanes, span->lane));
 		plot_field(plot, start);
 		plot_field(plot, end);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
@@ -133,6 +139,7 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 						 0.0105 * (double)strlen(span->phase) + 0.01
 					 ? span->phase
 					 : " ");
+		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
 		plot_row_end(plot);
 	}
 }
@@ -225,12 +232,7 @@ static void zoom_write(struct plot *plot, const struct data *data, const struct 
 		if ((end - start) / zoom->all_ns < 0.0125 * (double)strlen(text))
 			snprintf(text, sizeof(text), " ");
 		plot_label(plot, text);
-		fprintf(plot->table, "%s\t",
-			strcmp(span->phase, "stage") == 0 || strcmp(span->phase, "unstage") == 0 ||
-					strcmp(span->phase, "map") == 0 ||
-					strcmp(span->phase, "protect") == 0
-				? "#ffffff"
-				: "#222222");
+		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
 		plot_row_end(plot);
 	}
 	plot_block_end(plot);
@@ -259,6 +261,7 @@ static void zooms_write(struct plot *plot, const struct data *data, const struct
 	}
 	plot_number(plot, "zooms", (double)n);
 	plot_text(plot, "zoom_lane", at.lane ? at.lane : "");
+	plot_number(plot, "zoom_row", (double)lane_find(lanes, at.lane));
 }
 
 static void names_write(struct plot *plot, const struct lanes *lanes)

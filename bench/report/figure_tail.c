@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SERIES_MAX 10
+#define LEGEND_CHARACTERS 40
 #define POINTS 160 /* per series: evenly over the body, then twenty per decade of the tail */
 
 struct curve {
@@ -17,15 +18,23 @@ struct curve {
 	size_t n, last;
 };
 
-/* The share of loads at or below the i-th value, written once per place. */
+/* The shares of loads at or below the i-th value, and at or above it, written once per value. */
 static void point_write(struct plot *plot, struct curve *curve, size_t i)
 {
-	if (i >= curve->n || i == curve->last)
+	size_t first = i, last = i;
+
+	if (i >= curve->n)
 		return;
-	curve->last = i;
+	while (last + 1 < curve->n && curve->values[last + 1] == curve->values[i])
+		last++;
+	while (first > 0 && curve->values[first - 1] == curve->values[i])
+		first--;
+	if (last == curve->last)
+		return;
+	curve->last = last;
 	plot_field(plot, curve->values[i] / 1000.0);
-	plot_field(plot, 100.0 * (double)(i + 1) / (double)curve->n);
-	plot_field(plot, 100.0 * (double)(curve->n - i) / (double)curve->n);
+	plot_field(plot, 100.0 * (double)(last + 1) / (double)curve->n);
+	plot_field(plot, 100.0 * (double)(curve->n - first) / (double)curve->n);
 	plot_row_end(plot);
 }
 
@@ -46,7 +55,7 @@ static void series_write(struct plot *plot, const struct data *data, const struc
 			 double *limits)
 {
 	struct curve curve = { 0 };
-	char label[200], text[120], p50[32], p99[32];
+	char label[600], shown[200], text[120], p50[32], p99[32];
 	double at_99;
 
 	curve.values = reduce_values(data, arm, REDUCE_TOTAL, &curve.n);
@@ -59,20 +68,42 @@ static void series_write(struct plot *plot, const struct data *data, const struc
 	snprintf(text, sizeof(text), "p50 %s, p99 %s",
 		 plot_time(stats_median(curve.values, curve.n), p50, sizeof(p50)),
 		 curve.n >= 100 ? plot_time(at_99, p99, sizeof(p99)) : "needs 100 loads");
-	plot_key(plot, reduce_label(arm, label, sizeof(label)), plot_loader_colour(arm->loader),
-		 text);
+	plot_key(plot,
+		 plot_short(reduce_label(arm, label, sizeof(label)), LEGEND_CHARACTERS, shown,
+			    sizeof(shown)),
+		 plot_loader_colour(arm->loader), text);
 	curve_write(plot, &curve);
 	free(curve.values);
 }
 
-/* Of a reproduction, the transport most arms share: the others would only repeat the colours. */
+/* The transport most arms share; of several the one whose first arm is fastest. */
+static const char *transport_choose(const struct data_arm *const *all, size_t found)
+{
+	const char *best = "";
+	size_t most = 0;
+
+	for (size_t i = 0; i < found; i++) {
+		size_t arms = 0;
+
+		for (size_t k = 0; k < found; k++)
+			arms += all[k]->transport == all[i]->transport;
+		if (arms > most) {
+			most = arms;
+			best = all[i]->transport;
+		}
+	}
+	return best;
+}
+
+/* Of a reproduction one transport: the others would only repeat the colours. */
 static size_t arms_choose(const struct data *data, uint32_t set, const struct data_arm **arms)
 {
 	const struct data_arm *all[DATA_ARMS_MAX];
 	size_t found = reduce_arms(data, set, all, DATA_ARMS_MAX), n = 0;
+	const char *transport = transport_choose(all, found);
 
 	for (size_t i = 0; i < found && n < SERIES_MAX; i++) {
-		if (all[i]->transport == all[0]->transport)
+		if (all[i]->transport == transport)
 			arms[n++] = all[i];
 	}
 	return n;
@@ -99,9 +130,9 @@ int figure_tail(struct data *data, struct plots *plots, struct err *err)
 	plot_number(plot, "y_low", limits[2]);
 	plot_title(plot, "How bad is the tail: how often is a load slow, and how slow?");
 	plot_subtitle(plot,
-		      "left: loads that took at most so long; right: loads that took longer; "
-		      "%zu loads of %.60s, %zu or more each",
-		      data->sets[set].measured, arms[0]->so, arms[0]->measured);
+		      "loads of %.60s, %zu or more each; left: those that took at most so long, "
+		      "right: at least so long",
+		      arms[0]->so, reduce_least(arms, n));
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot,

@@ -15,7 +15,8 @@ figure_make figure_phases, figure_invocation, figure_share, figure_tail, figure_
 	figure_relocations, figure_imports, figure_exports, figure_first, figure_calm,
 	figure_kernel, figure_swimlane, figure_forest;
 
-/* All of them in the order of the report; what could not be made is noted in `data`. */
+/* All of them in the order of the report, in place of those that lie there; what could not be made
+ * is noted in `data`. */
 int figures_make(struct data *data, struct plots *plots, struct err *err);
 
 #endif

@@ -8,4 +8,7 @@
  * no such picture. */
 int inline_svg(FILE *out, const struct plots *plots, const struct plot *plot);
 
+/* The style such figures need once in a page: what their colours are when it is dark. */
+void inline_svg_style(FILE *out);
+
 #endif

@@ -12,13 +12,16 @@ static const char style[] =
 	":root{color-scheme:light dark;--ink:#1b1b1b;--pale:#5a5a5a;--paper:#fff;--line:#d9d9d9;"
 	"--soft:#f5f5f3}"
 	"@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--pale:#a8a8a8;--paper:#141414;"
-	"--line:#3a3a3a;--soft:#1f1f1f}figure svg{filter:brightness(.88)}}"
+	"--line:#3a3a3a;--soft:#1f1f1f}}"
 	"*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);"
 	"font:16px/1.55 system-ui,'DejaVu Sans',sans-serif;overflow-wrap:anywhere}"
 	"main{max-width:62rem;margin:0 auto;padding:1.2rem}h1{font-size:1.6rem;line-height:1.25}"
 	"h2{font-size:1.2rem;margin:2.2rem 0 .6rem}p,li{max-width:46rem}"
 	".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:6px}"
-	"figure{margin:1.4rem 0}figure svg{display:block;min-width:640px;width:100%;height:auto}"
+	"figure{margin:1.4rem 0}figure svg{display:block;width:100%;height:auto}"
+	".large{position:absolute;opacity:0}.narrow{display:none}"
+	"@media(max-width:700px){.narrow{display:block;margin:.2rem 0}"
+	".large:checked+label svg{width:800px}.large:focus-visible+label svg{outline:2px solid}}"
 	"figcaption{color:var(--pale);font-size:.9rem;padding:.4rem 0}"
 	"table{border-collapse:collapse;font-size:.86rem;width:100%;"
 	"font-variant-numeric:tabular-nums;overflow-wrap:normal}"
@@ -83,9 +86,10 @@ void markup_begin(struct markup *markup, const char *title)
 		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
 		"<link rel=\"icon\" "
-		"href=\"data:,\">\n<title>%s</title>\n<style>%s</style>\n</head>\n"
-		"<body>\n<main>\n<h1>%s</h1>\n",
-		title, style, title);
+		"href=\"data:,\">\n<title>%s</title>\n<style>%s",
+		title, style);
+	inline_svg_style(markup->out);
+	fprintf(markup->out, "</style>\n</head>\n<body>\n<main>\n<h1>%s</h1>\n", title);
 }
 
 void markup_heading(struct markup *markup, const char *text)
@@ -196,6 +200,20 @@ void markup_table_end(struct markup *markup, bool folded)
 		fputs(markup->html ? "</details>\n" : "</details>\n\n", markup->out);
 }
 
+/* On a phone the figure is an overview: its words stand below it, and a touch makes it as large as
+ * it was drawn. */
+static void narrow_write(struct markup *markup, const struct plot *plot)
+{
+	const char *const words[] = { plot->title, plot->subtitle, plot->machine, plot->noise,
+				      "Touch the figure to enlarge it." };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		fputs("<span class=\"narrow\">", markup->out);
+		html_escape(markup->out, words[i]);
+		fputs("</span>", markup->out);
+	}
+}
+
 void markup_figure(struct markup *markup, const struct plots *plots, const struct plot *plot)
 {
 	if (!plot->drawn) {
@@ -209,11 +227,15 @@ void markup_figure(struct markup *markup, const struct plots *plots, const struc
 		markup_paragraph(markup, "%s", plot->alt);
 		return;
 	}
-	fputs("<figure><div class=\"scroll\">", markup->out);
+	fprintf(markup->out,
+		"<figure><div class=\"scroll\"><input type=\"checkbox\" class=\"large\" "
+		"id=\"%s-large\" aria-label=\"enlarge the figure\"><label for=\"%s-large\">",
+		plot->name, plot->name);
 	if (inline_svg(markup->out, plots, plot) < 0)
 		fputs("<p>(the picture could not be read)</p>", markup->out);
-	fputs("</div><figcaption>", markup->out);
+	fputs("</label></div><figcaption>", markup->out);
 	html_escape(markup->out, plot->alt);
+	narrow_write(markup, plot);
 	fputs("</figcaption></figure>\n", markup->out);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LABEL_CHARACTERS 34
+#define LINE_CHARACTERS 126
 
 static FILE *file_open(const struct plots *plots, const char *name, const char *suffix)
 {
@@ -117,8 +118,9 @@ static void noise_write(struct plot *plot, const struct data *data, uint32_t run
 		snprintf(calm, sizeof(calm), "load average %.1f before", at->load_before);
 	if (isfinite(interrupted))
 		snprintf(broken, sizeof(broken), "; %.1f %% of loads interrupted", interrupted);
-	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s. Record: %.80s", calm, broken,
-		 at->name);
+	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.80s",
+		 data_true(at, "aicpu.emulated") ? "an emulated AICPU ranks nothing; " : "", calm,
+		 broken, at->name);
 }
 
 void plot_machine(struct plot *plot, struct data *data, uint32_t run)
@@ -163,19 +165,54 @@ void plot_field(struct plot *plot, double value)
 	fputc('\t', plot->table);
 }
 
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* Where n characters of a text end. */
+static size_t characters_end(const char *text, size_t n)
+{
+	size_t end = 0;
+
+	while (text[end] && (n > 0 || (text[end] & 0xc0) == 0x80))
+		n -= (text[end++] & 0xc0) != 0x80;
+	return end;
+}
+
+/* What stands behind the loader (transport, life cycle, device) tells rows apart: it is kept, and
+ * the loader's options are cut. */
+const char *plot_short(const char *label, size_t most, char *buffer, size_t size)
+{
+	const char *behind = strstr(label, ", ");
+	size_t n = characters(label), tail = behind ? characters(behind) : 0;
+
+	if (n <= most) {
+		snprintf(buffer, size, "%s", label);
+		return buffer;
+	}
+	if (tail == 0 || tail + 10 > most)
+		tail = most / 2;
+	snprintf(buffer, size, "%.*s\u2026%s", (int)characters_end(label, most - 1 - tail), label,
+		 label + characters_end(label, n - tail));
+	return buffer;
+}
+
 void plot_label(struct plot *plot, const char *label)
 {
-	size_t width = 0;
+	char text[4 * LABEL_CHARACTERS + 8];
+	size_t n;
 
-	for (; *label; label++) {
-		if ((*label & 0xc0) != 0x80 && ++width > LABEL_CHARACTERS) {
-			fputs("\u2026", plot->table);
-			break;
-		}
-		fputc(*label == '"' || *label == '\t' ? '\'' : *label, plot->table);
-	}
-	if (width > plot->label_width)
-		plot->label_width = width;
+	plot_short(label, LABEL_CHARACTERS, text, sizeof(text));
+	n = characters(text);
+	for (const char *at = text; *at; at++)
+		fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
+	if (n > plot->label_width)
+		plot->label_width = n;
 	fputc('\t', plot->table);
 }
 
@@ -190,14 +227,24 @@ void plot_block_end(struct plot *plot)
 	fputs("\n\n", plot->table);
 }
 
+/* A line of small words as wide as a picture. */
+static void line_write(struct plot *plot, const char *name, char *text, size_t size)
+{
+	size_t end = characters_end(text, LINE_CHARACTERS);
+
+	if (text[end])
+		snprintf(text + end, size - end, "\u2026");
+	plot_text(plot, name, text);
+}
+
 int plot_close(struct plot *plot, struct err *err)
 {
 	bool bad;
 
 	plot_text(plot, "title", plot->title);
-	plot_text(plot, "subtitle", plot->subtitle);
-	plot_text(plot, "machine", plot->machine);
-	plot_text(plot, "noise", plot->noise);
+	line_write(plot, "subtitle", plot->subtitle, sizeof(plot->subtitle));
+	line_write(plot, "machine", plot->machine, sizeof(plot->machine));
+	line_write(plot, "noise", plot->noise, sizeof(plot->noise));
 	plot_number(plot, "rows", (double)plot->rows);
 	plot_number(plot, "keys", (double)plot->keys);
 	plot_number(plot, "label_width", (double)plot->label_width);
@@ -246,32 +293,36 @@ const char *plot_loader_colour(const char *loader)
  */
 const char *plot_phase_colour(const char *phase)
 {
-	static const struct colour colours[] = { { "read", "#88ccee" },
-						 { "stage", "#332288" },
-						 { "link", "#ddcc77" },
-						 { "map", "#117733" },
-						 { "relocate", "#cc6677" },
-						 { "protect", "#882255" },
-						 { "init", "#44aa99" },
-						 { "resolve", "#999933" },
-						 { "call", "#aa4499" },
-						 { "unload", "#bbbbbb" },
-						 { "unstage", "#661100" },
-						 { "other", "#000000" },
-						 { "wait", "#f0f0f0" },
-						 { "ready", "#f0f0f0" },
-						 { "idle", "#f0f0f0" },
-						 { "drain", "#f0f0f0" },
-						 { "check", "#e4e4e4" },
-						 { "schedule", "#c8dfc0" },
-						 { "orchestrate", "#f2d9b8" },
-						 { "create", "#c9c3e6" },
-						 { "args", "#cfe0f2" },
-						 { "so_copy", "#a9c8ea" },
-						 { NULL, NULL } };
+	static const struct colour colours[] = {
+		{ "dma", "#6f8ba3" },	   { "read", "#88ccee" },	 { "stage", "#332288" },
+		{ "link", "#ddcc77" },	   { "map", "#117733" },	 { "relocate", "#cc6677" },
+		{ "protect", "#882255" },  { "init", "#44aa99" },	 { "resolve", "#999933" },
+		{ "call", "#aa4499" },	   { "unload", "#bbbbbb" },	 { "unstage", "#661100" },
+		{ "other", "#000000" },	   { "wait", "#f0f0f0" },	 { "ready", "#f0f0f0" },
+		{ "idle", "#f0f0f0" },	   { "drain", "#f0f0f0" },	 { "check", "#e4e4e4" },
+		{ "schedule", "#c8dfc0" }, { "orchestrate", "#f2d9b8" }, { "create", "#c9c3e6" },
+		{ "args", "#cfe0f2" },	   { "so_copy", "#a9c8ea" },	 { NULL, NULL }
+	};
 	const char *colour = colour_find(colours, phase, strlen(phase));
 
 	return colour ? colour : "#dcdcdc";
+}
+
+/* White on what is dark. Not the white of paper, which is dark on a dark page. */
+const char *plot_word_colour(const char *colour)
+{
+	unsigned int red = 255, green = 255, blue = 255;
+
+	sscanf(colour, "#%2x%2x%2x", &red, &green, &blue);
+	return 299 * red + 587 * green + 114 * blue < 100000 ? "#fffffe" : "#222222";
+}
+
+double plot_step(double top)
+{
+	double unit = top > 0 ? pow(10.0, floor(log10(top / 2.0))) : 1.0;
+	double steps = top / 2.0 / unit;
+
+	return unit * (steps > 5.0 ? 10.0 : steps > 2.0 ? 5.0 : steps > 1.0 ? 2.0 : 1.0);
 }
 
 const char *plot_time(double ns, char *buffer, size_t size)

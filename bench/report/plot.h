@@ -43,11 +43,14 @@ void plot_machine(struct plot *plot, struct data *data, uint32_t run);
 void plot_text(struct plot *plot, const char *name, const char *text);
 void plot_number(struct plot *plot, const char *name, double value);
 
+/* At most so many characters, by leaving out some in the middle. Returns `buffer`. */
+const char *plot_short(const char *label, size_t most, char *buffer, size_t size);
+
 /* A series or a colour: its name, its colour, and what the legend says behind the name. */
 void plot_key(struct plot *plot, const char *label, const char *colour, const char *text);
 
 /* One field of the table; a number that does not exist is an empty field. Labels longer than the
- * margin are cut. */
+ * margin are made short. */
 void plot_field(struct plot *plot, double value);
 void plot_label(struct plot *plot, const char *label);
 void plot_row_end(struct plot *plot);
@@ -59,6 +62,13 @@ int plot_close(struct plot *plot, struct err *err);
 /* The same colour for the same loader, or phase, everywhere; "#rrggbb". */
 const char *plot_loader_colour(const char *loader);
 const char *plot_phase_colour(const char *phase);
+
+/* Of words on such a colour. */
+const char *plot_word_colour(const char *colour);
+
+/* The step of the ticks of an axis from 0 to `top`: 1, 2 or 5 times a power of ten, one or two of
+ * them besides 0. */
+double plot_step(double top);
 
 /* "30.9 us", "1.27 ms": three digits, the unit that fits. Returns `buffer`. */
 const char *plot_time(double ns, char *buffer, size_t size);

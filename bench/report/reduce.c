@@ -17,6 +17,8 @@ static int64_t column_of(const struct data_load *load, enum reduce_column column
 		return load->minflt;
 	case REDUCE_DMA:
 		return load->dma_ns;
+	case REDUCE_ARRIVAL:
+		return load->dma_ns == SAMPLE_NONE ? load->total_ns : load->total_ns + load->dma_ns;
 	default:
 		return load->phase_ns[column];
 	}
@@ -93,6 +95,15 @@ size_t reduce_arms(const struct data *data, uint32_t set, const struct data_arm 
 	return n;
 }
 
+size_t reduce_least(const struct data_arm *const *arms, size_t n)
+{
+	size_t least = n ? arms[0]->measured : 0;
+
+	for (size_t i = 1; i < n; i++)
+		least = arms[i]->measured < least ? arms[i]->measured : least;
+	return least;
+}
+
 static bool is_workload(const struct data_set *set)
 {
 	return strncmp(set->so, "pa_unroll", strlen("pa_unroll")) == 0;
@@ -149,37 +160,85 @@ static int host_compare(const void *left, const void *right)
 	return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
-int reduce_hosts(const struct data *data, struct reduce_hosts *ret_hosts)
+static bool is_phase(const struct data_span *span, enum phase phase)
 {
-	struct reduce_host *at = calloc(data->spans.n + 1, sizeof(*at));
+	return strcmp(span->phase, phase_label(phase)) == 0;
+}
+
+static void hosts_collect(const struct data *data, struct reduce_hosts *hosts)
+{
 	size_t n = 0, out = 0;
 
-	*ret_hosts = (struct reduce_hosts){ 0 };
-	if (!at)
-		return -ENOMEM;
 	for (size_t i = 0; i < data->spans.n; i++) {
 		const struct data_span *span = &data->spans.at[i];
+		bool wait = is_phase(span, PHASE_WAIT);
 
-		if (strcmp(span->lane, "host") == 0 && strcmp(span->origin, "timing") == 0)
-			at[n++] =
-				(struct reduce_host){ span->run, span->seq, (double)span->dur_ns };
+		if (strcmp(span->lane, "host") != 0 || strcmp(span->origin, "timing") != 0 ||
+		    is_phase(span, PHASE_CHECK))
+			continue;
+		hosts->at[n++] = (struct reduce_host){
+			.run = span->run,
+			.seq = span->seq,
+			.ns = (double)span->dur_ns,
+			.wait_ns = { wait ? span->start_ns : 0,
+				     wait ? span->start_ns + span->dur_ns : 0 },
+		};
 	}
-	qsort(at, n, sizeof(*at), host_compare);
+	qsort(hosts->at, n, sizeof(*hosts->at), host_compare);
 	for (size_t i = 0; i < n; i++) {
-		if (out && host_compare(&at[out - 1], &at[i]) == 0)
-			at[out - 1].ns += at[i].ns;
-		else
-			at[out++] = at[i];
+		struct reduce_host *last = out ? &hosts->at[out - 1] : NULL;
+
+		if (!last || host_compare(last, &hosts->at[i]) != 0) {
+			hosts->at[out++] = hosts->at[i];
+			continue;
+		}
+		last->ns += hosts->at[i].ns;
+		if (hosts->at[i].wait_ns[1])
+			memcpy(last->wait_ns, hosts->at[i].wait_ns, sizeof(last->wait_ns));
 	}
-	*ret_hosts = (struct reduce_hosts){ at, out };
+	hosts->n = out;
+}
+
+static struct reduce_host *host_find(const struct reduce_hosts *hosts, uint32_t run, int64_t seq)
+{
+	struct reduce_host key = { .run = run, .seq = seq };
+
+	return hosts->n ? bsearch(&key, hosts->at, hosts->n, sizeof(key), host_compare) : NULL;
+}
+
+/* The host waits while the device checks: what the harness does is in nobody's invocation. */
+static void checks_take(const struct data *data, const struct reduce_hosts *hosts)
+{
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		struct reduce_host *host;
+		int64_t from, to;
+
+		if (!is_phase(span, PHASE_CHECK) || strcmp(span->lane, "host") == 0)
+			continue;
+		host = host_find(hosts, span->run, span->seq);
+		if (!host)
+			continue;
+		from = span->start_ns > host->wait_ns[0] ? span->start_ns : host->wait_ns[0];
+		to = span->start_ns + span->dur_ns;
+		to = to < host->wait_ns[1] ? to : host->wait_ns[1];
+		host->ns -= to > from ? (double)(to - from) : 0.0;
+	}
+}
+
+int reduce_hosts(const struct data *data, struct reduce_hosts *ret_hosts)
+{
+	*ret_hosts = (struct reduce_hosts){ calloc(data->spans.n + 1, sizeof(*ret_hosts->at)), 0 };
+	if (!ret_hosts->at)
+		return -ENOMEM;
+	hosts_collect(data, ret_hosts);
+	checks_take(data, ret_hosts);
 	return 0;
 }
 
 double reduce_host(const struct reduce_hosts *hosts, uint32_t run, int64_t seq)
 {
-	struct reduce_host key = { .run = run, .seq = seq };
-	const struct reduce_host *found =
-		hosts->n ? bsearch(&key, hosts->at, hosts->n, sizeof(key), host_compare) : NULL;
+	const struct reduce_host *found = host_find(hosts, run, seq);
 
 	return found ? found->ns : (double)NAN;
 }

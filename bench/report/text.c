@@ -238,7 +238,7 @@ static int report_write(struct markup *markup, struct data *data, const struct p
 
 int text_report(struct data *data, const struct plots *plots, const char *out, struct err *err)
 {
-	struct markup page = { .html = true }, text = { .figures = "figures" };
+	struct markup page = { .html = true }, text = { .figures = TEXT_FIGURES };
 	char path[4200];
 	int r;
 

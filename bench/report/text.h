@@ -8,11 +8,16 @@
 /* Writes OUT/report.md and OUT/report.html. */
 int text_report(struct data *data, const struct plots *plots, const char *out, struct err *err);
 
-/* Under the headings of upstream's performance form, to paste. */
-void text_issue(struct data *data, const struct plots *plots, FILE *out);
+/* What the links of texts to paste begin with, where nothing else is asked for. */
+#define TEXT_FIGURES "figures"
+
+/* Under the headings of upstream's performance form, to paste. Pictures are links to
+ * `figures`/NAME.png. */
+void text_issue(struct data *data, const struct plots *plots, const char *figures, FILE *out);
 
 /* Verdict first, then the forest plot, the table folded. */
-void text_pull_request(struct data *data, const struct plots *plots, FILE *out);
+void text_pull_request(struct data *data, const struct plots *plots, const char *figures,
+		       FILE *out);
 
 /* The table of a set of arms. */
 void text_set(struct markup *markup, struct data *data, uint32_t set, const char *folded);

@@ -2,6 +2,7 @@
  * pull request. */
 #include "bench/report/text.h"
 
+#include "bench/command.h"
 #include "bench/report/forest.h"
 #include "bench/report/reduce.h"
 
@@ -108,17 +109,19 @@ static void host_write(struct data *data, const struct data_run *run, FILE *out)
 		data_text(data, run, "machine.libc"), *hypervisor ? ", " : "", hypervisor);
 }
 
-static void figures_write(const struct plots *plots, FILE *out)
+static void figures_write(const struct plots *plots, const char *figures, FILE *out)
 {
 	size_t drawn = 0;
 
-	fputs("<!-- pictures are links to files beside report.md: drop the files here in their "
-	      "place -->\n\n",
-	      out);
+	if (strcmp(figures, TEXT_FIGURES) == 0)
+		fputs("<!-- pictures are links to files beside report.md: drop the files here in "
+		      "their place, or name where they are (--figures-url) -->\n\n",
+		      out);
 	for (size_t i = 0; i < plots->n; i++) {
 		if (!plots->at[i].drawn)
 			continue;
-		fprintf(out, "![%s](figures/%s.png)\n\n", plots->at[i].title, plots->at[i].name);
+		fprintf(out, "![%s](%s/%s.png)\n\n", plots->at[i].title, figures,
+			plots->at[i].name);
 		drawn++;
 	}
 	if (!drawn)
@@ -155,7 +158,7 @@ static void actual_write(struct data *data, uint32_t set, const struct data_arm 
 			 size_t n, FILE *out)
 {
 	const struct data_arm *disk = text_arm(arms, n, "disk", NULL);
-	struct markup markup = { .out = out, .figures = "figures" };
+	struct markup markup = { .out = out };
 	char low[32], middle[32], high[32];
 	struct stats_summary total;
 
@@ -189,7 +192,7 @@ static void notes_write(const struct data *data, FILE *out)
 	fputc('\n', out);
 }
 
-void text_issue(struct data *data, const struct plots *plots, FILE *out)
+void text_issue(struct data *data, const struct plots *plots, const char *figures, FILE *out)
 {
 	const struct data_arm *arms[DATA_ARMS_MAX];
 	char finding[600] = "";
@@ -213,7 +216,7 @@ void text_issue(struct data *data, const struct plots *plots, FILE *out)
 	expected_write(data, arms, n, out);
 	actual_write(data, set, arms, n, out);
 	heading(out, "Profiling Data (Optional)");
-	figures_write(plots, out);
+	figures_write(plots, figures, out);
 	notes_write(data, out);
 }
 
@@ -226,9 +229,9 @@ static const char *verdict_text(enum forest_verdict verdict)
 
 static void forest_write(struct markup *markup, const struct forest *forest)
 {
-	static const char *const columns[] = { "loader",    "scenario", "#change %",
-					       "#interval", "#epochs",	"by its interval",
-					       NULL };
+	static const char *const columns[] = { "loader",	  "scenario",  "phase",
+					       "#change %",	  "#interval", "#epochs",
+					       "by its interval", NULL };
 
 	markup_table_begin(markup, columns, "All rows");
 	for (size_t i = 0; i < forest->n; i++) {
@@ -236,6 +239,7 @@ static void forest_write(struct markup *markup, const struct forest *forest)
 
 		markup_cell(markup, "%s", row->loader);
 		markup_cell(markup, "%s", row->scenario);
+		markup_cell(markup, "%s", row->phase);
 		markup_cell(markup, "%+.2f", 100 * (row->ratio - 1));
 		if (isfinite(row->low) && isfinite(row->high))
 			markup_cell(markup, "%+.2f to %+.2f", 100 * (row->low - 1),
@@ -249,35 +253,83 @@ static void forest_write(struct markup *markup, const struct forest *forest)
 	markup_table_end(markup, true);
 }
 
-/* The gate's own verdict where it recorded one; never a stronger word than the record's. */
+static bool is_gate(struct data *data, const struct forest *forest, uint32_t run)
+{
+	const char *command = data_text(data, &data->runs[run], "command");
+
+	for (size_t i = 0; i < forest->n; i++) {
+		if (forest->rows[i].run == run)
+			return true;
+	}
+	return strcmp(command, "gate") == 0 || strcmp(command, "compare") == 0;
+}
+
+/* From the best to the worst: a gate that says nothing may hide anything but what another one
+ * found. */
+static const char *const verdicts[] = { "nothing to compare with", "pass", "inconclusive",
+					"no verdict recorded", "regression" };
+
+static size_t verdict_of(const struct data_run *run)
+{
+	double code = data_number(run, "exit_code");
+
+	return code == EXIT_DONE	       ? 1
+	       : code == EXIT_MEASURED_FAILURE ? 4
+	       : code == EXIT_INCONCLUSIVE     ? 2
+	       : code == EXIT_SKIPPED	       ? 0
+					       : 3;
+}
+
+static void counts_write(const struct forest *forest, bool totals, FILE *out)
+{
+	size_t counts[4] = { 0 }, n = 0;
+
+	for (size_t i = 0; i < forest->n; i++) {
+		if (forest_is_total(&forest->rows[i]) != totals)
+			continue;
+		counts[forest_verdict(&forest->rows[i])]++;
+		n++;
+	}
+	fprintf(out, "%zu %s: %zu slower, %zu faster, %zu cannot be told from no change", n,
+		totals ? "rows" : "phases of them", counts[FOREST_SLOWER], counts[FOREST_FASTER],
+		counts[FOREST_SAME] + counts[FOREST_UNKNOWN]);
+}
+
+/* The gates' own verdicts, the worst of them first; never a stronger word than the records'. */
 static void verdict_write(struct data *data, const struct forest *forest, FILE *out)
 {
-	const struct data_run *run = &data->runs[forest->n ? forest->rows[0].run : 0];
-	double code = data_number(run, "exit_code");
-	const char *verdict = code == 0	  ? "pass"
-			      : code == 1 ? "regression"
-			      : code == 3 ? "inconclusive"
-					  : "no verdict recorded";
-	size_t counts[4] = { 0 };
+	size_t worst = 0, gates = 0;
 
-	for (size_t i = 0; i < forest->n; i++)
-		counts[forest_verdict(&forest->rows[i])]++;
-	if (forest->n == 0) {
+	for (uint32_t i = 0; i < data->run_count; i++) {
+		if (!is_gate(data, forest, i))
+			continue;
+		if (gates++ == 0 || verdict_of(&data->runs[i]) > worst)
+			worst = verdict_of(&data->runs[i]);
+	}
+	if (gates == 0) {
 		fputs("**No verdict: the records hold no comparison (soload gate makes one).**\n\n",
 		      out);
 		return;
 	}
-	fprintf(out, "**%s** — %zu rows: %zu slower, %zu faster, %zu cannot be told from no change",
-		verdict, forest->n, counts[FOREST_SLOWER], counts[FOREST_FASTER],
-		counts[FOREST_SAME] + counts[FOREST_UNKNOWN]);
+	fprintf(out, "**%s** — ", verdicts[worst]);
+	counts_write(forest, true, out);
+	fputs("; ", out);
+	counts_write(forest, false, out);
 	fputs(" (by interval; the verdict also asks whether a change is large enough to "
-	      "matter)\n\n",
+	      "matter, and counts work)\n\n",
 	      out);
+	for (uint32_t i = 0; gates > 1 && i < data->run_count; i++) {
+		if (is_gate(data, forest, i))
+			fprintf(out, "- %s: %s\n", data->runs[i].name,
+				verdicts[verdict_of(&data->runs[i])]);
+	}
+	if (gates > 1)
+		fputc('\n', out);
 }
 
-void text_pull_request(struct data *data, const struct plots *plots, FILE *out)
+void text_pull_request(struct data *data, const struct plots *plots, const char *figures, FILE *out)
 {
-	struct markup markup = { .out = out, .figures = "figures" };
+	struct markup markup = { .out = out, .figures = figures };
 	struct forest forest;
 
 	forest_collect(&forest, data);
@@ -290,4 +342,5 @@ void text_pull_request(struct data *data, const struct plots *plots, FILE *out)
 		forest_write(&markup, &forest);
 	for (size_t i = 0; i < data->notes.n; i++)
 		fprintf(out, "- %s\n", data->notes.at[i]);
+	forest_free(&forest);
 }

@@ -210,7 +210,7 @@ static void a_change_is_between_values_that_are_known(void **state)
 	enum { LINES = 8 };
 	const struct history_line *pointers[LINES];
 	struct history history = { 0 };
-	struct history_view view = { pointers, LINES };
+	struct history_view view = { .lines = pointers, .count = LINES };
 	struct history_series series;
 
 	(void)state;

@@ -65,7 +65,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	static const char *const names[] = { "samples.csv", "spans.csv", "summary.csv", "run.json",
-					     "phases.dat" };
+					     "machine.csv" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -101,6 +101,8 @@ static void headers_are_the_documented_ones(void **state)
 	assert_string_equal(header_of("summary.csv"),
 			    "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,epochs,"
 			    "value,ci_low,ci_high,device,when");
+	assert_string_equal(header_of("machine.csv"),
+			    "run,at_ns,load_average,steal_seconds,cpu_seconds");
 	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 
@@ -127,6 +129,20 @@ static int count_of(const char *in, char what)
 	for (; *in; in++)
 		count += *in == what;
 	return count;
+}
+
+/* However often rounds end, the machine is looked at once in a second. */
+static void the_machine_is_looked_at_now_and_then(void **state)
+{
+	struct record *record = open_new();
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(record_flush(record, NULL), 0);
+	file_read("machine.csv");
+	assert_true(count_of(text, '\n') >= 2 && count_of(text, '\n') < 6);
+	assert_int_equal(count_of(strchr(text, '\n'), ','), 4 * (count_of(text, '\n') - 1));
+	assert_int_equal(record_close(record, 0, NULL), 0);
 }
 
 static void an_empty_sample_is_empty_fields(void **state)
@@ -336,6 +352,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(headers_are_the_documented_ones, setup, teardown),
 		cmocka_unit_test(every_load_phase_has_a_column),
+		cmocka_unit_test_setup_teardown(the_machine_is_looked_at_now_and_then, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(an_empty_sample_is_empty_fields, setup, teardown),
 		cmocka_unit_test(phases_add_up),
 		cmocka_unit_test(split_loaders_have_no_link),

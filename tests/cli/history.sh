@@ -89,6 +89,28 @@ add 2 --again --reference HEAD HEAD
 has "$err" "--again measures all lines anew"
 cmp -s "$file" "$scratch/good" || fail "a refused line changed the file"
 
+# About another object neither, and one of that kind in the file is in no figure.
+add 2 HEAD~2 --again --so "$root/$build/soload"
+one_line "$err"
+has "$err" "is about another object"
+cmp -s "$file" "$scratch/good" || fail "a refused line changed the file"
+sed '1s/"xxh64": "[0-9a-f]*"/"xxh64": "0123456789abcdef"/' "$scratch/good" >"$file"
+history 0 plot --engine none --out "$scratch/other"
+has "$err" "1 lines are about another object"
+equal "revisions in the figure" "$(sed -n 's/^ticks = //p' "$scratch/other/history.set")" 2
+
+# A line of few loaders takes none of the others out of the figures, and another kernel's work is not compared with.
+sed '3s/"cached": {/"elf:dualmap": {/; 2s/"kernel": "/"kernel": "x/; 2s/"syscalls": [0-9]*\([,}]\)/"syscalls": 77\1/g' "$scratch/good" >"$file"
+history 0 plot --engine none --out "$scratch/few"
+equal "loaders of the figures" "$(sed -n "s/^key\[[0-9]*\] = '\(.*\)'/\1/p" "$scratch/few/history.set" "$scratch/few/work.set" | sort | uniq -c | tr -s ' \n' ' ')" \
+	" 2 cached 2 elf 2 elf:dualmap "
+has "$scratch/few/history.set" "% at $(git rev-parse HEAD~2 | cut -c 1-7)'"
+equal "cells that changed" "$(grep -c '#f6c59f\|#a9d3ee' "$scratch/few/work.dat")" 0
+sed '2s/"syscalls": [0-9]*\([,}]\)/"syscalls": 77\1/g' "$scratch/good" >"$file"
+history 0 plot --engine none --out "$scratch/few"
+equal "cells that changed, and back" "$(grep -c '#f6c59f\|#a9d3ee' "$scratch/few/work.dat")" 4
+cp "$scratch/good" "$file"
+
 # What this build does is what the last line says, until a load does more; another kernel cannot be compared with.
 check() {
 	wanted=$1
@@ -145,6 +167,7 @@ one_line "$err"
 # Figures of three lines and of one, by either engine, without a word.
 cp "$scratch/good" "$file"
 cd "$root" || exit 1
+python=$(for try in python3 /usr/bin/python3; do "$try" -c 'import matplotlib' 2>/dev/null && echo "$try" && break; done)
 for engine in gnuplot matplotlib none; do
 	[ $engine = none ] || command -v gnuplot >/dev/null || continue
 	[ $engine != matplotlib ] || /usr/bin/python3 -c 'import matplotlib' 2>/dev/null || continue
@@ -155,6 +178,7 @@ for engine in gnuplot matplotlib none; do
 		for name in history work; do
 			checks=$((checks + 1))
 			[ $engine = none ] || [ -s "$scratch/$engine/$name.svg" ] || fail "$engine drew no $name.svg of $few lines"
+			[ $engine = none ] || [ ! "$python" ] || said=$("$python" tests/reports/svg_texts "$scratch/$engine/$name.svg") || fail "$engine: $said"
 		done
 		equal "numbers that are none" "$(grep -riwE 'nan|inf' "$scratch/$engine"/*.dat "$scratch/$engine"/*.set)" ""
 	done

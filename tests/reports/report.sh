@@ -77,6 +77,53 @@ echo 'name,value' >"$scratch/one/samples.csv"
 report "$scratch/one"
 has "$made/report.md" "samples.csv of one has no column loader and was left out"
 
+# What a report has no room for is whole, and called so.
+record "$scratch/many" "$(seq -s ' ' -f 'l%g' 513)" 2
+report "$scratch/many"
+has "$made/report.md" "4 whole rows were left out: a report holds 1024 combinations of loader, transport and object"
+has_not "$made/report.md" "damaged"
+
+# Of a long name the options are cut, not what tells rows apart.
+record "$scratch/long" "disk:dirs=/usr/lib64/aicpu_kernels+/tmp+/dev/shm" 8
+awk -F, 'BEGIN { OFS = FS } NR > 1 { $10 = NR % 4 < 2 ? "inline" : "trimmed"; $5 = "reproduction"; $33 = $10 == "inline" ? 5000 : 0 } { print }' \
+	"$scratch/long/samples.csv" >"$scratch/long/new"
+mv "$scratch/long/new" "$scratch/long/samples.csv"
+report "$scratch/long"
+equal "labels" "$(cut -f 2 "$made/figures/invocation.dat" | paste -sd '|')" "disk:dirs=/usr/lib64/aic…, trimmed|disk:dirs=/usr/lib64/aicp…, inline"
+equal "what comes first: the DMA where there is one" "$(sed -n 's/^key\[1\] = //p' "$made/figures/invocation.set")" "'dma'"
+equal "DMA and load" "$(cut -f 3,6 "$made/figures/invocation.dat" | sed -n 2p)" "6.60 us	5"
+
+# The machine between the rounds, before and after; without a look in between that is said.
+report "$scratch/good"
+equal "load average" "$(awk -F '\t' 'NF == 0 { below = 1 } below && NF { print $1, $2, $3 }' "$made/figures/calm.dat" | paste -sd '|')" \
+	"0 1 |0.05 1.25 5|0.1 1.5 |0.2 1.75 10|0.3 2 13.3333"
+has "$made/figures/calm.set" "load_text = 'load average of the machine'"
+rm "$scratch/good/machine.csv"
+report "$scratch/good"
+has "$made/figures/calm.set" "not looked at in between"
+
+# An invocation is what the host did, without the harness's checks on the device meanwhile.
+report tests/reports/repro
+equal "the invocation with disk" "$(sed -n '/^[0-9]*	disk, inline/p' "$made/figures/share.dat" | cut -f 3)" "$(awk -F, '
+	FNR == 1 { for (i = 1; i <= NF; i++) at[FILENAME, $i] = i; next }
+	FILENAME ~ /samples/ { if ($at[FILENAME, "loader"] == "disk" && $at[FILENAME, "warmup"] == 0) total[$at[FILENAME, "seq"]] = $at[FILENAME, "total_ns"]; next }
+	$2 in total && $3 == "host" { host[$2] += $7 }
+	$2 in total && $5 == "check" { host[$2] -= $7 }
+	END { for (seq in host) print host[seq], 100 * total[seq] / host[seq] }' tests/reports/repro/samples.csv tests/reports/repro/spans.csv |
+	awk '{ ns[NR] = $1; share[NR] = $2 } END { for (i = 1; i <= NR; i++) for (k = 1; k < i; k++) { if (ns[i] < ns[k]) { t = ns[i]; ns[i] = ns[k]; ns[k] = t }
+		if (share[i] < share[k]) { t = share[i]; share[i] = share[k]; share[k] = t } } printf "%.1f %% of %.2f ms", share[(NR + 1) / 2], ns[(NR + 1) / 2] / 1e6 }')"
+has "$made/figures/invocation.set" "medians of 5 or more"
+
+# The tail is that of the transport most arms share, though another one has the fastest arm.
+mkdir "$scratch/tail"
+cp tests/reports/repro/run.json "$scratch/tail/"
+sed 's/^\([^,]*,,[0-9]*,null\)\/inline\(.*\),null,inline,/\1\/dedup\2,null,dedup,/' tests/reports/repro/samples.csv >"$scratch/tail/samples.csv"
+report "$scratch/tail"
+equal "curves" "$(sed -n "s/^key\[[0-9]\] = '\(.*\)'/\1/p" "$made/figures/tail.set" | paste -sd '|')" "elf, inline|disk, inline"
+sed -i '/,151,/d' "$scratch/tail/samples.csv"
+report "$scratch/tail"
+has "$made/figures/tail.set" ", 4 or more each" # the fastest has 5
+
 # What cannot be read at all.
 run 2 "$soload" report --out "$made" "$scratch/nowhere"
 one_line "$err"

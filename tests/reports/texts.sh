@@ -25,7 +25,14 @@ cp "$out" "$scratch/pr"
 equal "the verdict comes first" "$(head -1 "$scratch/pr" | cut -c 1-8)" "**pass**"
 has "$scratch/pr" "<details><summary>All rows</summary>"
 has "$scratch/pr" "| disk | cycle@gen\\_390k.so |"
-equal "rows of the table" "$(grep -c '^| .*cannot be told' "$scratch/pr")" 7
+equal "totals of the table" "$(grep -c '^| .* total .*cannot be told' "$scratch/pr")" 7
+has "$scratch/pr" "7 rows: 0 slower, 0 faster, 7 cannot be told from no change; 17 phases of them: 0 slower"
+equal "rows of the table" "$(grep -c '^| .*cycle@' "$scratch/pr")" 24
+equal "rows of the forest" "$(grep -c . "$scratch/p/figures/forest.dat")" 24
+has "$scratch/p/figures/forest.dat" "tmpfs stage, cycle@gen_390k.so	"
+has "$scratch/p/figures/forest.set" "alpha 0.1 %"
+has "$scratch/p/figures/forest.set" "Base: base/soload"
+has "$scratch/p/figures/forest.set" "cut = 1.025"
 
 # A regression is called one, and a record without a comparison gets no verdict.
 mkdir "$scratch/gate"
@@ -33,16 +40,61 @@ sed 's/"exit_code": 0/"exit_code": 1/' tests/reports/gate/run.json >"$scratch/ga
 sed '/disk.*total,ratio.p50/s/,ratio,.*/,ratio,52,52,1.2,1.1,1.3/' tests/reports/gate/summary.csv >"$scratch/gate/summary.csv"
 run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/gate"
 has "$out" "**regression** — 7 rows: 1 slower, 0 faster"
-has "$out" "| +20.00 | +10.00 to +30.00 | 52 | slower |"
-# Without the gate's own figures the epochs are judged.
+has "$out" "| disk | cycle@gen\\_390k.so | total | +20.00 | +10.00 to +30.00 | 52 | slower |"
+
+# Of several gates the worst verdict is the headline, whoever has the highest ratio: a counter that rose slows nothing down.
+mkdir "$scratch/fast"
+sed 's/"exit_code": 0/"exit_code": 1/; s/"run": "gate/"run": "fast/' tests/reports/gate/run.json >"$scratch/fast/run.json"
+sed 's/ratio,\([0-9]*\),\([0-9]*\),[0-9.]*,[0-9.]*,/ratio,\1,\2,0.5,0.4,/' tests/reports/gate/summary.csv >"$scratch/fast/summary.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/gate "$scratch/fast"
+has "$out" "**regression** — 14 rows: 0 slower"
+has "$out" "- fast-20261122-110235-22910: regression"
+has "$out" "- gate-20261122-110235-22910: pass"
+sed -i 's/"exit_code": 1/"exit_code": 3/' "$scratch/fast/run.json"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/fast" tests/reports/gate
+has "$out" "**inconclusive** — 14 rows"
+
+# Without the gate's own figures its epochs are judged, beside another gate's figures, too.
 rm "$scratch/gate/summary.csv"
 cp tests/reports/gate/epochs.csv "$scratch/gate/"
 run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/gate"
 has "$out" "2 rows:"
+sed -i 's/"run": "gate/"run": "cut/; /"exit_code"/d; s/"state": "done"/"state": "running"/' "$scratch/gate/run.json"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/gate" tests/reports/gate
+has "$out" "**no verdict recorded** — 9 rows:"
+has "$scratch/p/figures/forest.set" "or of 95 %"
+
+# More rows than a figure has room for: the worst are shown, whatever their place in the file, and the rest is counted.
+mkdir "$scratch/many"
+cp tests/reports/gate/run.json "$scratch/many/"
+awk 'BEGIN { print "run,scenario,loader,transport,so,so_bytes,phase,metric,unit,n,epochs,value,ci_low,ci_high"
+	for (i = 1; i <= 60; i++) printf "g,cycle@a.so,l%d,,,,total,ratio.p50,ratio,20,20,%s\n", i, i == 60 ? "1.5,1.4,1.6" : "1,0.9,1.1" }' >"$scratch/many/summary.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/many"
+equal "the first row" "$(head -1 "$scratch/p/figures/forest.dat" | cut -f 2)" "l60, cycle@a.so"
+has "$out" "60 rows: 1 slower"
+has "$scratch/p/report.md" "the worst 30 of 60 rows; 0 of the others are slower"
 run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/repro
 has "$out" "**No verdict"
 run 2 "$soload" report --issue praise tests/reports/repro
 one_line "$err"
+
+# The pictures of a text to paste are links, to where they will be, and every one of them was drawn.
+if command -v gnuplot >/dev/null 2>&1; then
+	run 0 "$soload" report --out "$scratch/d" --issue performance --figures-url https://example.org/x tests/reports/repro
+	equal "pictures of the issue" "$(grep -c '^!\[.*\](https://example.org/x/[a-z]*\.png)$' "$out")" 6
+	has_not "$out" "](figures/"
+	sed -n 's/^!.*example.org\/x\/\([a-z]*\.png\))$/\1/p' "$out" >"$scratch/linked"
+	while read -r picture; do
+		checks=$((checks + 1))
+		[ -s "$scratch/d/figures/$picture" ] || fail "the issue has $picture, which was not drawn"
+	done <"$scratch/linked"
+	run 0 "$soload" report --out "$scratch/d" --pr --figures-url https://example.org/x tests/reports/gate
+	has "$out" "![Did this change make loading slower?](https://example.org/x/forest.png)"
+	run 0 "$soload" report --out "$scratch/d" --pr tests/reports/gate
+	has "$out" "](figures/forest.png)"
+	# What an earlier report drew here is gone.
+	equal "pictures of the last report" "$(cd "$scratch/d/figures" && echo *.png)" "forest.png"
+fi
 
 # Every span and every load of the record is in the timeline, in lanes that have names.
 run 0 "$soload" report --engine none --trace --out "$scratch/r" tests/reports/repro
@@ -50,5 +102,11 @@ spans=$(($(wc -l <tests/reports/repro/spans.csv) + $(wc -l <tests/reports/repro/
 if command -v python3 >/dev/null 2>&1; then
 	run 0 python3 tests/reports/trace_schema "$scratch/r/trace.json"
 	equal "what is in the trace" "$(cat "$out")" "8 lanes, $spans spans"
+	for name in "soload repro, record repro-20261122-110209-18689" "AICPU 3: loads, orchestrates" "AICPU 0: schedules" "host: sends, waits"; do
+		has "$scratch/r/trace.json" "{\"name\":\"$name\"}"
+	done
 fi
+run 0 "$soload" report --engine none --out "$scratch/r" tests/reports/repro
+checks=$((checks + 1))
+[ ! -e "$scratch/r/trace.json" ] || fail "the trace of an earlier report is still there"
 expect_end
