@@ -172,11 +172,11 @@ static void settings_look(struct doctor *doctor)
 			   : NULL,
 		   "address randomisation", "%s", *text ? text : "unknown");
 	setting("/proc/sys/vm/memfd_noexec", text, sizeof(text));
-	line_print(doctor,
-		   *text && strcmp(text, "0") != 0 ? "memory files cannot be executed: memfd falls "
-						     "out; sysctl vm.memfd_noexec=0"
-						   : NULL,
-		   "memfd_noexec", "%s", *text ? text : "not known to this kernel");
+	/* Not to be loaded needs a mount that is noexec; the bit that is missing is for execve. */
+	line_print(doctor, NULL, "memfd_noexec", "%s%s", *text ? text : "not known to this kernel",
+		   *text && strcmp(text, "0") != 0 ? ": memory files cannot be run as programs; "
+						     "memfd loads all the same"
+						   : "");
 	line_print(doctor,
 		   prctl(PR_GET_MDWE, 0, 0, 0, 0) > 0
 			   ? "what was writable may not become executable: elf falls back; "

@@ -162,6 +162,24 @@ static void markdown_phases(const struct gate_row *row, FILE *out)
 	}
 }
 
+static void markdown_counters(const struct gate_result *result, FILE *out)
+{
+	bool head = false;
+
+	for (size_t i = 0; i < result->count; i++) {
+		if (!result->rows[i].count)
+			continue;
+		if (!head)
+			fputs("\n<details><summary>counters</summary>\n\n"
+			      "| loader | counter | base | head | |\n|---|---|--:|--:|---|\n",
+			      out);
+		head = true;
+		gate_count_markdown(&result->rows[i], out);
+	}
+	if (head)
+		fputs("\n</details>\n", out);
+}
+
 void gate_report_markdown(const struct gate_result *result, FILE *out)
 {
 	char cell[CELL_BYTES], reason[REASON_BYTES];
@@ -199,6 +217,7 @@ void gate_report_markdown(const struct gate_result *result, FILE *out)
 	for (size_t i = 0; i < result->count; i++)
 		markdown_phases(&result->rows[i], out);
 	fputs("\n</details>\n", out);
+	markdown_counters(result, out);
 }
 
 /* As GitHub wants it in a command: percent signs and line breaks are encoded. */
