@@ -42,12 +42,18 @@ static const struct prove_campaign campaigns[] = {
 	  false },
 };
 
+/* Both sides of a thousandth have a hook with a loop, and words of one length for it: where a
+ * worker keeps a longer word on its heap, malloc() goes other ways in every load after it. */
+#define LOOP_NONE "loop=000"
+#define LOOP_FORMAT "loop=%03.0f"
+#define LOOP_MOST 999.0
+
 #define COUNTED 3
 
 static const struct prove_counted counted[COUNTED] = {
 	{ "one system call more", "call", "syscalls", false, "" },
 	{ "one page fault more", "fault", "faults", false, "" },
-	{ "0.1 % more instructions", "loop=0", "instructions", false, "" },
+	{ "0.1 % more instructions", LOOP_NONE, "instructions", false, "" },
 };
 
 #define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
@@ -65,13 +71,13 @@ struct prove {
 };
 
 /* This build with that injected. */
-static int work_tally(const struct prove *prove, const char *inject, struct tally *ret_tally,
-		      struct err *err)
+static int work_tally(const struct prove *prove, const char *inject, enum tally_by by,
+		      struct tally *ret_tally, struct err *err)
 {
 	struct client_options arm = prove->gates.arm;
 
 	arm.inject = inject;
-	return tally_take(&arm, TALLY_BY_AUTO, ret_tally, err);
+	return tally_take(&arm, by, ret_tally, err);
 }
 
 /* How much more of a counter, in per cent. */
@@ -82,71 +88,70 @@ static double rise_percent(const struct tally *base, const struct tally *head, i
 	return a > 0.0 ? 100.0 * (b - a) / a : (double)NAN;
 }
 
-/* As many turns of the injected loop as make a thousandth of a load: the hook itself and a turn of
- * its loop are counted first. */
+/* As many turns of the loop as make a thousandth of a load. */
 static int loop_calibrate(const struct prove *prove, const struct tally *plain, char *spec,
 			  size_t size, struct err *err)
 {
 	const int i = TALLY_INSTRUCTIONS;
-	struct tally *with = calloc(2, sizeof(with[0]));
-	double turn, turns = 0.0;
-	int r = with ? work_tally(prove, "loop=0", &with[0], err) : -ENOMEM;
+	struct tally *with = calloc(1, sizeof(*with));
+	int r = with ? 0 : -ENOMEM;
 
+	snprintf(spec, size, LOOP_FORMAT, LOOP_MOST);
 	if (r == 0)
-		r = work_tally(prove, "loop=100", &with[1], err);
-	if (r == 0) {
-		turn = ((double)with[1].values[i] - (double)with[0].values[i]) / 100.0;
-		turns = ((double)plain->values[i] * 1.001 - (double)with[0].values[i]) / turn;
-		snprintf(spec, size, "loop=%.0f", turns > 0.0 ? round(turns) : 0.0);
+		r = work_tally(prove, spec, TALLY_BY_AUTO, with, err);
+	if (r == 0 && with->values[i] > plain->values[i]) {
+		double turn = ((double)with->values[i] - (double)plain->values[i]) / LOOP_MOST;
+
+		snprintf(spec, size, LOOP_FORMAT,
+			 fmin(round(0.001 * (double)plain->values[i] / turn), LOOP_MOST));
 	}
 	free(with);
 	return r;
 }
 
-/* Same build, more work: the counter it is about must rise, in the exact sense. A thousandth must
- * be one. */
-static int work_count(const struct prove *prove, const struct tally *plain,
-		      struct prove_counted *added, struct err *err)
+/* Same build, more work: the counter it is about must rise, in the exact sense, and a thousandth
+ * must be one. */
+static int work_count(const struct prove *prove, struct prove_counted *added, struct err *err)
 {
-	struct tally *more = calloc(1, sizeof(*more));
-	int i = tally_find(added->counter), r = more ? 0 : -ENOMEM;
+	struct tally *tallies = calloc(2, sizeof(tallies[0])), *plain = tallies;
+	const int i = tally_find(added->counter);
+	const bool loop = i == TALLY_INSTRUCTIONS;
+	const enum tally_by by = loop ? TALLY_BY_AUTO : TALLY_BY_NOBODY;
+	int r = tallies ? work_tally(prove, loop ? LOOP_NONE : NULL, by, plain, err) : -ENOMEM;
 	char spec[32];
 
 	snprintf(spec, sizeof(spec), "%s", added->inject);
-	if (r == 0 && i == TALLY_INSTRUCTIONS && plain->known[i])
+	if (r == 0 && loop && plain->known[i])
 		r = loop_calibrate(prove, plain, spec, sizeof(spec), err);
 	if (r == 0)
-		r = work_tally(prove, spec, more, err);
+		r = work_tally(prove, spec, by, tallies + 1, err);
 	if (r == 0) {
-		double percent = rise_percent(plain, more, i);
+		double percent = rise_percent(plain, tallies + 1, i);
 
-		added->found = tally_compare(plain, more, i) == TALLY_MORE &&
-			       (i != TALLY_INSTRUCTIONS || percent <= THOUSANDTH_MOST);
+		added->found = tally_compare(plain, tallies + 1, i) == TALLY_MORE &&
+			       (!loop || percent <= THOUSANDTH_MOST);
 		snprintf(added->result, sizeof(added->result), "%s %llu -> %llu, %+.2f %%%s%.80s",
 			 added->counter, (unsigned long long)plain->values[i],
-			 (unsigned long long)more->values[i], percent,
-			 plain->exact[i] && more->exact[i] ? "" : ", does not repeat here",
-			 i == TALLY_INSTRUCTIONS ? plain->unknown : "");
+			 (unsigned long long)tallies[1].values[i], percent,
+			 plain->exact[i] && tallies[1].exact[i] ? "" : ", does not repeat here",
+			 loop ? plain->unknown : "");
 	}
-	free(more);
+	free(tallies);
 	return r;
 }
 
 /* What could not be counted was not found; the other rows are counted all the same. */
 static int works_count(struct prove *prove, struct err *err)
 {
-	struct tally *plain = calloc(1, sizeof(*plain));
-	int r = plain ? work_tally(prove, NULL, plain, err) : -ENOMEM, failed = r;
+	int r = 0;
 
 	memcpy(prove->counted, counted, sizeof(counted));
 	for (int i = 0; i < COUNTED && r != -EINTR && r != -ENOMEM; i++) {
-		if (failed == 0)
-			r = work_count(prove, plain, &prove->counted[i], err);
+		r = work_count(prove, &prove->counted[i], err);
 		if (r < 0)
 			snprintf(prove->counted[i].result, sizeof(prove->counted[i].result),
 				 "not counted: %s", err->text);
 	}
-	free(plain);
 	if (r == -ENOMEM)
 		return err_set(err, ENOMEM, "out of memory");
 	return r == -EINTR ? r : 0;
