@@ -63,7 +63,7 @@ has "$out" "elf"
 has "$out" "cached"
 
 # Red by what was counted, whatever the times say; computed again, too. The counters are in the record and in its Markdown.
-gate 1 "$scratch/base" "$soload" --so "$object" -l elf --counters calls --inject call --budget 4 --out "$record"
+gate 1 "$scratch/base" "$soload" --so "$object" -l elf --counters calls --inject call --delta 500% --budget 10 --out "$record"
 has "$out" "reason=elf: counter syscalls.getppid 0 -> 1"
 has "$record/gate.md" "| elf | syscalls.getppid | 0 | 1 | more, **undeclared** |"
 equal "the header" "$(head -1 "$record/counters.csv")" "loader,scenario,counter,base,head,exact,expected"

@@ -79,6 +79,7 @@ fi
 echo "$(git rev-parse HEAD~1) # the one that works" >results/baseline/REVISION
 git add -f results/baseline/REVISION && git commit -qm named
 shallow() {
+	cd "$tree" || exit 1
 	rm -rf "$scratch/shallow"
 	git clone -q --depth 1 "file://$tree" "$scratch/shallow"
 	cp -a build "$scratch/shallow/"
