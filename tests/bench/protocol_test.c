@@ -88,14 +88,26 @@ static int worker_main(const char *spec)
 	return 0;
 }
 
-/* A client of a worker that says this of itself. */
-static int open_as(struct client *client, struct client_options options, unsigned int version,
-		   size_t load_bytes, unsigned int phases, struct err *err)
+/* What a worker says of itself. */
+struct says {
+	unsigned int version;
+	size_t load_bytes;
+	unsigned int phases;
+};
+
+static const struct says first = { 1, WORKER_LOAD_BYTES_OLDEST, PHASES };
+static const struct says second = { 2, WORKER_LOAD_BYTES_OLDEST, PHASES };
+static const struct says today = { WORKER_VERSION, sizeof(struct worker_load), PHASES };
+
+/* A client of such a worker. */
+static int open_as(struct client *client, struct client_options options, const struct says *says,
+		   struct err *err)
 {
 	static char spec[64];
 	char *environment[] = { spec, NULL };
 
-	snprintf(spec, sizeof(spec), "SOLOAD_TEST_WORKER=%u %zu %u", version, load_bytes, phases);
+	snprintf(spec, sizeof(spec), "SOLOAD_TEST_WORKER=%u %zu %u", says->version,
+		 says->load_bytes, says->phases);
 	options.program = self;
 	options.wrapper = emulator_words(NULL);
 	options.loader = "memfd";
@@ -130,8 +142,7 @@ static void the_first_version_is_understood(void **state)
 	struct err err;
 
 	(void)state;
-	if (open_as(&client, (struct client_options){ 0 }, 1, WORKER_LOAD_BYTES_OLDEST, PHASES,
-		    &err) < 0)
+	if (open_as(&client, (struct client_options){ 0 }, &first, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(client.version, 1);
 	loads_are_understood(&client, &run, 0);
@@ -140,8 +151,7 @@ static void the_first_version_is_understood(void **state)
 	assert_non_null(strstr(err.text, "cannot stamp loads in groups"));
 	loads_are_understood(&client, &run, 0);
 	client_close(&client);
-	assert_int_equal(open_as(&client, (struct client_options){ .inject = "5%" }, 1,
-				 WORKER_LOAD_BYTES_OLDEST, PHASES, &err),
+	assert_int_equal(open_as(&client, (struct client_options){ .inject = "5%" }, &first, &err),
 			 -EPROTO);
 	assert_non_null(strstr(err.text, "soload elsewhere cannot inject anything"));
 }
@@ -153,8 +163,7 @@ static void the_second_version_is_understood(void **state)
 	struct err err;
 
 	(void)state;
-	if (open_as(&client, (struct client_options){ .inject = "5%" }, 2, WORKER_LOAD_BYTES_OLDEST,
-		    PHASES, &err) < 0)
+	if (open_as(&client, (struct client_options){ .inject = "5%" }, &second, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(client.version, 2);
 	loads_are_understood(&client, &groups, 0);
@@ -163,9 +172,7 @@ static void the_second_version_is_understood(void **state)
 		struct client_options options = { .threads = i ? 2 : 0,
 						  .cold = i ? COLD_NONE : COLD_FILE };
 
-		assert_int_equal(
-			open_as(&client, options, 2, WORKER_LOAD_BYTES_OLDEST, PHASES, &err),
-			-EPROTO);
+		assert_int_equal(open_as(&client, options, &second, &err), -EPROTO);
 		assert_non_null(strstr(err.text, "knows neither threads nor cold loads"));
 	}
 }
@@ -177,8 +184,7 @@ static void todays_version_is_understood(void **state)
 	struct err err;
 
 	(void)state;
-	if (open_as(&client, (struct client_options){ 0 }, WORKER_VERSION,
-		    sizeof(struct worker_load), PHASES, &err) < 0)
+	if (open_as(&client, (struct client_options){ 0 }, &today, &err) < 0)
 		fail_msg("%s", err.text);
 	loads_are_understood(&client, &run, 7);
 	client_close(&client);
@@ -186,11 +192,7 @@ static void todays_version_is_understood(void **state)
 
 static void strangers_are_refused(void **state)
 {
-	static const struct {
-		unsigned int version;
-		size_t load_bytes;
-		unsigned int phases;
-	} wrong[] = {
+	static const struct says wrong[] = {
 		{ 99, sizeof(struct worker_load), PHASES },
 		{ 0, WORKER_LOAD_BYTES_OLDEST, PHASES },
 		{ 1, WORKER_LOAD_BYTES_OLDEST - 1, PHASES },
@@ -208,8 +210,7 @@ static void strangers_are_refused(void **state)
 		snprintf(says, sizeof(says),
 			 "speaks version %u of the worker's protocol, this one %d",
 			 wrong[i].version, WORKER_VERSION);
-		assert_int_equal(open_as(&client, (struct client_options){ 0 }, wrong[i].version,
-					 wrong[i].load_bytes, wrong[i].phases, &err),
+		assert_int_equal(open_as(&client, (struct client_options){ 0 }, &wrong[i], &err),
 				 -EPROTO);
 		if (!strstr(err.text, says))
 			fail_msg("%zu: %s", i, err.text);
