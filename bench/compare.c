@@ -142,7 +142,7 @@ static int row_run(struct gate_row *row, const struct gate_rules *rules, struct 
 		if (r == 0)
 			epochs_write(csv, &row->epochs);
 	}
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	lockstep_close(&lockstep);
 	return r;
 }

@@ -78,7 +78,7 @@ int gate_row_run(struct gate_row *row, const struct gate_rules *rules, struct cs
 	struct err why = { "" };
 	int r = lockstep_open(&lockstep, row->arms, rules->seed, &why);
 
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	row->state = GATE_JUDGED;
 	if (r == 0) {
 		r = epochs_run(row, &lockstep, rules, csv, progress);

@@ -12,7 +12,8 @@ prove: all ## false alarms and power of the gate on this very machine (half an h
 	exit $$r
 
 .PHONY: baseline
-baseline: all ## the committed reference run of every loader, with its machine (results/baseline/run)
+baseline: all ## the committed reference run of every loader, with its machine (results/baseline/run); of a committed revision alone
+	$(Q)case "$(REVISION)" in *-dirty) echo "soload: make baseline: the tree has changes, and a record names the revision it was made from: commit first" >&2; exit 2 ;; esac
 	$(Q)mkdir -p results/baseline/run
 	$(Q)$(SOLOAD) run --so $(BUILD)/objects/gen_390k.so -l all -n 100 --seed 1 --out results/baseline/run $(ARGS)
 

@@ -91,7 +91,7 @@ static int row_time(struct gate_row *row, const struct history_options *options,
 	struct err why = { "" };
 	int r = lockstep_open(&lockstep, row->arms, options->seed, &why);
 
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	if (r == 0)
 		r = epochs_take(row, &lockstep, options->time_ns, &why);
 	if (r == -EINTR || r == -ENOMEM) {
