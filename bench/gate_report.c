@@ -27,11 +27,6 @@ enum exit_code gate_result_code(const struct gate_result *result)
 	return inconclusive ? EXIT_INCONCLUSIVE : EXIT_DONE;
 }
 
-static double percent(double ln_ratio)
-{
-	return 100.0 * expm1(ln_ratio);
-}
-
 /* The place of a subject's quantile in the verdict, or -1. */
 static int series_find(const struct verdict *verdict, int subject, int quantile)
 {
@@ -52,10 +47,11 @@ static const char *ratio_text(const struct verdict *verdict, int subject, int qu
 	if (!series || !series->judged)
 		return strcpy(cell, "-");
 	if (isinf(series->interval.low))
-		snprintf(cell, CELL_BYTES, "%+.2f [?]", percent(series->estimate));
+		snprintf(cell, CELL_BYTES, "%+.2f [?]", verdict_percent(series->estimate));
 	else
-		snprintf(cell, CELL_BYTES, "%+.2f [%+.2f, %+.2f]", percent(series->estimate),
-			 percent(series->interval.low), percent(series->interval.high));
+		snprintf(cell, CELL_BYTES, "%+.2f [%+.2f, %+.2f]",
+			 verdict_percent(series->estimate), verdict_percent(series->interval.low),
+			 verdict_percent(series->interval.high));
 	return cell;
 }
 

@@ -2,6 +2,8 @@
 #include "bench/lockstep.h"
 
 #include "base/clock.h"
+#include "base/random.h"
+#include "bench/command.h"
 #include "bench/stats.h"
 
 #include <errno.h>
@@ -22,15 +24,6 @@
 			  */
 #define PORTION_MIN 0.05 /* of the load, too: less is no regression of a load */
 #define SAMPLES (LOCKSTEP_ROUNDS * (LOCKSTEP_BATCH - 1))
-
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static bool coin(struct lockstep *lockstep)
 {
@@ -188,20 +181,23 @@ static void epoch_reduce(struct lockstep *lockstep, struct epoch *epoch)
 	}
 }
 
-int lockstep_epoch(struct lockstep *lockstep, struct epoch *ret_epoch, struct err *err)
+int lockstep_epoch(struct lockstep *lockstep, struct epoch_row *row, struct err *err)
 {
 	struct client clients[LOCKSTEP_ARMS] = { { .to = -1, .from = -1 },
 						 { .to = -1, .from = -1 } };
+	struct epoch epoch = { .start_ns = clock_now_ns() - lockstep->start_ns };
 	int r;
 
-	*ret_epoch = (struct epoch){ .start_ns = clock_now_ns() - lockstep->start_ns };
+	if (command_interrupted())
+		return err_set(err, EINTR, "interrupted");
 	lockstep->counts[LOCKSTEP_BASE] = lockstep->counts[LOCKSTEP_HEAD] = 0;
-	r = rounds_run(lockstep, clients, ret_epoch->order, err);
+	r = rounds_run(lockstep, clients, epoch.order, err);
 	client_close(&clients[LOCKSTEP_BASE]);
 	client_close(&clients[LOCKSTEP_HEAD]);
-	if (r == 0)
-		epoch_reduce(lockstep, ret_epoch);
-	return r;
+	if (r < 0)
+		return r;
+	epoch_reduce(lockstep, &epoch);
+	return epoch_row_add(row, &epoch) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
 /* Groups first: how long an epoch lasts depends on them. */

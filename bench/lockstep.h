@@ -41,8 +41,8 @@ struct lockstep {
 int lockstep_open(struct lockstep *lockstep, const struct client_options arms[LOCKSTEP_ARMS],
 		  uint64_t seed, struct err *err);
 
-/* One epoch with a fresh pair. -EINTR when command_interrupted(). */
-int lockstep_epoch(struct lockstep *lockstep, struct epoch *ret_epoch, struct err *err);
+/* One epoch with a fresh pair, added to the row. -EINTR when command_interrupted(), -ENOMEM. */
+int lockstep_epoch(struct lockstep *lockstep, struct epoch_row *row, struct err *err);
 
 void lockstep_close(struct lockstep *lockstep);
 

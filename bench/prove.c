@@ -238,19 +238,14 @@ static void redraw(struct prove *prove, double shift, struct prove_redrawn *ret_
 static int subject_choose(struct prove *prove, struct err *err)
 {
 	const struct gate_options *options = prove->options;
-	ssize_t length;
-	char *slash;
+	const char *path = prove->default_path;
 
 	prove->loader = options->loaders ? options->loaders : "memfd";
 	if (options->path_count)
-		return subject_open(&prove->subject, options->paths[0], options->symbol, true, err);
-	length = readlink("/proc/self/exe", prove->default_path, sizeof(prove->default_path) - 32);
-	if (length < 0)
-		return err_sys(err, "where this program is; name an object with --so");
-	prove->default_path[length] = '\0';
-	slash = strrchr(prove->default_path, '/');
-	strcpy(slash + 1, "objects/gen_390k.so");
-	return subject_open(&prove->subject, prove->default_path, options->symbol, true, err);
+		path = options->paths[0];
+	else if (subject_default(prove->default_path, sizeof(prove->default_path), err) < 0)
+		return -ENOENT;
+	return subject_open(&prove->subject, path, options->symbol, true, err);
 }
 
 /* Also of a proof that was cut short: what was measured is kept. */

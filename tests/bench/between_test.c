@@ -98,6 +98,10 @@ static void nothing_is_asked_for_between_loads(void **state)
 	uint32_t calls = 0;
 
 	(void)state;
+	if (emulator_words(NULL)) {
+		print_message("# the emulator makes calls of its own meanwhile\n");
+		skip();
+	}
 	assert_int_equal(client_open(&client, &options, &err), 0);
 	assert_int_equal(client_run(&client, &run, loads, &err), 3);
 	if (counters_take(&client, BATCH, &counters, &err) < 0) {
