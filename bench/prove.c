@@ -118,7 +118,7 @@ static int work_count(const struct prove *prove, struct prove_counted *added, st
 	const bool loop = i == TALLY_INSTRUCTIONS;
 	const enum tally_by by = loop ? TALLY_BY_AUTO : TALLY_BY_NOBODY;
 	int r = tallies ? work_tally(prove, loop ? LOOP_NONE : NULL, by, plain, err) : -ENOMEM;
-	char spec[32];
+	char spec[32], change[32] = "";
 
 	snprintf(spec, sizeof(spec), "%s", added->inject);
 	if (r == 0 && loop && plain->known[i])
@@ -130,9 +130,11 @@ static int work_count(const struct prove *prove, struct prove_counted *added, st
 
 		added->found = tally_compare(plain, tallies + 1, i) == TALLY_MORE &&
 			       (!loop || percent <= THOUSANDTH_MOST);
-		snprintf(added->result, sizeof(added->result), "%s %llu -> %llu, %+.2f %%%s%.80s",
+		if (isfinite(percent))
+			snprintf(change, sizeof(change), ", %+.2f %%", percent);
+		snprintf(added->result, sizeof(added->result), "%s %llu -> %llu%s%s%.80s",
 			 added->counter, (unsigned long long)plain->values[i],
-			 (unsigned long long)tallies[1].values[i], percent,
+			 (unsigned long long)tallies[1].values[i], change,
 			 plain->exact[i] && tallies[1].exact[i] ? "" : ", does not repeat here",
 			 loop ? plain->unknown : "");
 	}
