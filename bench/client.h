@@ -35,6 +35,9 @@ struct client_options {
 	bool private_directories; /* stage in directories of the worker's own, where that can be */
 	uint64_t timeout_ns;	  /* without finishing a load; 0 = CLIENT_TIMEOUT_NS */
 	char *const *environment; /* variables to add, "NAME=VALUE", ends with NULL; or NULL */
+	/* 0 = memory is laid out at random, as usual. N: always the same, with everything that is
+	 * mapped N pages further down; random where the kernel does not permit that. */
+	uint32_t layout;
 };
 
 /* One load, phases in this build's numbering whatever the worker's build was. */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +76,41 @@ static char **environment_make(char *const *added)
 	return list;
 }
 
+struct layout {
+	int personality; /* -1 = nothing was changed */
+	struct rlimit stack;
+};
+
+/* Mappings begin below the stack's limit, where that is more than 128 MiB (mmap_base() in Linux's
+ * mm/util.c), and a new program inherits both. */
+#define STACK_LIMIT_BYTES (UINT64_C(256) << 20)
+
+static void layout_fix(struct layout *before, uint32_t layout)
+{
+	struct rlimit stack;
+
+	before->personality = -1;
+	if (!layout || getrlimit(RLIMIT_STACK, &before->stack) < 0)
+		return;
+	stack = before->stack;
+	stack.rlim_cur = STACK_LIMIT_BYTES + (uint64_t)layout * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (stack.rlim_cur > stack.rlim_max || setrlimit(RLIMIT_STACK, &stack) < 0)
+		return;
+	before->personality = personality(0xffffffff);
+	if (before->personality >= 0)
+		personality((unsigned long)before->personality | ADDR_NO_RANDOMIZE);
+	else
+		setrlimit(RLIMIT_STACK, &before->stack);
+}
+
+static void layout_restore(const struct layout *before)
+{
+	if (before->personality < 0)
+		return;
+	personality((unsigned long)before->personality);
+	setrlimit(RLIMIT_STACK, &before->stack);
+}
+
 static int worker_spawn(struct client *client, int theirs, int shared, struct err *err)
 {
 	const char *program = client->options.program ? client->options.program : "/proc/self/exe";
@@ -81,6 +118,7 @@ static int worker_spawn(struct client *client, int theirs, int shared, struct er
 	const char *argv[WRAPPER_MAX + 3] = { "soload", "worker" };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
+	struct layout before;
 	char **environment = environment_make(client->options.environment);
 	sigset_t defaults;
 	int r;
@@ -104,8 +142,10 @@ static int worker_spawn(struct client *client, int theirs, int shared, struct er
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	layout_fix(&before, client->options.layout);
 	r = posix_spawnp(&client->pid, program, &actions, &attributes, (char **)(uintptr_t)argv,
 			 environment);
+	layout_restore(&before);
 	free(environment);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);

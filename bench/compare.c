@@ -133,16 +133,12 @@ static int row_run(struct gate_row *row, const struct gate_rules *rules, struct 
 
 	while (r == 0 &&
 	       (row->epochs.count < EPOCHS_MIN || clock_now_ns() - begin < rules->budget_ns)) {
-		struct epoch epoch;
-
 		progress_step(progress, row->place, row->epochs.loader);
-		r = command_interrupted() ? -EINTR : lockstep_epoch(&lockstep, &epoch, err);
-		if (r == 0)
-			r = epoch_row_add(&row->epochs, &epoch);
+		r = lockstep_epoch(&lockstep, &row->epochs, err);
 		if (r == 0)
 			epochs_write(csv, &row->epochs);
 	}
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	lockstep_close(&lockstep);
 	return r;
 }

@@ -43,7 +43,9 @@ struct tracer {
 	struct pmu pmu;
 	uint64_t since;	 /* instructions when counting began */
 	bool pmu_failed; /* once: the sum is worth nothing */
+	bool began;	 /* the first mark was there */
 	bool answering;	 /* the batch is over, whatever became of its loads */
+	uint32_t *between;
 };
 
 const char *counters_name(uint32_t number)
@@ -113,6 +115,7 @@ static void call_entered(struct tracer *tracer, const struct __ptrace_syscall_in
 	if (number == __NR_prctl && call->entry.args[0] == WORKER_MARK) {
 		counting_set(tracer, call->entry.args[1] == WORKER_MARK_LOAD ||
 					     call->entry.args[1] == WORKER_MARK_RESUME);
+		tracer->began = true;
 		if (call->entry.args[1] == WORKER_MARK_DONE)
 			load_done(tracer);
 		return;
@@ -121,6 +124,8 @@ static void call_entered(struct tracer *tracer, const struct __ptrace_syscall_in
 		return;
 	if (!tracer->counting) {
 		tracer->answering |= number == __NR_write && tracer->last->loads;
+		if (tracer->began && !tracer->answering)
+			tracer->between[number < COUNTERS_CALLS ? number : COUNTERS_CALLS - 1]++;
 		return;
 	}
 	tracer->one->calls[number < COUNTERS_CALLS ? number : COUNTERS_CALLS - 1]++;
@@ -225,11 +230,13 @@ int counters_take(struct client *client, uint32_t loads, struct counters *ret_co
 {
 	struct client_load *received = calloc(loads, sizeof(received[0]));
 	struct counters *both = calloc(2, sizeof(both[0]));
+	uint32_t between[COUNTERS_CALLS] = { 0 };
 	struct tracer tracer = {
 		.client = client,
 		.one = both,
 		.last = both ? both + 1 : NULL,
 		.wanted = loads,
+		.between = between,
 	};
 	struct err why = { "" };
 	int r = received && both ? worker_stop(client, err) : err_set(err, ENOMEM, "out of memory");
@@ -241,6 +248,7 @@ int counters_take(struct client *client, uint32_t loads, struct counters *ret_co
 	pmu_close(&tracer.pmu);
 	if (r == 0) {
 		*ret_counters = both[1];
+		memcpy(ret_counters->between, between, sizeof(between));
 		ret_counters->instructions_known = !tracer.pmu_failed;
 		if (tracer.pmu_failed)
 			snprintf(ret_counters->no_pmu, sizeof(ret_counters->no_pmu), "%s",

@@ -16,7 +16,8 @@
 
 /* Of one load. */
 struct counters {
-	uint32_t calls[COUNTERS_CALLS]; /* by number */
+	uint32_t calls[COUNTERS_CALLS];	  /* by number */
+	uint32_t between[COUNTERS_CALLS]; /* the harness's own, after the first mark of a batch */
 	uint32_t total;
 	uint64_t written_bytes, mapped_bytes;
 	bool exact; /* every load that was traced did the same */

@@ -273,6 +273,7 @@ int cycle_run_group(struct cycle *cycle, uint32_t i, uint32_t group)
 {
 	struct worker_load *load = &cycle->loads[i];
 	struct timeline *time = &cycle->timelines[i];
+	const bool injects = cycle->inject.kind != INJECT_NONE;
 	struct rusage before, after;
 	struct err err;
 	uint64_t cpu_ns;
@@ -285,8 +286,9 @@ int cycle_run_group(struct cycle *cycle, uint32_t i, uint32_t group)
 	for (uint32_t k = 0; load->result == 0 && k < group; k++) {
 		load->result = cycle_load(cycle, NULL, load, &err);
 		image_unload(cycle->image);
+		if (injects)
+			inject_load_of_group(&cycle->inject, time, k == 0);
 	}
-	inject_load(&cycle->inject, time);
 	timeline_end(time);
 	mark(cycle, WORKER_MARK_DONE);
 	load->cpu_ns = thread_cpu_ns() - cpu_ns;

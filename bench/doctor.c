@@ -172,11 +172,11 @@ static void settings_look(struct doctor *doctor)
 			   : NULL,
 		   "address randomisation", "%s", *text ? text : "unknown");
 	setting("/proc/sys/vm/memfd_noexec", text, sizeof(text));
-	line_print(doctor,
-		   *text && strcmp(text, "0") != 0 ? "memory files cannot be executed: memfd falls "
-						     "out; sysctl vm.memfd_noexec=0"
-						   : NULL,
-		   "memfd_noexec", "%s", *text ? text : "not known to this kernel");
+	/* Not to be loaded needs a mount that is noexec; the bit that is missing is for execve. */
+	line_print(doctor, NULL, "memfd_noexec", "%s%s", *text ? text : "not known to this kernel",
+		   *text && strcmp(text, "0") != 0 ? ": memory files cannot be run as programs; "
+						     "memfd loads all the same"
+						   : "");
 	line_print(doctor,
 		   prctl(PR_GET_MDWE, 0, 0, 0, 0) > 0
 			   ? "what was writable may not become executable: elf falls back; "
@@ -253,13 +253,8 @@ static int epochs_take(struct gate_row *row, struct err *err)
 	uint64_t begin = clock_now_ns();
 	int r = lockstep_open(&lockstep, row->arms, begin, err);
 
-	while (r == 0 && (clock_now_ns() - begin < VISIBLE_NS || row->epochs.count < EPOCHS_MIN)) {
-		struct epoch epoch;
-
-		r = command_interrupted() ? -EINTR : lockstep_epoch(&lockstep, &epoch, err);
-		if (r == 0)
-			r = epoch_row_add(&row->epochs, &epoch);
-	}
+	while (r == 0 && (clock_now_ns() - begin < VISIBLE_NS || row->epochs.count < EPOCHS_MIN))
+		r = lockstep_epoch(&lockstep, &row->epochs, err);
 	lockstep_close(&lockstep);
 	return r;
 }
@@ -305,8 +300,8 @@ static void effect_look(struct doctor *doctor)
 int command_doctor(int argc, char **argv)
 {
 	struct doctor doctor = { .gate = { .argv = argv, .options = { .pin = GATE_PIN_AUTO } } };
-	char machine[256], self[PATH_MAX];
-	ssize_t length;
+	char machine[256], object[PATH_MAX];
+	struct err err;
 
 	if (argp_parse(&doctor_argp, argc, argv, 0, NULL, &doctor))
 		return EXIT_USAGE;
@@ -316,12 +311,8 @@ int command_doctor(int argc, char **argv)
 	settings_look(&doctor);
 	folders_look(&doctor);
 	counters_look(&doctor);
-	length = readlink("/proc/self/exe", self, sizeof(self) - sizeof("/objects/gen_390k.so"));
-	if (!doctor.gate.options.path_count && length > 0) {
-		self[length] = '\0';
-		strcpy(strrchr(self, '/'), "/objects/gen_390k.so");
-		doctor.gate.options.paths[doctor.gate.options.path_count++] = self;
-	}
+	if (!doctor.gate.options.path_count && subject_default(object, sizeof(object), &err) == 0)
+		doctor.gate.options.paths[doctor.gate.options.path_count++] = object;
 	command_catch_signals();
 	if (!doctor.quick)
 		effect_look(&doctor);

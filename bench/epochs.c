@@ -83,37 +83,6 @@ void epochs_write(struct csv *csv, const struct epoch_row *row)
 	}
 }
 
-/* Splits a line at its commas, in place, quotes taken away; the number of fields, FIELDS + 1 when
- * there are more or a quote is left open. */
-static int fields_split(char *line, char *fields[FIELDS])
-{
-	int count = 0;
-	char *from = line, *to = line;
-
-	for (;;) {
-		bool quoted = *from == '"';
-
-		if (count == FIELDS)
-			return FIELDS + 1;
-		fields[count++] = to;
-		from += quoted;
-		while (*from && (quoted || *from != ',')) {
-			if (quoted && *from == '"' && *++from != '"')
-				quoted = false;
-			else
-				*to++ = *from++;
-		}
-		if (quoted)
-			return FIELDS + 1;
-		if (!*from) {
-			*to = '\0';
-			return count;
-		}
-		from++;
-		*to++ = '\0';
-	}
-}
-
 static bool number_read(const char *text, double *ret_value)
 {
 	char *end;
@@ -191,7 +160,7 @@ static int line_take(struct reader *reader, char *line)
 	double start;
 	int subject, quantile, r;
 
-	if (fields_split(line, fields) != FIELDS)
+	if (csv_split(line, fields, FIELDS) != FIELDS)
 		return -EINVAL;
 	subject = name_find(fields[4], epoch_subject_name, EPOCH_SUBJECTS);
 	quantile = name_find(fields[5], epoch_quantile_name, EPOCH_QUANTILES);
@@ -235,7 +204,7 @@ static int lines_read(FILE *file, const char *path, struct reader *reader, struc
 	}
 	if (ferror(file))
 		return err_sys(err, "read %s", path);
-	return reader->count ? 0 : err_set(err, EINVAL, "%s: no epochs in it", path);
+	return number ? 0 : err_set(err, EINVAL, "%s: not the epochs of a gate: it is empty", path);
 }
 
 int epochs_read(const char *path, struct epoch_row **ret_rows, size_t *ret_count, struct err *err)

@@ -53,7 +53,8 @@ extern const char epochs_header[];
 /* The last epoch of a row, one line per subject and quantile. */
 void epochs_write(struct csv *csv, const struct epoch_row *row);
 
-/* Reads a whole epochs.csv into rows, which the caller closes and frees. -EINVAL with the line. */
+/* Reads a whole epochs.csv into rows, which the caller closes and frees; none when no epoch was
+ * run. -EINVAL with the line. */
 int epochs_read(const char *path, struct epoch_row **ret_rows, size_t *ret_count, struct err *err);
 
 #endif

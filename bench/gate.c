@@ -2,11 +2,13 @@
 #include "bench/command.h"
 #include "bench/gate_count.h"
 #include "bench/gate_options.h"
+#include "bench/gate_record.h"
 #include "bench/gate_report.h"
 #include "bench/gate_sides.h"
 #include "bench/prove.h"
 #include "bench/record.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -24,44 +26,38 @@ static int replay_run(const struct gate_options *options)
 				      .head = "recorded",
 				      .title = options->replay };
 	struct verdict_rule rule = options->rules.verdict;
-	struct epoch_row *recorded = NULL;
-	struct gate_row *rows;
+	struct gate_row *rows = NULL;
 	struct err err;
-	int code;
+	int code = EXIT_USAGE, r;
 
-	if (epochs_read(options->replay, &recorded, &result.count, &err) < 0) {
-		log_error("%s", err.text);
-		return EXIT_USAGE;
-	}
-	rows = calloc(result.count, sizeof(rows[0]));
-	rule.rows = result.count;
-	for (size_t i = 0; rows && i < result.count; i++) {
-		rows[i].epochs = recorded[i];
-		if (verdict_replay(&rows[i].verdict, &recorded[i], &rule) < 0)
-			log_error("out of memory");
+	r = gate_record_read(options->replay, &rule, &rows, &result.count, &err);
+	gate_rule_complete(&rule);
+	for (size_t i = 0; r == 0 && i < result.count; i++) {
+		if (rows[i].state == GATE_JUDGED &&
+		    verdict_replay(&rows[i].verdict, &rows[i].epochs, &rule) < 0)
+			r = err_set(&err, ENOMEM, "out of memory");
 	}
 	result.rows = rows;
-	gate_report_table(&result, stdout);
-	code = (int)gate_result_code(&result);
-	gate_report_last_line(&result, stdout);
-	for (size_t i = 0; i < result.count; i++) {
-		verdict_close(&rows[i].verdict);
-		epoch_row_close(&recorded[i]);
+	if (r == 0) {
+		gate_report_table(&result, stdout);
+		code = (int)gate_result_code(&result);
+		gate_report_last_line(&result, stdout);
+	} else {
+		log_error("%s", err.text);
 	}
+	for (size_t i = 0; i < result.count; i++)
+		gate_row_close(&rows[i]);
 	free(rows);
-	free(recorded);
 	return code;
 }
 
 /* The work of every row that could be timed. */
-static int rows_count(struct gate *gate, struct progress *progress, struct err *err)
+static int rows_count(struct gate *gate, struct expected *expected, struct progress *progress,
+		      struct err *err)
 {
 	enum gate_counters counters = gate->options.counters;
-	struct expected expected;
-	int r = expected_read(&expected, EXPECTED_PATH, err);
+	int r = 0;
 
-	if (counters == GATE_COUNTERS_DEFAULT)
-		counters = gate->kind == SIDE_LOADER ? GATE_COUNTERS_OFF : GATE_COUNTERS_EXACT;
 	for (size_t i = 0; r == 0 && counters != GATE_COUNTERS_OFF && i < gate->row_count; i++) {
 		struct gate_row *row = &gate->rows[i];
 
@@ -72,13 +68,13 @@ static int rows_count(struct gate *gate, struct progress *progress, struct err *
 			row, true,
 			counters == GATE_COUNTERS_EXACT ? TALLY_BY_AUTO : TALLY_BY_NOBODY, err);
 		if (r == 0)
-			gate_count_judge(row, &expected);
+			gate_count_judge(row, expected);
 	}
-	expected_close(&expected);
 	return r;
 }
 
-static int rows_run(struct gate *gate, const char *folder, struct err *err)
+static int rows_run(struct gate *gate, struct expected *expected, const char *folder,
+		    struct err *err)
 {
 	struct progress progress;
 	struct csv csv = { .fd = -1 };
@@ -97,8 +93,10 @@ static int rows_run(struct gate *gate, const char *folder, struct err *err)
 		r = gate_row_run(&gate->rows[i], &rules, &csv, &progress, err);
 	}
 	if (r == 0)
-		r = rows_count(gate, &progress, err);
+		r = rows_count(gate, expected, &progress, err);
 	progress_end(&progress);
+	if (r == 0 && gate->options.counters != GATE_COUNTERS_OFF)
+		r = gate_record_counters(gate->rows, gate->row_count, folder, err);
 	closed = csv_close(&csv, r == 0 ? err : NULL);
 	return r < 0 ? r : closed;
 }
@@ -141,7 +139,15 @@ static void markdown_append(const struct gate_result *result, const char *path, 
 		log_warn("%s: %s", path, strerror(errno));
 }
 
-static int result_show(const struct gate *gate, struct record *record)
+/* Lines of the declarations that are needed no more; not where some loaders were left out. */
+static void unneeded_show(const struct gate *gate, const struct expected *expected)
+{
+	if (gate->options.counters != GATE_COUNTERS_OFF && !gate->options.loaders)
+		gate_count_unneeded(expected, EXPECTED_PATH, stdout);
+}
+
+static int result_show(const struct gate *gate, const struct expected *expected,
+		       struct record *record, double seconds)
 {
 	char title[256], path[PATH_MAX];
 	const struct verdict_rule *rule = &gate->options.rules.verdict;
@@ -168,14 +174,16 @@ static int result_show(const struct gate *gate, struct record *record)
 		if (gate->rows[i].count)
 			gate_count_print(&gate->rows[i], stdout);
 	}
+	unneeded_show(gate, expected);
+	record_note(record, "rows", gate_record_rows(gate->rows, gate->row_count));
 	snprintf(path, sizeof(path), "%s/gate.md", record_folder(record));
 	markdown_append(&result, path, "we");
 	if (gate->options.github && summary && *summary)
 		markdown_append(&result, summary, "ae");
 	if (gate->options.github)
 		gate_report_annotations(&result, stdout);
-	printf("\nResults: %s (seed %llu)\n", record_folder(record),
-	       (unsigned long long)gate->options.rules.seed);
+	printf("\nResults: %s (seed %llu), %.0f s in all\n", record_folder(record),
+	       (unsigned long long)gate->options.rules.seed, seconds);
 	gate_report_last_line(&result, stdout);
 	return (int)gate_result_code(&result);
 }
@@ -193,10 +201,13 @@ static void record_describe(struct record *record, const struct gate *gate)
 			      "alpha", o->rules.verdict.alpha, "budget_seconds",
 			      (double)o->rules.budget_ns / 1e9, "cpu", gate->cpu, "inject",
 			      o->inject ? o->inject : ""));
+	record_note(record, "rules", gate_record_rules(&o->rules.verdict));
+	record_note(record, "rows_planned", json_integer((json_int_t)gate->row_count));
 }
 
-static int record_and_run(struct gate *gate)
+static int record_and_run(struct gate *gate, struct expected *expected)
 {
+	uint64_t begin = clock_now_ns();
 	struct record_spec spec = {
 		.out = gate->options.out,
 		.command = "gate",
@@ -212,14 +223,14 @@ static int record_and_run(struct gate *gate)
 		return EXIT_USAGE;
 	}
 	record_describe(record, gate);
-	r = rows_run(gate, record_folder(record), &err);
+	r = rows_run(gate, expected, record_folder(record), &err);
 	if (r == -EINTR) {
 		code = EXIT_SIGNAL_BASE + command_interrupted();
 	} else if (r < 0) {
 		log_error("%s", err.text);
 		code = EXIT_USAGE;
 	} else {
-		code = result_show(gate, record);
+		code = result_show(gate, expected, record, (double)(clock_now_ns() - begin) / 1e9);
 	}
 	if (record_close(record, code, &err) == 0)
 		return code;
@@ -227,9 +238,20 @@ static int record_and_run(struct gate *gate)
 	return EXIT_USAGE;
 }
 
+/* Before anything is timed: what cannot be read is told at once. */
+static int expected_open(struct gate *gate, struct expected *expected, struct err *err)
+{
+	enum gate_counters *counters = &gate->options.counters;
+
+	if (*counters == GATE_COUNTERS_DEFAULT)
+		*counters = gate->kind == SIDE_LOADER ? GATE_COUNTERS_OFF : GATE_COUNTERS_EXACT;
+	return *counters == GATE_COUNTERS_OFF ? 0 : expected_read(expected, EXPECTED_PATH, err);
+}
+
 int command_gate(int argc, char **argv)
 {
 	struct gate gate = { .argv = argv };
+	struct expected expected = { 0 };
 	struct err err;
 	int code = EXIT_USAGE;
 
@@ -238,12 +260,13 @@ int command_gate(int argc, char **argv)
 		return prove_run(&gate.options, argv);
 	if (gate.options.replay)
 		return replay_run(&gate.options);
-	if (gate_open(&gate, &err) < 0) {
+	if (gate_open(&gate, &err) < 0 || expected_open(&gate, &expected, &err) < 0) {
 		log_error("%s", err.text);
 	} else {
 		command_catch_signals();
-		code = record_and_run(&gate);
+		code = record_and_run(&gate, &expected);
 	}
+	expected_close(&expected);
 	gate_close(&gate);
 	return code;
 }

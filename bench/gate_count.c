@@ -48,33 +48,38 @@ int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err
 	return 0;
 }
 
-static bool is_undeclared(const struct gate_row *row, struct expected *expected, int counter)
+void gate_count_rise(struct gate_row *row)
 {
-	const struct tally *base = &row->count->tallies[LOCKSTEP_BASE];
-	const struct tally *head = &row->count->tallies[LOCKSTEP_HEAD];
+	struct gate_count *count = row->count;
+	const struct tally *base = &count->tallies[LOCKSTEP_BASE];
+	const struct tally *head = &count->tallies[LOCKSTEP_HEAD];
 	char name[NAME_BYTES];
 
-	return tally_compare(base, head, counter) == TALLY_MORE &&
-	       !expected_covers(expected, row->epochs.loader,
-				tally_name(counter, name, sizeof(name)), base->values[counter],
-				head->values[counter]);
+	for (int i = 0; i < TALLY_COUNTERS && !count->rise[0]; i++) {
+		if (tally_compare(base, head, i) == TALLY_MORE && !count->declared[i])
+			snprintf(count->rise, sizeof(count->rise), "%s %" PRIu64 " -> %" PRIu64,
+				 tally_name(i, name, sizeof(name)), base->values[i],
+				 head->values[i]);
+	}
 }
 
 void gate_count_judge(struct gate_row *row, struct expected *expected)
 {
 	struct gate_count *count = row->count;
+	const struct tally *base = &count->tallies[LOCKSTEP_BASE];
+	const struct tally *head = &count->tallies[LOCKSTEP_HEAD];
 
 	if (count->error.text[0])
 		return;
 	for (int i = 0; i < TALLY_COUNTERS; i++) {
 		char name[NAME_BYTES];
 
-		if (is_undeclared(row, expected, i) && !count->rise[0])
-			snprintf(count->rise, sizeof(count->rise), "%s %" PRIu64 " -> %" PRIu64,
-				 tally_name(i, name, sizeof(name)),
-				 count->tallies[LOCKSTEP_BASE].values[i],
-				 count->tallies[LOCKSTEP_HEAD].values[i]);
+		count->declared[i] = tally_compare(base, head, i) == TALLY_MORE &&
+				     expected_covers(expected, row->epochs.loader,
+						     tally_name(i, name, sizeof(name)),
+						     base->values[i], head->values[i]);
 	}
+	gate_count_rise(row);
 }
 
 static void value_print(const struct tally *tally, int counter, FILE *out)
@@ -128,6 +133,39 @@ void gate_count_print(const struct gate_row *row, FILE *out)
 	if (head->unknown[0] || base->unknown[0])
 		fprintf(out, "  %s: instructions are not counted: %s\n", row->epochs.loader,
 			base->unknown[0] ? base->unknown : head->unknown);
+}
+
+void gate_count_markdown(const struct gate_row *row, FILE *out)
+{
+	static const char *const words[] = { "", "fewer", "more", "advisory" };
+	const struct gate_count *count = row->count;
+	const struct tally *base = &count->tallies[LOCKSTEP_BASE];
+	const struct tally *head = &count->tallies[LOCKSTEP_HEAD];
+	bool same = true;
+
+	if (count->error.text[0]) {
+		fprintf(out, "| %s | | | | not counted: %s |\n", row->epochs.loader,
+			count->error.text);
+		return;
+	}
+	for (int i = 0; i < TALLY_COUNTERS; i++) {
+		enum tally_change change = tally_compare(base, head, i);
+		char name[NAME_BYTES];
+
+		if (change == TALLY_SAME)
+			continue;
+		fprintf(out, "| %s | %s | ", row->epochs.loader, tally_name(i, name, sizeof(name)));
+		value_print(base, i, out);
+		fputs(" | ", out);
+		value_print(head, i, out);
+		fprintf(out, " | %s%s |\n", words[change],
+			change != TALLY_MORE ? ""
+			: count->declared[i] ? ", declared"
+					     : ", **undeclared**");
+		same = false;
+	}
+	if (same)
+		fprintf(out, "| %s | all | | | the same |\n", row->epochs.loader);
 }
 
 void gate_count_list(const struct gate_row *row, FILE *out)

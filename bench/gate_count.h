@@ -14,18 +14,25 @@
 /* Of one row. */
 struct gate_count {
 	struct tally tallies[LOCKSTEP_ARMS];
-	char rise[128];	  /* the first undeclared one, "syscalls.mmap 4 -> 5", or "" */
-	struct err error; /* why this row was not counted, or "" */
+	char rise[128];		       /* the first undeclared one, "syscalls.mmap 4 -> 5", or "" */
+	bool declared[TALLY_COUNTERS]; /* a rise, and one that is meant */
+	struct err error;	       /* why this row was not counted, or "" */
 };
 
 /* Counts the row's arms, head's alone without `base`. Allocates row->count; -EINTR, -ENOMEM. */
 int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err *err);
 
-/* Compares them; fills in row->count->rise. */
+/* Compares them; fills in what is declared, and row->count->rise. */
 void gate_count_judge(struct gate_row *row, struct expected *expected);
+
+/* Fills in row->count->rise alone, of what is declared already. */
+void gate_count_rise(struct gate_row *row);
 
 /* What differs, a line each, or one line that says nothing does. */
 void gate_count_print(const struct gate_row *row, FILE *out);
+
+/* The same as rows of a table in Markdown. */
+void gate_count_markdown(const struct gate_row *row, FILE *out);
 
 /* Everything head does, for a row without base. */
 void gate_count_list(const struct gate_row *row, FILE *out);

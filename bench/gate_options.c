@@ -52,7 +52,10 @@ static const struct argp_option options[] = {
 	{ "metrics", KEY_METRICS, "p10,p50,p90", 0, "the quantiles that are judged, default all",
 	  1 },
 	{ "out", KEY_OUT, "DIR", 0, "the results folder, default results/runs/gate-DATE-PID", 2 },
-	{ "replay", KEY_REPLAY, "EPOCHS.csv", 0, "compute a verdict again, measure nothing", 2 },
+	{ "replay", KEY_REPLAY, "EPOCHS.csv", 0,
+	  "compute a verdict again, measure nothing: by the rules, rows and counters of the record "
+	  "it lies in, but for those given here",
+	  2 },
 	{ "github", KEY_GITHUB, NULL, 0,
 	  "print annotations; append the table to the file $GITHUB_STEP_SUMMARY names", 2 },
 	{ "pin", KEY_PIN, "CPU|auto|none", 0, "where everything runs, default auto: one CPU", 3 },
@@ -325,6 +328,20 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	}
 }
 
+void gate_rule_complete(struct verdict_rule *rule)
+{
+	bool chosen = false;
+
+	if (!(rule->delta > 0.0))
+		rule->delta = 0.05;
+	if (!(rule->alpha > 0.0))
+		rule->alpha = 0.001;
+	for (int q = 0; q < EPOCH_QUANTILES; q++)
+		chosen |= rule->quantiles[q];
+	for (int q = 0; q < EPOCH_QUANTILES; q++)
+		rule->quantiles[q] |= !chosen;
+}
+
 static const struct argp gate_argp = { options, option_parse, "BASE HEAD", doc, NULL, NULL, NULL };
 
 void gate_options_parse(struct gate_options *ret_options, int argc, char **argv)
@@ -336,15 +353,12 @@ void gate_options_parse(struct gate_options *ret_options, int argc, char **argv)
 	*ret_options = (struct gate_options){
 		.jobs = 1,
 		.pin = GATE_PIN_AUTO,
-		.rules = { .verdict = { .delta = 0.05,
-					.alpha = 0.001,
-					.quantiles = { true, true, true },
-					.rows = 1 },
-			   .budget_ns = 0,
-			   .seed = seed },
+		.rules = { .verdict = { .rows = 1 }, .budget_ns = 0, .seed = seed },
 	};
 	if (argp_parse(&gate_argp, argc, argv, 0, NULL, ret_options))
 		exit(EXIT_USAGE);
+	if (!ret_options->replay)
+		gate_rule_complete(&ret_options->rules.verdict);
 	if (ret_options->rules.budget_ns == 0)
 		ret_options->rules.budget_ns = (!ret_options->prove  ? UINT64_C(30)
 						: ret_options->quick ? UINT64_C(360)

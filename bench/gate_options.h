@@ -37,6 +37,9 @@ struct gate_options {
 /* Wrong usage ends the program, in words, with EXIT_USAGE. */
 void gate_options_parse(struct gate_options *ret_options, int argc, char **argv);
 
+/* What was not said is the default. With replay it is not filled in: the record comes first. */
+void gate_rule_complete(struct verdict_rule *rule);
+
 struct argp_state;
 
 /* Words that other commands share; wrong usage as above. */

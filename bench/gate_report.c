@@ -27,11 +27,6 @@ enum exit_code gate_result_code(const struct gate_result *result)
 	return inconclusive ? EXIT_INCONCLUSIVE : EXIT_DONE;
 }
 
-static double percent(double ln_ratio)
-{
-	return 100.0 * expm1(ln_ratio);
-}
-
 /* The place of a subject's quantile in the verdict, or -1. */
 static int series_find(const struct verdict *verdict, int subject, int quantile)
 {
@@ -52,10 +47,11 @@ static const char *ratio_text(const struct verdict *verdict, int subject, int qu
 	if (!series || !series->judged)
 		return strcpy(cell, "-");
 	if (isinf(series->interval.low))
-		snprintf(cell, CELL_BYTES, "%+.2f [?]", percent(series->estimate));
+		snprintf(cell, CELL_BYTES, "%+.2f [?]", verdict_percent(series->estimate));
 	else
-		snprintf(cell, CELL_BYTES, "%+.2f [%+.2f, %+.2f]", percent(series->estimate),
-			 percent(series->interval.low), percent(series->interval.high));
+		snprintf(cell, CELL_BYTES, "%+.2f [%+.2f, %+.2f]",
+			 verdict_percent(series->estimate), verdict_percent(series->interval.low),
+			 verdict_percent(series->interval.high));
 	return cell;
 }
 
@@ -162,6 +158,24 @@ static void markdown_phases(const struct gate_row *row, FILE *out)
 	}
 }
 
+static void markdown_counters(const struct gate_result *result, FILE *out)
+{
+	bool head = false;
+
+	for (size_t i = 0; i < result->count; i++) {
+		if (!result->rows[i].count)
+			continue;
+		if (!head)
+			fputs("\n<details><summary>counters</summary>\n\n"
+			      "| loader | counter | base | head | |\n|---|---|--:|--:|---|\n",
+			      out);
+		head = true;
+		gate_count_markdown(&result->rows[i], out);
+	}
+	if (head)
+		fputs("\n</details>\n", out);
+}
+
 void gate_report_markdown(const struct gate_result *result, FILE *out)
 {
 	char cell[CELL_BYTES], reason[REASON_BYTES];
@@ -199,6 +213,7 @@ void gate_report_markdown(const struct gate_result *result, FILE *out)
 	for (size_t i = 0; i < result->count; i++)
 		markdown_phases(&result->rows[i], out);
 	fputs("\n</details>\n", out);
+	markdown_counters(result, out);
 }
 
 /* As GitHub wants it in a command: percent signs and line breaks are encoded. */

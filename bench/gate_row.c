@@ -2,7 +2,6 @@
 #include "bench/gate_row.h"
 
 #include "base/clock.h"
-#include "bench/command.h"
 #include "bench/gate_count.h"
 
 #include <errno.h>
@@ -27,21 +26,6 @@ static int row_fail(struct gate_row *row, const struct lockstep *lockstep, int r
 	return 0;
 }
 
-static int epoch_take(struct gate_row *row, struct lockstep *lockstep, struct csv *csv,
-		      struct err *err)
-{
-	struct epoch epoch;
-	int r = lockstep_epoch(lockstep, &epoch, err);
-
-	if (r < 0)
-		return r;
-	if (epoch_row_add(&row->epochs, &epoch) < 0)
-		return err_set(err, ENOMEM, "out of memory");
-	if (csv)
-		epochs_write(csv, &row->epochs);
-	return 0;
-}
-
 /* Epochs until a look decides or the time is up. A failed load is in `ret_failed`. */
 static int epochs_run(struct gate_row *row, struct lockstep *lockstep,
 		      const struct gate_rules *rules, struct csv *csv, struct progress *progress)
@@ -50,11 +34,12 @@ static int epochs_run(struct gate_row *row, struct lockstep *lockstep,
 	size_t look = judge_next_look(0);
 
 	while (spent < rules->budget_ns) {
-		int r = command_interrupted() ? -EINTR
-					      : epoch_take(row, lockstep, csv, &row->error);
+		int r = lockstep_epoch(lockstep, &row->epochs, &row->error);
 
 		if (r < 0)
 			return r;
+		if (csv)
+			epochs_write(csv, &row->epochs);
 		spent = clock_now_ns() - begin;
 		row->seconds = (double)spent / 1e9;
 		if (progress)
@@ -78,7 +63,7 @@ int gate_row_run(struct gate_row *row, const struct gate_rules *rules, struct cs
 	struct err why = { "" };
 	int r = lockstep_open(&lockstep, row->arms, rules->seed, &why);
 
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	row->state = GATE_JUDGED;
 	if (r == 0) {
 		r = epochs_run(row, &lockstep, rules, csv, progress);

@@ -9,12 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_OBJECT "objects/gen_390k.so"
-
 static int objects_open(struct gate *gate, struct err *err)
 {
 	struct gate_options *options = &gate->options;
-	const char *slash = options->head ? strrchr(options->head, '/') : NULL;
 	int r = 0;
 
 	if (gate->kind == SIDE_OBJECT) {
@@ -23,8 +20,8 @@ static int objects_open(struct gate *gate, struct err *err)
 		options->paths[options->path_count++] = options->base;
 		options->paths[options->path_count++] = options->head;
 	} else if (!options->path_count && gate->kind == SIDE_BUILD) {
-		snprintf(gate->default_path, sizeof(gate->default_path), "%.*s/%s",
-			 (int)(slash - options->head), options->head, DEFAULT_OBJECT);
+		r = subject_beside(options->head, gate->default_path, sizeof(gate->default_path),
+				   err);
 		options->paths[options->path_count++] = gate->default_path;
 	}
 	if (!options->path_count)

@@ -3,13 +3,14 @@
 #include "bench/gate_options.h"
 #include "bench/gate_row.h"
 #include "bench/history/history.h"
+#include "bench/subject.h"
+
+#include "base/log.h"
 
 #include <argp.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_OBJECT "objects/gen_390k.so"
 
 enum {
 	KEY_FILE = 256,
@@ -62,7 +63,8 @@ static const char doc[] =
 	"  add [REVISION...]   build revisions (HEAD without one), measure, append in order\n"
 	"  check               is the file whole and in order, and does this build do more than "
 	"its last line says?\n"
-	"  plot                both as figures, changes marked and listed\n\n"
+	"  plot                both as figures, changes marked and listed; and as otava.csv, for "
+	"Apache Otava\n\n"
 	"Examples:\n"
 	"  soload history add                  a line for HEAD\n"
 	"  soload history add v1 v2 v3         lines for earlier ones, put where they belong\n"
@@ -159,16 +161,6 @@ static const struct argp history_argp = { table, option_parse, "add [REVISION...
 					  doc,	 NULL,	       NULL,
 					  NULL };
 
-/* The object of this build, as `soload gate` takes it. */
-static const char *object_beside(char *buffer, const char *program)
-{
-	const char *slash = strrchr(program, '/');
-
-	snprintf(buffer, PATH_MAX, "%.*s/%s", slash ? (int)(slash - program) : 1,
-		 slash ? program : ".", DEFAULT_OBJECT);
-	return buffer;
-}
-
 int command_history(int argc, char **argv)
 {
 	struct words words = { .options = { .path = HISTORY_PATH,
@@ -181,12 +173,17 @@ int command_history(int argc, char **argv)
 					    .count = true,
 					    .draw = true,
 					    .argv = argv } };
+	struct err err;
 
 	if (argp_parse(&history_argp, argc, argv, 0, NULL, &words))
 		return EXIT_USAGE;
+	if (!words.options.object && subject_beside(command_line ? command_line[0] : "build/soload",
+						    words.object, sizeof(words.object), &err) < 0) {
+		log_error("%s", err.text);
+		return EXIT_USAGE;
+	}
 	if (!words.options.object)
-		words.options.object = object_beside(words.object, command_line ? command_line[0]
-										: "build/soload");
+		words.options.object = words.object;
 	switch (words.word[0]) {
 	case 'a':
 		return history_add(&words.options);

@@ -127,18 +127,24 @@ static bool drawn(struct inject *inject)
 	return (double)(inject->random >> 11) * 0x1p-53 < inject->share;
 }
 
-/* What the share is taken of: the phase, or everything that is part of the load. */
-static uint64_t ticks_so_far(const struct inject *inject, const struct timeline *time)
+static uint64_t ticks_of_lane(const struct timeline *time)
 {
 	uint64_t ticks = 0;
 
-	if (inject->phase >= 0)
-		return time->ticks[inject->phase];
 	for (int i = 0; i < PHASE_COUNT; i++) {
 		if (phase_class((enum phase)i) == PHASE_CLASS_LOAD)
 			ticks += time->ticks[i];
 	}
 	return ticks;
+}
+
+/* What the share is taken of: the phase, or everything that is part of the load. Of a group it is
+ * everything since the load before. */
+static uint64_t ticks_so_far(const struct inject *inject, const struct timeline *time)
+{
+	if (inject->phase >= 0)
+		return time->ticks[inject->phase];
+	return ticks_of_lane(time) - inject->before;
 }
 
 static void ticks_wait(const struct inject *inject, const struct timeline *time)
@@ -183,4 +189,13 @@ void inject_load(struct inject *inject, struct timeline *time)
 	default:
 		break;
 	}
+}
+
+void inject_load_of_group(struct inject *inject, struct timeline *time, bool first)
+{
+	if (first)
+		inject->before = 0;
+	inject_load(inject, time);
+	timeline_enter(time, PHASE_OTHER);
+	inject->before = ticks_of_lane(time);
 }

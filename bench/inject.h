@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/timeline.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct inject {
 	uint64_t random;
 	volatile unsigned char *pages; /* INJECT_FAULT: one more is touched each time */
 	size_t page, page_count, page_bytes;
+	uint64_t before; /* ticks of the loads before, in the lane of a group; else 0 */
 };
 
 /* "" is INJECT_NONE. -EINVAL in words. */
@@ -38,5 +40,8 @@ void inject_close(struct inject *inject);
 
 /* At the end of a load, before its lane ends. */
 void inject_load(struct inject *inject, struct timeline *time);
+
+/* The same at the end of each load of a group, which share a lane; `first` of them or not. */
+void inject_load_of_group(struct inject *inject, struct timeline *time, bool first);
 
 #endif

@@ -22,7 +22,8 @@ double judge_normal(double alpha);
 /*
  * The largest c with P(T <= c) <= alpha, T the signed-rank statistic of n values; -1 when even 0 is
  * likelier than that. Exact up to JUDGE_EXACT_MAX values, above by the normal distribution, which
- * errs on the side of a wider interval there.
+ * errs on the side of a wider interval for an alpha of 0.01 and less, and by one rank at most
+ * above.
  */
 #define JUDGE_EXACT_MAX 64
 int64_t judge_rank(size_t n, double alpha);

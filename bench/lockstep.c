@@ -2,6 +2,8 @@
 #include "bench/lockstep.h"
 
 #include "base/clock.h"
+#include "base/random.h"
+#include "bench/command.h"
 #include "bench/stats.h"
 
 #include <errno.h>
@@ -22,15 +24,6 @@
 			  */
 #define PORTION_MIN 0.05 /* of the load, too: less is no regression of a load */
 #define SAMPLES (LOCKSTEP_ROUNDS * (LOCKSTEP_BATCH - 1))
-
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static bool coin(struct lockstep *lockstep)
 {
@@ -88,7 +81,7 @@ static int arm_warm(struct lockstep *lockstep, struct client *client, enum locks
 static int arm_turn(struct lockstep *lockstep, struct client *client, enum lockstep_arm arm,
 		    struct err *err)
 {
-	struct worker_run run = { .count = LOCKSTEP_BATCH, .group = lockstep->group };
+	struct worker_run run = { .count = LOCKSTEP_BATCH, .group = lockstep->shape.group };
 	int r = batch_run(lockstep, client, arm, &run, err);
 
 	for (uint32_t i = 1; r == 0 && i < run.count; i++)
@@ -127,7 +120,7 @@ static int rounds_run(struct lockstep *lockstep, struct client clients[LOCKSTEP_
 		r = arm_warm(lockstep, &clients[first], first, err);
 	if (r == 0)
 		r = arm_warm(lockstep, &clients[second], second, err);
-	for (uint32_t round = 0; r == 0 && round < lockstep->rounds; round++) {
+	for (uint32_t round = 0; r == 0 && round < lockstep->shape.rounds; round++) {
 		first = coin(lockstep) ? LOCKSTEP_HEAD : LOCKSTEP_BASE;
 		second = first == LOCKSTEP_BASE ? LOCKSTEP_HEAD : LOCKSTEP_BASE;
 		*order++ = "bh"[first];
@@ -139,11 +132,7 @@ static int rounds_run(struct lockstep *lockstep, struct client clients[LOCKSTEP_
 	return r;
 }
 
-/*
- * Whether a phase is long enough for a verdict of its own. The rule looks at both arms alike: one
- * that favoured either would break the symmetry the test stands on.
- */
-static bool phase_counts(double base_ns, double head_ns, double total_ns)
+bool lockstep_phase_counts(double base_ns, double head_ns, double total_ns)
 {
 	double shorter = fmin(base_ns, head_ns);
 
@@ -173,7 +162,8 @@ static void subject_reduce(struct lockstep *lockstep, int subject, struct epoch_
 static void epoch_reduce(struct lockstep *lockstep, struct epoch *epoch)
 {
 	const struct epoch_value *total = &epoch->values[EPOCH_TOTAL][EPOCH_P50];
-	int first = lockstep->group > 1 ? EPOCH_TOTAL : 0; /* a group is not split into phases */
+	int first =
+		lockstep->shape.group > 1 ? EPOCH_TOTAL : 0; /* a group is not split into phases */
 
 	for (int subject = 0; subject < EPOCH_SUBJECTS; subject++)
 		subject_reduce(lockstep, subject, epoch->values[subject]);
@@ -181,8 +171,8 @@ static void epoch_reduce(struct lockstep *lockstep, struct epoch *epoch)
 		struct epoch_value *values = epoch->values[subject];
 
 		if (subject != EPOCH_TOTAL &&
-		    !phase_counts(values[EPOCH_P50].base_ns, values[EPOCH_P50].head_ns,
-				  fmin(total->base_ns, total->head_ns)))
+		    !lockstep_phase_counts(values[EPOCH_P50].base_ns, values[EPOCH_P50].head_ns,
+					   fmin(total->base_ns, total->head_ns)))
 			continue;
 		for (int q = 0; q < EPOCH_QUANTILES; q++) {
 			if (values[q].base_ns > 0.0 && values[q].head_ns > 0.0)
@@ -191,39 +181,41 @@ static void epoch_reduce(struct lockstep *lockstep, struct epoch *epoch)
 	}
 }
 
-int lockstep_epoch(struct lockstep *lockstep, struct epoch *ret_epoch, struct err *err)
+int lockstep_epoch(struct lockstep *lockstep, struct epoch_row *row, struct err *err)
 {
 	struct client clients[LOCKSTEP_ARMS] = { { .to = -1, .from = -1 },
 						 { .to = -1, .from = -1 } };
+	struct epoch epoch = { .start_ns = clock_now_ns() - lockstep->start_ns };
 	int r;
 
-	*ret_epoch = (struct epoch){ .start_ns = clock_now_ns() - lockstep->start_ns };
+	if (command_interrupted())
+		return err_set(err, EINTR, "interrupted");
 	lockstep->counts[LOCKSTEP_BASE] = lockstep->counts[LOCKSTEP_HEAD] = 0;
-	r = rounds_run(lockstep, clients, ret_epoch->order, err);
+	r = rounds_run(lockstep, clients, epoch.order, err);
 	client_close(&clients[LOCKSTEP_BASE]);
 	client_close(&clients[LOCKSTEP_HEAD]);
-	if (r == 0)
-		epoch_reduce(lockstep, ret_epoch);
-	return r;
+	if (r < 0)
+		return r;
+	epoch_reduce(lockstep, &epoch);
+	return epoch_row_add(row, &epoch) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
 /* Groups first: how long an epoch lasts depends on them. */
-static void shape_choose(struct lockstep *lockstep)
+struct lockstep_shape lockstep_shape(double base_ns, double head_ns, bool grouping)
 {
-	double longer = fmax(lockstep->total_ns[LOCKSTEP_BASE], lockstep->total_ns[LOCKSTEP_HEAD]);
-	double shorter = fmin(lockstep->total_ns[LOCKSTEP_BASE], lockstep->total_ns[LOCKSTEP_HEAD]);
-	double rounds;
+	double longer = fmax(base_ns, head_ns), shorter = fmin(base_ns, head_ns), rounds;
+	struct lockstep_shape shape = { .group = 1 };
 
-	lockstep->group = 1;
-	if (lockstep->grouping && shorter < SHORT_NS) {
+	if (grouping && shorter < SHORT_NS) {
 		double group = ceil(GROUP_NS / fmax(shorter, 1.0));
 
-		lockstep->group = group < GROUP_MAX ? (uint32_t)group : GROUP_MAX;
+		shape.group = group < GROUP_MAX ? (uint32_t)group : GROUP_MAX;
 	}
-	rounds = EPOCH_NS / (2.0 * LOCKSTEP_BATCH * longer * lockstep->group);
-	lockstep->rounds = rounds > LOCKSTEP_ROUNDS ? LOCKSTEP_ROUNDS
-			   : rounds < ROUNDS_MIN    ? ROUNDS_MIN
-						    : (uint32_t)rounds;
+	rounds = EPOCH_NS / (2.0 * LOCKSTEP_BATCH * longer * shape.group);
+	shape.rounds = rounds > LOCKSTEP_ROUNDS ? LOCKSTEP_ROUNDS
+		       : rounds < ROUNDS_MIN	? ROUNDS_MIN
+						: (uint32_t)rounds;
+	return shape;
 }
 
 static int arm_pilot(struct lockstep *lockstep, enum lockstep_arm arm, struct err *err)
@@ -258,7 +250,7 @@ int lockstep_open(struct lockstep *lockstep, const struct client_options arms[LO
 		.random = seed,
 		.start_ns = clock_now_ns(),
 		.loads = calloc(LOCKSTEP_BATCH, sizeof(lockstep->loads[0])),
-		.group = 1,
+		.shape = { .group = 1 },
 		.grouping = true,
 	};
 	for (int arm = 0; arm < LOCKSTEP_ARMS; arm++) {
@@ -272,7 +264,9 @@ int lockstep_open(struct lockstep *lockstep, const struct client_options arms[LO
 	if (r == 0)
 		r = arm_pilot(lockstep, LOCKSTEP_HEAD, err);
 	if (r == 0)
-		shape_choose(lockstep);
+		lockstep->shape =
+			lockstep_shape(lockstep->total_ns[LOCKSTEP_BASE],
+				       lockstep->total_ns[LOCKSTEP_HEAD], lockstep->grouping);
 	return r;
 }
 

@@ -16,10 +16,15 @@
 
 enum lockstep_arm { LOCKSTEP_BASE, LOCKSTEP_HEAD, LOCKSTEP_ARMS };
 
+/* Of an epoch: rounds of one batch of each arm, and loads that are stamped as one. */
+struct lockstep_shape {
+	uint32_t rounds, group;
+};
+
 struct lockstep {
 	struct client_options arms[LOCKSTEP_ARMS];
 	uint64_t random, start_ns;
-	uint32_t rounds, group;
+	struct lockstep_shape shape;
 	struct client_load *loads; /* of one batch */
 	double *values[LOCKSTEP_ARMS][EPOCH_SUBJECTS];
 	size_t counts[LOCKSTEP_ARMS];
@@ -36,9 +41,19 @@ struct lockstep {
 int lockstep_open(struct lockstep *lockstep, const struct client_options arms[LOCKSTEP_ARMS],
 		  uint64_t seed, struct err *err);
 
-/* One epoch with a fresh pair. -EINTR when command_interrupted(). */
-int lockstep_epoch(struct lockstep *lockstep, struct epoch *ret_epoch, struct err *err);
+/* One epoch with a fresh pair, added to the row. -EINTR when command_interrupted(), -ENOMEM. */
+int lockstep_epoch(struct lockstep *lockstep, struct epoch_row *row, struct err *err);
 
 void lockstep_close(struct lockstep *lockstep);
+
+/* What fits loads that take so long; one by one without `grouping`. */
+struct lockstep_shape lockstep_shape(double base_ns, double head_ns, bool grouping);
+
+/*
+ * Whether a phase is long enough for a verdict of its own: 100 steps of the clock, 1 us at least,
+ * and 5 % of the load, for less is no regression of a load. The rule looks at both arms alike: one
+ * that favoured either would break the symmetry the test stands on.
+ */
+bool lockstep_phase_counts(double base_ns, double head_ns, double total_ns);
 
 #endif

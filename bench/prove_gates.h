@@ -31,8 +31,8 @@ struct prove_gates {
 
 /*
  * As many gates of the campaign as planned, or as the deadline allows, into `result`, whose
- * `seconds` has room for all. -EINTR when command_interrupted(), -ENOMEM, or what kept a gate from
- * running, in words.
+ * `seconds` has room for all. A gate whose loads fail is a broken one. -EINTR when
+ * command_interrupted(), -ENOMEM, or what kept a job from running, in words.
  */
 int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign *campaign,
 		    struct prove_result *result, struct err *err);

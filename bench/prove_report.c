@@ -8,16 +8,17 @@
 
 #include <string.h>
 
-/* A wrong verdict misses the goal, whatever the number of gates; too few right ones of a full
- * campaign do, too: inconclusive counts as not found. */
+/* One false alarm misses the goal, whatever the number of gates. So do more gates without the right
+ * verdict than a full campaign may have: inconclusive or broken is not right. */
 static bool is_missed(const struct prove_campaign *campaign, const struct prove_result *result)
 {
-	enum judge_verdict wrong = campaign->right == JUDGE_PASS ? JUDGE_FAIL : JUDGE_PASS;
 	unsigned int spare = campaign->gates - campaign->least;
 
-	if (campaign->right == JUDGE_PASS)
-		return result->verdicts[wrong] > 0;
-	return result->gates - result->verdicts[JUDGE_FAIL] > spare;
+	if (campaign->right == JUDGE_PASS && result->verdicts[JUDGE_FAIL])
+		return true;
+	if (campaign->not_by_p10 && result->found_by_p10)
+		return true;
+	return result->gates - result->verdicts[campaign->right] > spare;
 }
 
 /* Right, but later than the goals allow. `seconds` are sorted. */
@@ -35,10 +36,11 @@ static void campaign_write(const struct prove_campaign *campaign, struct prove_r
 	if (result->gates)
 		stats_sort(result->seconds, result->gates);
 	fprintf(out,
-		"| %s | %.0f %% | %u of %u | %u | %u | %u | %.1f | %.1f | %.1f to %.1f | %s |\n",
+		"| %s | %.0f %% | %u of %u | %u | %u | %u | %u | %.1f | %.1f | %.1f to %.1f | %s "
+		"|\n",
 		campaign->text, 100.0 * campaign->delta, result->gates, campaign->gates,
 		result->verdicts[JUDGE_PASS], result->verdicts[JUDGE_FAIL],
-		result->verdicts[JUDGE_INCONCLUSIVE],
+		result->verdicts[JUDGE_INCONCLUSIVE], result->broken,
 		result->gates ? stats_median(result->seconds, result->gates) : 0.0,
 		result->gates ? stats_percentile(result->seconds, result->gates, 95.0) : 0.0,
 		result->load_low, result->load_high,
@@ -48,6 +50,19 @@ static void campaign_write(const struct prove_campaign *campaign, struct prove_r
 						  : "reached");
 }
 
+/* What the columns have no room for. */
+static void campaign_notes(const struct prove_campaign *campaign, const struct prove_result *result,
+			   FILE *out)
+{
+	if (campaign->not_by_p10)
+		fprintf(out, "- %s: p10 alone, in the same epochs, finds it in %u of %u gates%s\n",
+			campaign->text, result->found_by_p10, result->gates,
+			result->found_by_p10 ? ": **missed**, none should" : "");
+	if (result->broken)
+		fprintf(out, "- %s: %u broken, the first: %s\n", campaign->text, result->broken,
+			result->error.text);
+}
+
 static void redrawn_write(const struct prove_redrawn *redrawn, const char *text, FILE *out)
 {
 	fprintf(out,
@@ -55,6 +70,15 @@ static void redrawn_write(const struct prove_redrawn *redrawn, const char *text,
 		"difference above: %u pass, %u fail, %u inconclusive\n",
 		text, redrawn->gates, redrawn->pool, redrawn->verdicts[JUDGE_PASS],
 		redrawn->verdicts[JUDGE_FAIL], redrawn->verdicts[JUDGE_INCONCLUSIVE]);
+}
+
+static bool is_complete(const struct prove_table *table)
+{
+	bool complete = table->counted_count > 0;
+
+	for (size_t i = 0; i < table->count; i++)
+		complete &= table->results[i].gates == table->campaigns[i].gates;
+	return complete;
 }
 
 void prove_report_write(const struct prove_table *table, FILE *out)
@@ -69,13 +93,16 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 		machine_line(machine, sizeof(machine)), table->loader,
 		slash ? slash + 1 : table->object, table->jobs,
 		table->quick ? "; a quick run, a tenth of the gates that prove it" : "");
-	fputs("| head is | delta | gates run | pass | fail | inconclusive | s, median | s, p95 | "
-	      "load average | goal |\n"
-	      "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n",
+	fputs("| head is | delta | gates run | pass | fail | inconclusive | broken | s, median | "
+	      "s, "
+	      "p95 | load average | goal |\n"
+	      "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n",
 	      out);
 	for (size_t i = 0; i < table->count; i++)
 		campaign_write(&table->campaigns[i], &table->results[i], out);
 	fputc('\n', out);
+	for (size_t i = 0; i < table->count; i++)
+		campaign_notes(&table->campaigns[i], &table->results[i], out);
 	for (size_t i = 0; i < table->counted_count; i++)
 		fprintf(out, "- %s: %s: %s\n", table->counted[i].text,
 			table->counted[i].found ? "found" : "**not found**",
@@ -85,21 +112,22 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 	fprintf(out,
 		"- one timeline record costs %.1f ns (limit %.0f ns); it is subtracted nowhere\n",
 		table->record_ns, COST_LIMIT_NS);
+	fputs(is_complete(table) ? "\nA whole proof: all its gates were run.\n"
+				 : "\nNot a whole proof: gates are missing.\n",
+	      out);
 }
 
 int prove_report_last_line(const struct prove_table *table, FILE *out)
 {
 	bool missed = table->record_ns > COST_LIMIT_NS ||
 		      (double)table->same.verdicts[JUDGE_FAIL] > 0.002 * table->same.gates;
-	bool complete = true;
+	bool complete = is_complete(table);
 
 	for (size_t i = 0; i < table->counted_count; i++)
 		missed |= !table->counted[i].found;
-	for (size_t i = 0; i < table->count; i++) {
+	for (size_t i = 0; i < table->count; i++)
 		missed |= is_missed(&table->campaigns[i], &table->results[i]) ||
 			  is_late(&table->campaigns[i], &table->results[i]);
-		complete &= table->results[i].gates == table->campaigns[i].gates;
-	}
 	fprintf(out, "verdict=%s%s\n",
 		missed	   ? "fail"
 		: complete ? "pass"

@@ -2,6 +2,7 @@
 #ifndef SOLOAD_BENCH_PROVE_REPORT_H
 #define SOLOAD_BENCH_PROVE_REPORT_H
 
+#include "base/err.h"
 #include "bench/judge.h"
 
 #include <stdbool.h>
@@ -15,12 +16,15 @@ struct prove_campaign {
 	enum judge_verdict right;
 	double seconds;		      /* a gate is expected to take */
 	double median_most, p95_most; /* seconds a gate may take, 0 = no goal */
+	bool not_by_p10;	      /* p10 alone must never find it, in the same epochs */
 };
 
 struct prove_result {
-	unsigned int planned, gates;
-	unsigned int verdicts[JUDGE_INCONCLUSIVE + 1];
-	double *seconds; /* per gate */
+	unsigned int planned, gates; /* of these, broken ones have no verdict */
+	unsigned int verdicts[JUDGE_INCONCLUSIVE + 1], broken;
+	unsigned int found_by_p10; /* by total p10 alone */
+	struct err error;	   /* of the first broken one */
+	double *seconds;	   /* per gate */
 	double load_low, load_high;
 };
 
@@ -33,7 +37,7 @@ struct prove_redrawn {
 struct prove_counted {
 	const char *text, *inject, *counter;
 	bool found;
-	char result[192];
+	char result[ERR_TEXT_BYTES + 64];
 };
 
 struct prove_table {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "bench/command.h"
 #include "bench/limits.h"
 #include "bench/turn.h"
@@ -15,16 +16,6 @@
 
 #define COUNT_WARMUP 3 /* loads */
 #define NS_PER_MS 1000000u
-
-/* splitmix64 (Steele, Lea and Flood 2014): small, and equal seeds give equal orders everywhere. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 static void turns_shuffle(struct runner *runner)
 {

@@ -27,8 +27,9 @@ struct runner_options {
 	uint32_t warmup;  /* before them, recorded as such */
 	uint32_t batch;	  /* loads in a turn, the lead not counted */
 	uint64_t time_ns; /* for everything, then it ends; 0 = no limit */
-	double until;	  /* ends once limits_width() of every arm is within this; 0 = does not */
-	bool isolate;	  /* a fresh process for every load, without a lead */
+	double until; /* ends once limits_width() of every arm is within this, a process per turn;
+			 0 = does not */
+	bool isolate; /* a fresh process for every load, without a lead */
 	uint32_t threads; /* that load at once, 0 = 1 */
 	bool spread;	  /* each of them on a CPU of its own */
 	enum cold cold;

@@ -1,6 +1,7 @@
 /* Records read again. See stored.h. */
 #include "bench/stored.h"
 
+#include "base/csv.h"
 #include "bench/stats.h"
 #include "bench/table.h"
 
@@ -14,44 +15,13 @@
 #define FIELDS_MAX 64
 #define LINE_BYTES 8192
 
-/* Splits a line at its commas, in place, quotes taken away: the number of fields, 0 when it is
- * broken. */
-static size_t fields_split(char *line, char *fields[FIELDS_MAX])
-{
-	char *from = line, *to = line;
-	size_t count = 0;
-
-	for (;;) {
-		bool quoted = *from == '"';
-
-		if (count == FIELDS_MAX)
-			return 0;
-		fields[count++] = to;
-		from += quoted;
-		while (*from && (quoted || *from != ',')) {
-			if (quoted && *from == '"' && *++from != '"')
-				quoted = false;
-			else
-				*to++ = *from++;
-		}
-		if (quoted)
-			return 0;
-		if (!*from) {
-			*to = '\0';
-			return count;
-		}
-		from++;
-		*to++ = '\0';
-	}
-}
-
 enum column { COLUMN_ARM, COLUMN_TOTAL, COLUMN_WARMUP, COLUMN_ERROR, COLUMN_COUNT };
 
 static int columns_find(char *header, size_t columns[COLUMN_COUNT])
 {
 	static const char *const names[] = { "arm", "total_ns", "warmup", "error" };
 	char *fields[FIELDS_MAX];
-	size_t count = fields_split(header, fields);
+	size_t count = csv_split(header, fields, FIELDS_MAX);
 
 	for (int i = 0; i < COLUMN_COUNT; i++) {
 		size_t at = 0;
@@ -103,7 +73,7 @@ static int load_add(struct stored *stored, const char *name, double total_ns)
 static int line_take(struct stored *stored, char *line, const size_t columns[COLUMN_COUNT])
 {
 	char *fields[FIELDS_MAX], *end;
-	size_t count = fields_split(line, fields);
+	size_t count = csv_split(line, fields, FIELDS_MAX);
 	double total;
 
 	for (int i = 0; i < COLUMN_COUNT; i++) {

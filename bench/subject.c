@@ -4,7 +4,10 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAMES_MAX 4096 /* considered for "did you mean" */
 
@@ -112,4 +115,26 @@ int subject_open(struct subject *subject, const char *path, const char *symbol, 
 void subject_close(struct subject *subject)
 {
 	file_unload(&subject->file);
+}
+
+int subject_beside(const char *program, char *path, size_t size, struct err *err)
+{
+	const char *slash = strrchr(program, '/');
+	int n = snprintf(path, size, "%.*s/%s", slash ? (int)(slash - program) : 1,
+			 slash ? program : ".", SUBJECT_DEFAULT);
+
+	return n > 0 && (size_t)n < size
+		       ? 0
+		       : err_set(err, ENAMETOOLONG, "%s: too long a path", program);
+}
+
+int subject_default(char *path, size_t size, struct err *err)
+{
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length < 0)
+		return err_sys(err, "where this program is; name an object with --so");
+	self[length] = '\0';
+	return subject_beside(self, path, size, err);
 }

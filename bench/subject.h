@@ -14,6 +14,9 @@
 /* The entry that generated objects export: long soload_entry(void). */
 #define SUBJECT_ENTRY "soload_entry"
 
+/* What commands load that are not told what, in the folder of a build. */
+#define SUBJECT_DEFAULT "objects/gen_390k.so"
+
 struct subject {
 	const char *path;
 	const char *label; /* the caller's: record_object() */
@@ -31,5 +34,11 @@ struct subject {
 int subject_open(struct subject *subject, const char *path, const char *symbol, bool call,
 		 struct err *err);
 void subject_close(struct subject *subject); /* zeroed is fine */
+
+/* The default object beside a program. -ENAMETOOLONG in words. */
+int subject_beside(const char *program, char *path, size_t size, struct err *err);
+
+/* The one beside this program. */
+int subject_default(char *path, size_t size, struct err *err);
 
 #endif

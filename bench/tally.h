@@ -1,7 +1,8 @@
 /*
  * What one load of a loader does, counted: system calls by number, bytes written and mapped, page
  * faults, user instructions. Counted three times; what does not repeat is demoted to advisory, so
- * that a new kernel cannot turn a gate red by itself. Times play no part in it.
+ * that a new kernel cannot turn a gate red by itself. Page faults are the fewest of every way the
+ * object can stand in memory. Times play no part in it.
  */
 #ifndef SOLOAD_BENCH_TALLY_H
 #define SOLOAD_BENCH_TALLY_H

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM 256 /* values to begin with; doubled when full */
+#define RENEWED_WARMUP 5 /* loads of a worker that takes another's place */
+#define ROOM 256	 /* values to begin with; doubled when full */
 
 static void arm_fail(struct runner *runner, struct arm *arm, const char *text)
 {
@@ -278,14 +279,33 @@ static int isolated_run(struct runner *runner, struct arm *arm, uint32_t count, 
 	return r;
 }
 
+/*
+ * Another worker for the arm, settled: where a process is laid out moves its loads by half a per
+ * cent, and what is to be known to one must not be known of one process alone. -EINTR.
+ */
+static int worker_renew(struct runner *runner, struct arm *arm)
+{
+	uint32_t most = runner->options.batch + RUNNER_LEAD;
+	struct worker_run run = { .proofs = RUNNER_LEAD };
+
+	run.count = most < RENEWED_WARMUP ? most : RENEWED_WARMUP;
+	client_close(&arm->client);
+	turn_open(runner, arm);
+	return arm->alive ? batch_run(runner, arm, &run, run.count) : 0;
+}
+
 int turn_run(struct runner *runner, struct arm *arm, struct err *err)
 {
 	uint32_t discard = RUNNER_LEAD, wanted = runner->options.batch, first = arm->count;
 	bool warmup = arm->warmup_left > 0;
 	uint32_t *left = warmup ? &arm->warmup_left : &arm->left;
 	struct worker_run run = { .proofs = RUNNER_LEAD };
-	int r;
+	int r = 0;
 
+	if (runner->options.until > 0.0 && !runner->options.isolate && arm->turn_count)
+		r = worker_renew(runner, arm);
+	if (r < 0 || !arm->alive)
+		return r;
 	wanted = *left < wanted ? *left : wanted;
 	*left -= wanted;
 	if (warmup) {

@@ -152,7 +152,7 @@ void verdict_close(struct verdict *verdict)
 	verdict->memory = NULL;
 }
 
-static double percent(double ln_ratio)
+double verdict_percent(double ln_ratio)
 {
 	return 100.0 * expm1(ln_ratio);
 }
@@ -169,9 +169,9 @@ const char *verdict_reason(const struct verdict *verdict, char *buffer, size_t s
 	about = &verdict->subjects[verdict->reason];
 	snprintf(buffer, size, "%s %s %+.2f %% [%+.2f, %+.2f], %s %.3g %%",
 		 epoch_subject_name(about->subject), epoch_quantile_name(about->quantile),
-		 percent(series->estimate), percent(series->interval.low),
-		 percent(series->interval.high),
+		 verdict_percent(series->estimate), verdict_percent(series->interval.low),
+		 verdict_percent(series->interval.high),
 		 verdict->verdict == JUDGE_FAIL ? "more than" : "on neither side of",
-		 percent(series->cut));
+		 verdict_percent(series->cut));
 	return buffer;
 }

@@ -50,6 +50,8 @@ int verdict_replay(struct verdict *verdict, const struct epoch_row *row,
 
 void verdict_close(struct verdict *verdict); /* zeroed is fine */
 
+double verdict_percent(double ln_ratio); /* 0.0488 is 5 % more */
+
 /* "link p50 +12.3 % [+10.1, +14.0], more than 2.5 %": returns `buffer`; "" without a reason. */
 const char *verdict_reason(const struct verdict *verdict, char *buffer, size_t size);
 

@@ -4,6 +4,8 @@
  */
 #include "bench/gen/plan.h"
 
+#include "base/random.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,16 +23,6 @@ static const char *const imports[] = {
 };
 
 const unsigned int gen_imports_max = sizeof(imports) / sizeof(imports[0]);
-
-/* splitmix64: Steele, Lea and Flood 2014. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 long gen_value(uint64_t seed)
 {

@@ -45,4 +45,8 @@ int history_figure_ratios(const struct history_view *view, const char *quantile,
 			  struct plots *plots, struct err *err);
 int history_figure_work(const struct history_view *view, struct plots *plots, struct err *err);
 
+/* Writes otava.csv: time, commit, and p10, p50 (ratios) and instructions of every loader; a series
+ * that a line does not have is empty there. */
+int history_otava(const struct history_view *view, const char *folder, struct err *err);
+
 #endif

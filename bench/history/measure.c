@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bench/command.h"
 #include "bench/gate_count.h"
 #include "bench/gate_sides.h"
 #include "bench/judge.h"
@@ -71,14 +70,10 @@ static int epochs_take(struct gate_row *row, struct lockstep *lockstep, uint64_t
 	uint64_t begin = clock_now_ns();
 
 	while (row->epochs.count < EPOCHS_MIN || clock_now_ns() - begin < time_ns) {
-		struct epoch epoch;
-		int r = command_interrupted() ? err_set(err, EINTR, "interrupted")
-					      : lockstep_epoch(lockstep, &epoch, err);
+		int r = lockstep_epoch(lockstep, &row->epochs, err);
 
 		if (r < 0)
 			return r;
-		if (epoch_row_add(&row->epochs, &epoch) < 0)
-			return err_set(err, ENOMEM, "out of memory");
 	}
 	return 0;
 }
@@ -91,7 +86,7 @@ static int row_time(struct gate_row *row, const struct history_options *options,
 	struct err why = { "" };
 	int r = lockstep_open(&lockstep, row->arms, options->seed, &why);
 
-	row->group = lockstep.group;
+	row->group = lockstep.shape.group;
 	if (r == 0)
 		r = epochs_take(row, &lockstep, options->time_ns, &why);
 	if (r == -EINTR || r == -ENOMEM) {

@@ -74,6 +74,8 @@ static int view_draw(const struct history_options *options, const struct history
 		r = history_figure_ratios(view, HISTORY_QUANTILE, &plots, err);
 	if (r == 0)
 		r = history_figure_work(view, &plots, err);
+	if (r == 0)
+		r = history_otava(view, options->out, err);
 	if (r < 0 || !options->draw)
 		return r;
 	r = draw_figures(&plots, options->engine, NULL, err);

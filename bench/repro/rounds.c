@@ -6,6 +6,7 @@
 #include "bench/repro/repro.h"
 
 #include "base/log.h"
+#include "base/random.h"
 #include "bench/command.h"
 
 #include <errno.h>
@@ -13,16 +14,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* splitmix64: the order depends on the seed alone, on every machine. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 static void order_shuffle(int *order, int count, uint64_t *random)
 {

@@ -16,6 +16,16 @@ void run_report_print(const struct runner *runner, const struct scan *scan, FILE
  * negative. */
 void run_report_warn(const struct runner *runner, double steal);
 
+/* How busy it is. */
+struct run_machine {
+	double steal, load; /* as above; the load average */
+	long cpus;
+};
+
+/* On stderr alone, and what they were: of what was measured and of that, nothing else is looked at.
+ * The caller takes the reference. */
+struct json_t *run_report_warnings(const struct runner *runner, const struct run_machine *machine);
+
 void run_report_summary(const struct runner *runner);
 
 #endif

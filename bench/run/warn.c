@@ -290,11 +290,9 @@ static void threads_warn(const struct warnings *warnings)
 		     CPU_COUNT(&allowed));
 }
 
-static void machine_warn(const struct warnings *warnings, double steal)
+static void machine_warn(const struct warnings *warnings, const struct run_machine *machine)
 {
 	const struct runner_options *options = &warnings->runner->options;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	double load[1];
 
 	if (options->loads < FEW_LOADS)
 		warn(warnings, "%u loads say little about a distribution: use -n %d or more",
@@ -302,24 +300,24 @@ static void machine_warn(const struct warnings *warnings, double steal)
 	if (options->spinner && options->spinner_cpu < 0)
 		warn(warnings, "--spinner: no second CPU is free for the spinning thread, it takes "
 			       "time from the loads");
-	if (steal > STEAL)
+	if (machine->steal > STEAL)
 		warn(warnings,
 		     "steal: the hypervisor took %.1f %% of the CPU time: use another machine, or "
 		     "trust p10 more than p50",
-		     100.0 * steal);
-	if (getloadavg(load, 1) == 1 && load[0] > (double)cpus)
+		     100.0 * machine->steal);
+	if (machine->load > (double)machine->cpus)
 		warn(warnings,
 		     "load average %.1f on %ld CPUs: other work disturbs the loads; raise -n or "
 		     "wait",
-		     load[0], cpus);
+		     machine->load, machine->cpus);
 }
 
-void run_report_warn(const struct runner *runner, double steal)
+json_t *run_report_warnings(const struct runner *runner, const struct run_machine *machine)
 {
 	struct warnings warnings = { .runner = runner, .list = json_array() };
 	bool unlocked = false;
 
-	machine_warn(&warnings, steal);
+	machine_warn(&warnings, machine);
 	threads_warn(&warnings);
 	until_warn(&warnings);
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
@@ -328,5 +326,14 @@ void run_report_warn(const struct runner *runner, double steal)
 		unlocked |= runner->arms[i].count && !runner->arms[i].client.ready.locked;
 	if (unlocked)
 		warn(&warnings, "the workers' memory is not locked: raise the limit (ulimit -l)");
-	record_note(runner->record, "warnings", warnings.list);
+	return warnings.list;
+}
+
+void run_report_warn(const struct runner *runner, double steal)
+{
+	struct run_machine machine = { .steal = steal, .cpus = sysconf(_SC_NPROCESSORS_ONLN) };
+
+	if (getloadavg(&machine.load, 1) != 1)
+		machine.load = 0.0;
+	record_note(runner->record, "warnings", run_report_warnings(runner, &machine));
 }

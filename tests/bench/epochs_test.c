@@ -162,7 +162,6 @@ static void nonsense_is_refused(void **state)
 {
 	static const char good[] = "0,memfd,cycle,1,total,p10,1,2,0.5,b\n";
 	static const char *const wrong[] = {
-		"",
 		"0,memfd,cycle,1,total,p10,1,2,0.5\n",
 		"0,memfd,cycle,1,total,p10,1,2,0.5,b,c\n",
 		"5,memfd,cycle,1,total,p10,1,2,0.5,b\n",
@@ -185,7 +184,7 @@ static void nonsense_is_refused(void **state)
 
 		assert_non_null(file);
 		/* Alone, and after a good line. */
-		fprintf(file, "%s\n%s%s", epochs_header, i % 2 && i > 1 ? good : "", wrong[i / 2]);
+		fprintf(file, "%s\n%s%s", epochs_header, i % 2 ? good : "", wrong[i / 2]);
 		fclose(file);
 		if (epochs_read(path, &rows, &count, &err) != -EINVAL)
 			fail_msg("'%s' was read", wrong[i / 2]);
@@ -206,7 +205,18 @@ static void other_files_are_refused(void **state)
 	fclose(file);
 	assert_int_equal(epochs_read(path, &rows, &count, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "not the epochs of a gate"));
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(epochs_read(path, &rows, &count, &err), -EINVAL);
 	assert_int_equal(epochs_read("/nonexistent/epochs.csv", &rows, &count, &err), -ENOENT);
+	/* A gate whose loads all fail has a header and no epoch. */
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "%s\n", epochs_header);
+	fclose(file);
+	assert_int_equal(epochs_read(path, &rows, &count, &err), 0);
+	assert_int_equal(count, 0);
 }
 
 int main(void)

@@ -134,8 +134,11 @@ static void faults_are_exact(void **state)
 	assert_true(same > LOADS / 2);
 }
 
-static void groups_are_one_load(void **state)
+/* A group is stamped once, and every load of it is made slower. */
+static void groups_are_slowed_load_by_load(void **state)
 {
+	unsigned int counts[5] = { 0 };
+
 	(void)state;
 	batch(NULL, 4);
 	for (int i = 0; i < LOADS; i++) {
@@ -145,7 +148,39 @@ static void groups_are_one_load(void **state)
 	}
 	batch("1000000", 4);
 	for (int i = 0; i < LOADS; i++)
-		assert_true(loads[i].phase_ns[PHASE_OTHER] >= 990000);
+		assert_true(loads[i].phase_ns[PHASE_OTHER] >= 3960000);
+	/* A share is drawn for each load: of 200 groups of 4 some have one slow load, some two. */
+	batch("10000000:unstage:30%", 4);
+	for (int i = 0; i < LOADS; i++) {
+		uint64_t slow = (loads[i].phase_ns[PHASE_UNSTAGE] + 100000) / 10000000;
+
+		counts[slow < 4 ? slow : 4]++;
+	}
+	assert_true(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
+	assert_in_range(counts[1] + 2 * counts[2] + 3 * counts[3] + 4 * counts[4], 150, 330);
+}
+
+/* A ratio is one of the load alone: were it taken of all the group, this would not come back before
+ * the ticks of half a century have passed. */
+static void ratios_in_groups_do_not_compound(void **state)
+{
+	const uint64_t long_ago = UINT64_C(1) << 61;
+	struct timeline time = { 0 };
+	struct inject inject;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(inject_parse(&inject, "100%", &err), 0);
+	timeline_begin(&time, PHASE_OTHER);
+	inject_load_of_group(&inject, &time, true);
+	assert_true(inject.before > 0 && inject.before == time.ticks[PHASE_OTHER]);
+	time.ticks[PHASE_OTHER] += long_ago;
+	inject.before += long_ago;
+	inject_load_of_group(&inject, &time, false);
+	timeline_end(&time);
+	/* What was there before the second load is there once. */
+	assert_true(time.ticks[PHASE_OTHER] >= long_ago &&
+		    time.ticks[PHASE_OTHER] < long_ago + long_ago / 2);
 }
 
 static void workers_refuse_nonsense(void **state)
@@ -175,7 +210,8 @@ int main(void)
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(time_goes_where_it_was_told),
 		cmocka_unit_test(faults_are_exact),
-		cmocka_unit_test(groups_are_one_load),
+		cmocka_unit_test(groups_are_slowed_load_by_load),
+		cmocka_unit_test(ratios_in_groups_do_not_compound),
 		cmocka_unit_test(workers_refuse_nonsense),
 	};
 	const char *build = getenv("SOLOAD_BUILD");

@@ -96,17 +96,48 @@ static void ranks_are_exact(void **state)
 	assert_int_equal(judge_rank(20, 1.3e-5), 5); /* 10 of 2^20: the first look can decide */
 }
 
-/* Where the exact distribution ends, the approximation takes over on the cautious side. */
+#define APPROXIMATED_MAX 200
+#define RANK_SUMS (APPROXIMATED_MAX * (APPROXIMATED_MAX + 1) / 4 + 1)
+
+/* The largest c with P(T <= c) <= alpha, from the whole distribution. */
+static int64_t rank_of(const double *probability, double alpha)
+{
+	double sum = 0.0;
+	int64_t c = -1;
+
+	while (c + 1 < RANK_SUMS && (sum += probability[c + 1]) <= alpha)
+		c++;
+	return c;
+}
+
+/* Above JUDGE_EXACT_MAX values: never a narrower interval than the exact one at the levels a gate
+ * works with, a rank at most at those of a 95 % interval, and never wider than a third of a
+ * deviation. */
 static void approximation_is_wider(void **state)
 {
-	(void)state;
-	for (double alpha = 1e-3; alpha > 1e-7; alpha /= 3.0) {
-		int64_t exact = judge_rank(JUDGE_EXACT_MAX, alpha);
-		int64_t next = judge_rank(JUDGE_EXACT_MAX + 1, alpha);
+	static const double levels[] = { 0.05, 0.025, 0.01, 1e-3, 1e-3 * 0.8 / 72.0,
+					 1e-5, 1e-6,  1e-7 };
+	static double probability[RANK_SUMS] = { 1.0 };
 
-		/* One value more adds up to n / 2 to the rank, never as many as n. */
-		assert_true(next <= exact + JUDGE_EXACT_MAX / 2);
-		assert_true(next > exact - JUDGE_EXACT_MAX / 2);
+	(void)state;
+	for (int64_t n = 1; n <= APPROXIMATED_MAX; n++) {
+		double count = (double)n;
+		double deviation = sqrt(count * (count + 1.0) * (2.0 * count + 1.0) / 24.0);
+
+		/* P of n ranks out of that of n - 1: the last one counts, or not. */
+		for (int64_t s = RANK_SUMS - 1; s >= 0; s--)
+			probability[s] =
+				0.5 * (probability[s] + (s >= n ? probability[s - n] : 0.0));
+		for (size_t i = 0; n > JUDGE_EXACT_MAX && i < sizeof(levels) / sizeof(levels[0]);
+		     i++) {
+			int64_t exact = rank_of(probability, levels[i]);
+			int64_t rank = judge_rank((size_t)n, levels[i]);
+
+			if (rank > exact + (levels[i] > 0.01) ||
+			    (double)(exact - rank) > deviation / 3.0 + 1.0)
+				fail_msg("n %lld, alpha %g: %lld instead of %lld", (long long)n,
+					 levels[i], (long long)rank, (long long)exact);
+		}
 	}
 }
 

@@ -45,6 +45,11 @@ gate 1 --replay "$record/epochs.csv"
 equal "the verdict, computed again" "$(tail -1 "$out")" "$last"
 gate "0 3" --replay "$record/epochs.csv" --delta 500%
 
+# The rules of the record are those of the replay: here nothing is more than half of what is tolerated.
+gate "0 3" memfd memfd --so "$object" --inject 100% --delta 900% --metrics p50 --budget 10 --out "$record"
+gate "0 3" --replay "$record/epochs.csv"
+gate 1 --replay "$record/epochs.csv" --delta 5% --metrics p10,p50
+
 # A regression of some loads only, and of one phase only.
 gate 1 memfd memfd --so "$object" --inject 300%:40% --budget 120 --out "$record"
 gate 1 memfd memfd --so "$object" --inject 300%:stage --delta stage=20% --budget 120 --out "$record"
@@ -56,7 +61,40 @@ cp "$soload" "$scratch/base"
 gate "0 3" "$scratch/base" "$soload" --so "$object" -l elf,cached --budget 4 --out "$record"
 has "$out" "elf"
 has "$out" "cached"
+
+# Red by what was counted, whatever the times say; computed again, too. The counters are in the record and in its Markdown.
+gate 1 "$scratch/base" "$soload" --so "$object" -l elf --counters calls --inject call --delta 500% --budget 10 --out "$record"
+has "$out" "reason=elf: counter syscalls.getppid 0 -> 1"
+has "$record/gate.md" "| elf | syscalls.getppid | 0 | 1 | more, **undeclared** |"
+equal "the header" "$(head -1 "$record/counters.csv")" "loader,scenario,counter,base,head,exact,expected"
+has "$record/counters.csv" ",syscalls.getppid,0,1,1,0"
+last=$(tail -1 "$out")
+gate 1 --replay "$record/epochs.csv"
+equal "a counter, computed again" "$(tail -1 "$out")" "$last"
+sed -i 's/^\(.*,syscalls[^,]*,.*,1\),0$/\1,1/' "$record/counters.csv"
+gate "0 3" --replay "$record/epochs.csv"
+echo nonsense >>"$record/counters.csv"
+run 2 "$soload" gate --replay "$record/epochs.csv"
+one_line "$err"
+
+# Declarations are read before anything is timed, in the folder it runs in; those that are needed no more are told.
+mkdir -p "$scratch/here/results"
+printf 'elf bogus +1\n' >"$scratch/here/results/counters.expected"
+soload_there=$(realpath "$soload") object_there=$(realpath "$object")
+there() {
+	(cd "$scratch/here" && exec "$soload_there" "$@")
+}
+run 2 there gate "$scratch/base" "$soload_there" --so "$object_there" --counters calls --out "$scratch/here/record"
+one_line "$err"
+checks=$((checks + 1))
+[ ! -e "$scratch/here/record" ] || fail "something was run before the declarations were read"
+there gate memfd memfd --so "$object_there" --budget 1 --out "$scratch/here/record" >"$out" 2>"$err"
+status=$? checks=$((checks + 1))
+[ $status != 2 ] || fail "declarations were read where nothing is counted: $(cat "$err")"
 cp "$object" "$scratch/head.so"
+printf 'memfd syscalls.getppid +1\n' >"$scratch/here/results/counters.expected"
+there gate "$object_there" "$scratch/head.so" --counters calls --budget 1 --out "$scratch/here/record" >"$out" 2>"$err"
+has "$out" "counters.expected: line 1 covers no rise: remove it"
 gate "0 3" "$object" "$scratch/head.so" -l elf --budget 4 --out "$record"
 
 # Annotations, and GitHub's summary.
@@ -70,8 +108,12 @@ unset GITHUB_STEP_SUMMARY
 # Head's loads fail, base's do not: a regression. Base cannot: nothing to compare.
 gate 1 "$object" "$fixtures/orch_constructor_crashes.so" -l memfd --budget 2 --out "$record"
 has "$out" "loads of head fail"
+last=$(tail -1 "$out")
+gate 1 --replay "$record/epochs.csv"
+equal "a broken row, computed again" "$(tail -1 "$out")" "$last"
 gate 77 "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --budget 2 --out "$record"
 has "$out" "base cannot"
+gate 77 --replay "$record/epochs.csv"
 printf '#!/bin/sh\nexit 0\n' >"$scratch/stranger" && chmod +x "$scratch/stranger"
 gate 77 "$scratch/stranger" "$soload" --so "$object" -l memfd --out "$record"
 

@@ -182,6 +182,10 @@ for engine in gnuplot matplotlib none; do
 		done
 		equal "numbers that are none" "$(grep -riwE 'nan|inf' "$scratch/$engine"/*.dat "$scratch/$engine"/*.set)" ""
 	done
+	equal "rows for Otava" "$(sed 1d "$scratch/$engine/otava.csv" | cut -d, -f2)" "$(sed 's/.*"revision": "\([0-9a-f]*\)".*/\1/' "$scratch/good")"
+	equal "widths of its rows" "$(awk -F, '{ print NF }' "$scratch/$engine/otava.csv" | sort -u | wc -l)" 1
+	has "$scratch/$engine/otava.csv" "time,commit,"
+	has "$scratch/$engine/otava.csv" "elf.p10,elf.p50,elf.instructions"
 	equal "rows of a panel" "$(awk -F '\t' 'NF == 0 { exit } { n++ } END { print n }' "$scratch/$engine/history.dat")" 3
 done
 

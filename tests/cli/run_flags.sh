@@ -39,6 +39,9 @@ run 0 "$soload" run --so "$object" -l memfd --until 0.000001% -n 100 --out "$rec
 has "$out" "memfd: p50 is known to "
 has "$err" "--until: 1 of 1 rows did not get there: raise -n"
 has "$record/run.json" "rows did not get there"
+# Known of many processes, not of one layout: a turn, a process.
+at_least "the number of turns" "$(field epoch | sort -u | wc -l)" 4
+equal "the number of processes" "$(field process | sort -u | wc -l)" "$(field epoch | sort -u | wc -l)"
 run 0 "$soload" run --so "$object" -l memfd --until 1% -n 20 --out "$record"
 has "$out" "memfd: too few turns"
 
