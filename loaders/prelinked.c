@@ -137,10 +137,19 @@ static void entry_clear(struct entry *entry)
 
 	elf_keep_free(&entry->keep);
 	if (object) {
-		object->name = "";
 		elf_object_unload(object);
 	}
 	atomic_store(&entry->id, 0);
+}
+
+/* A constructor left by an exception: nobody will come back to the busy entry. */
+static void entry_abandon(void *context)
+{
+	struct entry *entry = context;
+
+	elf_keep_free(&entry->keep);
+	atomic_store(&entry->id, 0);
+	atomic_store(&entry->state, ENTRY_EMPTY);
 }
 
 /* An entry for a new image, now busy and empty; NULL when every image is in use. */
@@ -219,6 +228,8 @@ static int keeping_load(struct image *image, struct entry *entry, struct err *er
 		self->entry = entry;
 	if (r == 0) {
 		timeline_enter(image->time, PHASE_INIT);
+		object->abandoned = entry_abandon;
+		object->abandoned_context = entry;
 		r = elf_object_start(object, err);
 	}
 	if (r < 0) {

@@ -17,8 +17,13 @@ static int version_visit(void *context, const struct elf_version *version)
 
 	if (version->index >= BIND_VERSIONS || version->base)
 		return 0;
+	if (bind->versions[version->index]) /* an object names each of its versions once */
+		return 0;
 	bind->versions[version->index] = elf_version_keep(version->name);
-	return bind->versions[version->index] ? 0 : -ENOMEM;
+	/* A name that is not kept serves as well, it only cannot be cached. */
+	if (!bind->versions[version->index])
+		bind->versions[version->index] = version->name;
+	return 0;
 }
 
 int bind_begin(struct bind *bind, struct elf_object *object, struct err *err)
@@ -32,9 +37,7 @@ int bind_begin(struct bind *bind, struct elf_object *object, struct err *err)
 	memset(bind->versions, 0, sizeof(bind->versions));
 	if (!bind->file->dynamic.versions)
 		return 0;
-	if (elf_versions(bind->file, version_visit, bind, err) == -ENOMEM)
-		return err_set(err, ENOMEM, "no memory for the names of versions");
-	return 0;
+	return elf_versions(bind->file, version_visit, bind, err);
 }
 
 struct wanted {
@@ -48,7 +51,7 @@ static int wanted_visit(void *context, const struct elf_version *version)
 
 	if (version->index != wanted->index || version->base)
 		return 0;
-	wanted->found = elf_version_keep(version->name);
+	wanted->found = version->name;
 	return 1;
 }
 

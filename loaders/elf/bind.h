@@ -10,7 +10,7 @@
 struct bind {
 	struct elf_object *object;
 	const struct elf_file *file;
-	const char *versions[BIND_VERSIONS]; /* kept names, NULL = none */
+	const char *versions[BIND_VERSIONS]; /* names, kept where there is room; NULL = none */
 	size_t hint;			     /* of elf_import_find() */
 	uint32_t memo_symbol; /* the last one looked up, relocations being sorted by symbol */
 	bool memo_indirect;

@@ -7,10 +7,21 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #ifndef PROT_BTI /* aarch64, Linux 5.8 */
 #define PROT_BTI 0
 #endif
+
+/* Whether the file holds that much behind its offset: a page behind its end is a signal. */
+static bool file_holds(struct elf_backing backing, size_t bytes)
+{
+	struct stat status;
+
+	return backing.offset >= 0 && fstat(backing.fd, &status) == 0 &&
+	       status.st_size >= backing.offset &&
+	       (uint64_t)(status.st_size - backing.offset) >= bytes;
+}
 
 /* Whether file pages and memory pages coincide, and no page is shared by two segments. */
 static bool pages_coincide(const struct elf_file *file, const struct elf_layout *layout,
@@ -28,7 +39,7 @@ static bool pages_coincide(const struct elf_file *file, const struct elf_layout 
 			return false;
 		end = (load->address + load->memory_bytes + page - 1) & ~(page - 1);
 	}
-	return offset >= 0;
+	return true;
 }
 
 static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
@@ -83,8 +94,13 @@ int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout
 {
 	int r;
 
-	if (!pages_coincide(file, layout, backing.offset))
-		return err_set(err, ENOTSUP, "segments and pages of the file do not coincide");
+	place->note = NULL;
+	if (!file_holds(backing, file->size))
+		place->note = "the file to map is not as long as the object: copied";
+	else if (!pages_coincide(file, layout, backing.offset))
+		place->note = "its segments are not aligned to pages of the file: copied";
+	if (place->note)
+		return err_set(err, ENOTSUP, "%s", place->note);
 	r = addresses_reserve(layout, place, err);
 	for (size_t i = 0; i < file->load_count && r == 0; i++) {
 		r = segment_map(&file->loads[i], layout, backing, place, err);

@@ -342,6 +342,23 @@ static int functions_check(struct elf_file *file, const struct tags *tags, struc
 	return r;
 }
 
+static void addresses_collect(struct elf_file *file, const struct tags *tags, uint64_t entries)
+{
+	file->dynamic.at = (struct elf_dynamic_at){
+		.entries = entries,
+		.strings = tag_value(tags, DT_STRTAB),
+		.symbols = tag_value(tags, DT_SYMTAB),
+		.hash = tag_value(tags, DT_HASH),
+		.gnu_hash = tags->gnu_hash,
+		.versions = tags->versym,
+		.version_defs = tags->verdef,
+		.version_needs = tags->verneed,
+		.rela = tag_value(tags, DT_RELA),
+		.plt_rela = tag_value(tags, DT_JMPREL),
+		.relr = tag_value(tags, DT_RELR),
+	};
+}
+
 static void words_collect(struct elf_file *file, const struct tags *tags)
 {
 	struct elf_dynamic *dynamic = &file->dynamic;
@@ -395,6 +412,7 @@ int elf_dynamic_check(struct elf_file *file, struct elf_span span, struct err *e
 		r = functions_check(file, &tags, err);
 	if (r < 0)
 		return r;
+	addresses_collect(file, &tags, span.address);
 	words_collect(file, &tags);
 	return needed_check(file, err);
 }

@@ -81,7 +81,7 @@ static int scratch_map(const struct elf_file *file, const struct elf_layout *lay
 		place->scratch = NULL;
 		return err_sys(err, "map %zu bytes of scratch", place->scratch_bytes);
 	}
-	elf_image_fill_zeroed(file, begin, end, place->scratch);
+	elf_image_fill(file, begin, end, place->scratch, ELF_BYTES);
 	place->windows[place->window_count++] = (struct elf_window){
 		.begin = begin, .end = end, .write = (uintptr_t)place->scratch - begin
 	};
@@ -99,8 +99,8 @@ static int variables_fill(const struct elf_file *file, const struct elf_layout *
 		if (place->window_count == ELF_WINDOWS_MAX)
 			return err_set(err, ENOEXEC, "variables lie in more than %d places",
 				       ELF_WINDOWS_MAX - 1);
-		elf_image_fill_zeroed(file, run->begin, run->end,
-				      (unsigned char *)(place->base + run->begin));
+		elf_image_fill(file, run->begin, run->end,
+			       (unsigned char *)(place->base + run->begin), ELF_BYTES);
 		place->windows[place->window_count++] = (struct elf_window){ .begin = run->begin,
 									     .end = run->end,
 									     .write = place->base };
@@ -139,6 +139,7 @@ int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout
 			.begin = run->begin,
 			.end = run->end,
 			.scratch_begin = run->begin,
+			.zeroed = true,
 		};
 		int r;
 

@@ -11,7 +11,9 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* An address of a library's dynamic section; the linker has relocated them on most machines. */
 static const void *table_at(const struct link_map *map, uint64_t address)
@@ -147,6 +149,54 @@ static void *old_ask(const struct elf_scope *scope, const char *name)
 			return (void *)(scope->order[i]->l_addr + symbol->st_value);
 	}
 	return NULL;
+}
+
+/*
+ * What <link.h> does not show of glibc's struct link_map (include/link.h, the same from 2.1 to 2.42): in
+ * the program's, the list of the global scope. It lies behind what the kernel has told about the
+ * program, too, by which it is found.
+ */
+struct map_tail {
+	const void *headers;
+	uintptr_t entry;
+	uint16_t header_count, dynamic_count;
+	struct link_map **list;
+	uint32_t list_count;
+};
+
+#define MAP_WORDS 120 /* l_phdr is behind l_info, some 80 pointers, and far from the end */
+
+/* No lock of the linker's is taken: whoever asks may hold one that its constructors want. */
+static const struct map_tail *program_tail(void)
+{
+	const struct link_map *map = _r_debug.r_map;
+	const uintptr_t *words = (const uintptr_t *)(const void *)map;
+
+	for (size_t i = sizeof(*map) / sizeof(*words); map && i < MAP_WORDS; i++) {
+		const struct map_tail *tail = (const void *)(words + i);
+
+		if ((uintptr_t)tail->headers == getauxval(AT_PHDR) &&
+		    tail->entry == getauxval(AT_ENTRY) &&
+		    tail->header_count == getauxval(AT_PHNUM) && tail->list && tail->list_count &&
+		    tail->list[0] == map)
+			return tail;
+	}
+	return NULL;
+}
+
+uint32_t elf_linker_global_count(void)
+{
+	static _Atomic(const struct map_tail *) known;
+	static const struct map_tail nothing;
+	const struct map_tail *tail = atomic_load_explicit(&known, memory_order_acquire);
+
+	if (!tail) {
+		tail = program_tail();
+		if (!tail)
+			tail = &nothing;
+		atomic_store_explicit(&known, tail, memory_order_release);
+	}
+	return __atomic_load_n(&tail->list_count, __ATOMIC_RELAXED);
 }
 
 enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,

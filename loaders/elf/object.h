@@ -19,6 +19,7 @@
 #include "base/timeline.h"
 #include "loaders/elf/file.h"
 #include "loaders/elf/map.h"
+#include "loaders/elf/unwind.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -54,7 +55,10 @@ struct elf_object {
 	uint64_t relatives;  /* RELATIVE words computed by this load, packed ones among them */
 	uint32_t tls_module; /* 0 = none */
 	int registry_entry;  /* -1 = none */
-	void *frames;	     /* of elf_unwind_add() */
+	struct elf_frames frames;
+	/* Called when a constructor left by an exception; NULL = nobody wants to know. */
+	void (*abandoned)(void *context);
+	void *abandoned_context;
 	void *dso[ELF_DSO_MAX];
 	atomic_uint dso_count;
 	atomic_uint pending; /* thread-exit destructors not run yet */
@@ -86,6 +90,10 @@ enum elf_unloaded { ELF_UNLOADED, ELF_PINNED_THREADS, ELF_PINNED_NODELETE };
  * once the threads that must still run code of it have ended and the arena is used again.
  */
 enum elf_unloaded elf_object_unload(struct elf_object *object);
+
+/* For an object whose constructor left by an exception: it is unloaded when the arena is used again,
+ * because the exception may be of a type it defines. */
+void elf_object_abandon(struct elf_object *object);
 
 /* The steps, for loaders that keep an image between loads. Each is safe after any failure before
  * it; close undoes whatever was reached. */
