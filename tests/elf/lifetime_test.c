@@ -221,6 +221,9 @@ static int tls_without_memory(void)
 	getrlimit(RLIMIT_AS, &old);
 	low = (struct rlimit){ pages * (unsigned long)getpagesize() + (32 << 20), old.rlim_max };
 	setrlimit(RLIMIT_AS, &low);
+	address = malloc(200 << 20);
+	if (address)
+		return 77; /* an emulator: limits of addresses are not for its programs */
 	for (int i = 0; i < 2; i++) {
 		err.text[0] = '\0';
 		r |= elf_object_symbol(object, "tls_exported", &address, &err) != -ENOMEM;
@@ -247,6 +250,8 @@ static void tls_memory_is_short(void **state)
 		_exit(tls_without_memory());
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
