@@ -57,7 +57,9 @@ struct soload_object {
 	const void *bytes;
 	size_t size;
 	const char *name; /* for debuggers and messages, not opened; lives as long as the image */
-	int fd; /* a file that holds the same bytes at `offset`: mapped where that helps */
+	/* A file that holds the same bytes at `offset`, -1 = none. "elf:map" maps it when it can,
+	 * and the file must not change then; other loaders copy the bytes. */
+	int fd;
 	off_t offset;
 	/* The caller's name for this content, 0 = none. Equal pairs promise equal bytes; loaders
 	 * that keep images compare these and never the bytes. */

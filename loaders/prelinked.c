@@ -136,9 +136,8 @@ static void entry_clear(struct entry *entry)
 	struct elf_object *object = entry->keep.object;
 
 	elf_keep_free(&entry->keep);
-	if (object) {
+	if (object)
 		elf_object_unload(object);
-	}
 	atomic_store(&entry->id, 0);
 }
 

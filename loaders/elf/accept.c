@@ -81,8 +81,8 @@ static int soname_accept(const struct elf_file *file, struct err *err)
 }
 
 #if defined(__x86_64__)
-/* Features of one level: bits of cpuid leaf 1 ecx, 7 ebx, 0x80000001 ecx, and of XCR0 (x86-64 psABI,
- * "Micro-Architecture Levels"; bits by Intel SDM 2A, "CPUID"). */
+/* Features of one level: bits of cpuid leaf 1 ecx, 7 ebx, 0x80000001 ecx, and of XCR0 (x86-64
+ * psABI, "Micro-Architecture Levels"; bits by Intel SDM 2A, "CPUID"). */
 struct level {
 	uint32_t first, seventh, extended, state;
 };
@@ -127,8 +127,8 @@ static uint32_t levels_find(void)
 }
 #endif
 
-/* Bits of GNU_PROPERTY_X86_ISA_1_NEEDED: baseline, then x86-64-v2 to v4. Few objects have it, so the
- * machine is asked only then. */
+/* Bits of GNU_PROPERTY_X86_ISA_1_NEEDED: baseline, then x86-64-v2 to v4. Few objects have it, so
+ * the machine is asked only then. */
 static int level_accept(const struct elf_file *file, const struct elf_arch *arch, struct err *err)
 {
 	uint32_t lacking = arch->level ? elf_property(file, arch->level) : 0;
@@ -158,8 +158,7 @@ int elf_file_accept(const struct elf_file *file, const struct elf_arena *arena,
 		return err_set(err, ENOEXEC, "the object is for another system (OS ABI %u)",
 			       file->os_abi);
 	if (file->tls.memory_bytes > TLS_BYTES_MAX || file->tls.align > TLS_BYTES_MAX)
-		return err_set(err, ENOEXEC,
-			       "%llu bytes of thread-local variables aligned to %llu",
+		return err_set(err, ENOEXEC, "%llu bytes of thread-local variables aligned to %llu",
 			       (unsigned long long)file->tls.memory_bytes,
 			       (unsigned long long)file->tls.align);
 	if (file->stack_executable)
@@ -185,7 +184,6 @@ bool elf_file_guarded(const struct elf_file *file, const struct elf_arena *arena
 
 	return arena->branch_guard && elf_property(file, arch->property) & arch->branch_bit;
 }
-
 
 void elf_arena_probe(struct elf_arena *arena)
 {

@@ -56,7 +56,8 @@ void elf_slot_destroy(struct elf_slot *slot);
 /* What of a range is written besides the file's bytes. */
 enum elf_filled {
 	ELF_BYTES,    /* nothing: the memory is zero already */
-	ELF_SEGMENTS, /* zeroes where a segment has none in the file; not what lies between segments */
+	ELF_SEGMENTS, /* zeroes where a segment has none in the file; not what lies between segments
+		       */
 	ELF_ALL,      /* zeroes everywhere else */
 };
 
@@ -98,8 +99,8 @@ int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_place *place, struct err *err);
 
-/* A mapping of the caller's own file; -ENOTSUP, and the reason as the place's note, when the file is
- * too short or offsets do not allow it. */
+/* A mapping of the caller's own file; -ENOTSUP, and the reason as the place's note, when the file
+ * is too short or offsets do not allow it. */
 int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_backing backing, struct elf_place *place, struct err *err);
 int elf_direct_protect(const struct elf_layout *layout, struct elf_place *place, struct err *err);

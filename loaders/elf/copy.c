@@ -21,7 +21,8 @@
 
 static const unsigned char zeros[ZEROS_BYTES];
 
-/* The part of a segment's bytes from `first` to `last` in [begin, end), empty when there is none. */
+/* The part of a segment's bytes from `first` to `last` in [begin, end), empty when there is none.
+ */
 static struct elf_span part_clip(uint64_t first, uint64_t last, uint64_t begin, uint64_t end)
 {
 	uint64_t from = first > begin ? first : begin, to = last < end ? last : end;

@@ -210,8 +210,8 @@ static char *text_keep(size_t bytes)
 	return block->text + block->used - bytes;
 }
 
-/* Without memory nothing is remembered, which is no failure. A load that asks for more than there may
- * be goes on without; the next one starts over. */
+/* Without memory nothing is remembered, which is no failure. A load that asks for more than there
+ * may be goes on without; the next one starts over. */
 static void entry_add(struct entry entry, const struct elf_scope *scope,
 		      const struct elf_name *name)
 {

@@ -79,9 +79,9 @@ static void constructors_run(const struct elf_object *object)
 }
 
 /*
- * An exception that leaves a constructor, or pthread_exit(), passes through elf_init_run(). Its frame
- * has a personality routine of its own, which unwinders call on their way ("Itanium C++ ABI: Exception
- * Handling", 2.5): to take note, no more, so it needs no function of an unwinder.
+ * An exception that leaves a constructor, or pthread_exit(), passes through elf_init_run(). Its
+ * frame has a personality routine of its own, which unwinders call on their way ("Itanium C++ ABI:
+ * Exception Handling", 2.5): to take note, no more, so it needs no function of an unwinder.
  */
 #define CLEANUP_PHASE 2	  /* _UA_CLEANUP_PHASE */
 #define CONTINUE_UNWIND 8 /* _URC_CONTINUE_UNWIND */

@@ -152,9 +152,9 @@ static void *old_ask(const struct elf_scope *scope, const char *name)
 }
 
 /*
- * What <link.h> does not show of glibc's struct link_map (include/link.h, the same from 2.1 to 2.42): in
- * the program's, the list of the global scope. It lies behind what the kernel has told about the
- * program, too, by which it is found.
+ * What <link.h> does not show of glibc's struct link_map (include/link.h, the same from 2.1
+ * to 2.42): in the program's, the list of the global scope. It lies behind what the kernel has told
+ * about the program, too, by which it is found.
  */
 struct map_tail {
 	const void *headers;

@@ -182,7 +182,8 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 
 		/* Straight to the last address: all of it is written here, relocated in place. What
 		 * lies between segments is left as it was. */
-		elf_image_fill(file, layout->begin, layout->relro, alias + layout->begin, ELF_SEGMENTS);
+		elf_image_fill(file, layout->begin, layout->relro, alias + layout->begin,
+			       ELF_SEGMENTS);
 		elf_image_fill(file, layout->relro, layout->border, alias + layout->relro, ELF_ALL);
 		window_add(place, layout->relro, layout->border, (uintptr_t)alias);
 	} else {
@@ -191,7 +192,7 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 			   (uintptr_t)slot->scratch - layout->relro);
 	}
 	elf_image_fill(file, layout->border, layout->end, (unsigned char *)(base + layout->border),
-		   ELF_ALL);
+		       ELF_ALL);
 	window_add(place, layout->border, layout->end, base);
 }
 

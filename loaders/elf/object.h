@@ -91,8 +91,8 @@ enum elf_unloaded { ELF_UNLOADED, ELF_PINNED_THREADS, ELF_PINNED_NODELETE };
  */
 enum elf_unloaded elf_object_unload(struct elf_object *object);
 
-/* For an object whose constructor left by an exception: it is unloaded when the arena is used again,
- * because the exception may be of a type it defines. */
+/* For an object whose constructor left by an exception: it is unloaded when the arena is used
+ * again, because the exception may be of a type it defines. */
 void elf_object_abandon(struct elf_object *object);
 
 /* The steps, for loaders that keep an image between loads. Each is safe after any failure before

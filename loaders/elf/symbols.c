@@ -118,8 +118,7 @@ static const elf_phdr *headers_rebase(const struct elf_file *file, uintptr_t bia
 }
 
 /* A view of the file at an address of the object, or of what follows there; NULL stays NULL. */
-#define REBASE(view, address) \
-	((view) = (view) ? (const void *)(bias + (address)) : NULL)
+#define REBASE(view, address) ((view) = (view) ? (const void *)(bias + (address)) : NULL)
 
 static void tables_rebase(struct elf_dynamic *dynamic, uintptr_t bias)
 {

@@ -34,8 +34,8 @@ struct table {
 	unsigned int farewells;
 };
 
-/* Read by the assembly, too. Initial-exec: these 8 bytes are all the static TLS this library takes.
- */
+/* Read by the assembly, too. Initial-exec: this and init.c's are all the static TLS this library
+ * takes, 16 bytes. */
 __thread void **elf_tls_begins __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 extern void elf_tls_resolver(void) __attribute__((visibility("hidden")));

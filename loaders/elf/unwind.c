@@ -222,8 +222,7 @@ static void unwinder_look(uint64_t generation)
 	unwinder.asks = &elf_unwind_interposer && global == (uintptr_t)elf_unwind_interposer;
 }
 
-struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base,
-				 const char **ret_note)
+struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note)
 {
 	struct elf_frames frames = { NULL, NULL };
 	uint64_t generation, begin;
@@ -245,8 +244,8 @@ struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base,
 		begin = frames_begin(file);
 		if (begin) {
 			frames.begin = (void *)(base + begin);
-			frames.remove = unwinder.add_section ? unwinder.remove_section
-							     : unwinder.remove;
+			frames.remove =
+				unwinder.add_section ? unwinder.remove_section : unwinder.remove;
 			frames_pass(unwinder.add_section ? unwinder.add_section : unwinder.add,
 				    frames.begin);
 		} else {

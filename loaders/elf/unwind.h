@@ -15,7 +15,8 @@
 
 #include <stdint.h>
 
-/* Frames that were registered, and how the unwinder that has them forgets them; begin NULL = none. */
+/* Frames that were registered, and how the unwinder that has them forgets them; begin NULL = none.
+ */
 struct elf_frames {
 	void *begin;
 	void (*remove)(void *begin);

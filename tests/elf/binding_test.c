@@ -77,8 +77,8 @@ static void *symbol(struct elf_object *object, const char *name)
 	return address;
 }
 
-/* `weak` calls a function nobody defines, and `weak_definition` does: once that is global it is bound
- * to, however often its absence was remembered. */
+/* `weak` calls a function nobody defines, and `weak_definition` does: once that is global it is
+ * bound to, however often its absence was remembered. */
 static long weak_answer(const struct file_bytes *bytes)
 {
 	struct elf_object *object = load(bytes, NULL);

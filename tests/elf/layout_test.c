@@ -28,7 +28,8 @@ static struct file_bytes probe_open(const char *name, struct elf_file *ret_file)
 	return bytes;
 }
 
-/* Whether RELRO has taken the right to write from all of a run, which it only does to whole pages. */
+/* Whether RELRO has taken the right to write from all of a run, which it only does to whole pages.
+ */
 static bool closed(const struct elf_file *file, const struct elf_run *run)
 {
 	return file->relro.bytes && run->end <= file->relro.address + file->relro.bytes;

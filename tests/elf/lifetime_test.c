@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,33 @@ static void slots_hold_no_old_bytes(void **state)
 	no_old_bytes((struct elf_arena_options){ .fresh = true });
 }
 
+/* What is mapped from a file that lacks the end of the object would be a signal when touched. */
+static void short_file_is_copied(void **state)
+{
+	struct file_bytes file = fixture("elf/pages_64k");
+	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct elf_source source = {
+		.bytes = file.bytes, .size = file.size, .map = true, .offset = 4096
+	};
+	struct elf_object *object = NULL;
+
+	(void)state;
+	source.fd = memfd_create("object", MFD_CLOEXEC);
+	assert_true(source.fd >= 0);
+	assert_int_equal(pwrite(source.fd, file.bytes, file.size, source.offset), file.size);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(elf_object_load(arena, &source, &object, NULL, NULL), 0);
+		assert_int_equal(object->place.direct, i == 0);
+		assert_true(i == 0 || strstr(object->place.note, "not as long as the object"));
+		assert_int_equal(probe(object), 1001);
+		assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+		assert_int_equal(ftruncate(source.fd, source.offset + 4096), 0);
+	}
+	close(source.fd);
+	elf_arena_free(arena);
+	file_unload(&file);
+}
+
 /* The object's destructor makes a thread-local variable whose destructor is due when this thread
  * ends. */
 struct late {
@@ -170,7 +198,7 @@ static void pinned_again_is_not_lost(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(late.unloaded, ELF_PINNED_THREADS);
 	assert_int_equal(late.trace, 1122); /* both at unloading, both at the thread's end */
-	for (int i = 0; i < 2; i++) { /* both slots are free again */
+	for (int i = 0; i < 2; i++) {	    /* both slots are free again */
 		objects[i] = load(late.arena, &plain);
 		assert_null(objects[i]->place.note);
 	}
@@ -259,6 +287,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_hold_no_old_bytes),
+		cmocka_unit_test(short_file_is_copied),
 		cmocka_unit_test(late_destructors_pin),
 		cmocka_unit_test(pinned_again_is_not_lost),
 		cmocka_unit_test(tls_memory_is_short),

@@ -1,5 +1,6 @@
-// Constructors that throw through the loader: more often than there are slots and entries, and afterwards each is free again.
-// throws LOADER THROWING.SO: the object throws while THROWS is in the environment.
+// Constructors that throw through the loader: more often than there are slots and entries, and
+// afterwards each is free again. throws LOADER THROWING.SO: the object throws while THROWS is in
+// the environment.
 #include <soload.h>
 
 #include <cstdio>
