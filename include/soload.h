@@ -89,7 +89,7 @@ int soload_load(struct soload_loader *loader, const void *bytes, size_t size,
 /*
  * The address of an exported symbol: a function (of the default version), a variable, the calling
  * thread's copy of a thread-local one. Valid until the image is unloaded. -ENOENT when there is
- * none of that name.
+ * none of that name, -ENOMEM when there is no memory for the thread's copy.
  */
 int soload_symbol(struct soload_image *image, const char *name, void **ret_address,
 		  struct soload_error *error);

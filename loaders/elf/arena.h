@@ -5,6 +5,11 @@
 #include "loaders/elf/map.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+
+#ifndef PROT_BTI /* aarch64, Linux 5.8 */
+#define PROT_BTI 0
+#endif
 
 #define BORDER_ALIGN (UINT64_C(2) << 20) /* of the border in an unused slot: any usual p_align */
 
@@ -92,6 +97,9 @@ void elf_memory_name(uintptr_t begin, uintptr_t end);
 /* All arenas, so that a fork never lets two processes write to one slot. */
 int elf_fork_watch(struct elf_arena *arena, struct err *err);
 void elf_fork_forget(struct elf_arena *arena);
+
+/* Addresses for all runs, the bias a multiple of layout->align; no pages. */
+int elf_place_reserve(const struct elf_layout *layout, struct elf_place *place, struct err *err);
 
 /* A mapping of its own for the object. */
 int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,

@@ -11,10 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef PROT_BTI /* aarch64, Linux 5.8 */
-#define PROT_BTI 0
-#endif
-
 static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 		   const struct elf_place *place, struct err *err)
 {
@@ -39,9 +35,7 @@ static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 	return 0;
 }
 
-/* Addresses for all runs, the bias a multiple of layout->align. */
-static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
-			     struct err *err)
+int elf_place_reserve(const struct elf_layout *layout, struct elf_place *place, struct err *err)
 {
 	uint64_t slop = layout->align > layout->page ? layout->align : 0;
 	uintptr_t begin;
@@ -116,7 +110,7 @@ int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 	if (r < 0)
 		return r;
 	place->fd = fd + 1;
-	r = addresses_reserve(layout, place, err);
+	r = elf_place_reserve(layout, place, err);
 	for (size_t i = 0; i < layout->run_count && r == 0; i++)
 		r = run_map(&layout->runs[i], layout, place, err);
 	if (r == 0)

@@ -24,8 +24,6 @@ static const void *table_at(const struct link_map *map, uint64_t address)
 /* The tables a look-up needs, of a library the linker has mapped and is believed about. */
 static void tables_view(const struct link_map *map, struct elf_dynamic *ret_dynamic)
 {
-	const elf_word *words;
-
 	memset(ret_dynamic, 0, sizeof(*ret_dynamic));
 	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
 		const void *table = table_at(map, entry->d_un.d_ptr);
@@ -41,22 +39,10 @@ static void tables_view(const struct link_map *map, struct elf_dynamic *ret_dyna
 			ret_dynamic->versions = table;
 			break;
 		case DT_HASH:
-			words = table;
-			ret_dynamic->hash = (struct elf_hash_sysv){ words[0], words[1], words + 2,
-								    words + 2 + words[0] };
+			ret_dynamic->hash = elf_hash_sysv_view(table);
 			break;
 		case DT_GNU_HASH:
-			words = table;
-			ret_dynamic->gnu_hash = (struct elf_hash_gnu){
-				.bucket_count = words[0],
-				.first_symbol = words[1],
-				.bloom_mask = words[2] - 1,
-				.bloom_shift = words[3],
-				.chain_max = UINT32_MAX,
-				.bloom = (const elf_xword *)(words + 4),
-				.buckets = words + 4 + (size_t)words[2] * 2,
-				.chains = words + 4 + (size_t)words[2] * 2 + words[0],
-			};
+			ret_dynamic->gnu_hash = elf_hash_gnu_view(table);
 			break;
 		default:
 			break;

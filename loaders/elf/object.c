@@ -230,6 +230,8 @@ int elf_object_load(struct elf_arena *arena, const struct elf_source *source,
 		timeline_enter(time, PHASE_PROTECT);
 		r = elf_object_commit(object, err);
 	}
+	if (r == 0 && source->committed)
+		source->committed(source->context, object);
 	if (r == 0) {
 		timeline_enter(time, PHASE_INIT);
 		r = object->run ? elf_object_start(object, err) : 0;
@@ -265,6 +267,18 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 	}
 	*ret_address = (void *)address;
 	return 0;
+}
+
+const char *elf_unloaded_note(enum elf_unloaded unloaded)
+{
+	switch (unloaded) {
+	case ELF_PINNED_THREADS:
+		return "kept: threads have destructors of it still to run";
+	case ELF_PINNED_NODELETE:
+		return "kept: it asks never to be unloaded (DF_1_NODELETE)";
+	default:
+		return NULL;
+	}
 }
 
 static void object_pin(struct elf_object *object, bool for_ever)

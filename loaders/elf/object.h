@@ -27,6 +27,8 @@
 struct elf_arch;
 struct elf_scope;
 
+struct elf_object;
+
 /* What to load. */
 struct elf_source {
 	const void *bytes;
@@ -37,6 +39,9 @@ struct elf_source {
 	bool map;	    /* ... to be mapped instead of copied */
 	uint64_t linked_at; /* the base its RELATIVE words are right for already, 0 = none */
 	bool unrun;	    /* check, map and relocate, but run no byte of it: see below */
+	/* Called before the first constructor, NULL = nobody wants to know. */
+	void (*committed)(void *context, struct elf_object *object);
+	void *context;
 };
 
 #define ELF_DSO_MAX 4 /* different __dso_handle values one object registers destructors under */
@@ -84,6 +89,9 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 		      struct err *err);
 
 enum elf_unloaded { ELF_UNLOADED, ELF_PINNED_THREADS, ELF_PINNED_NODELETE };
+
+/* Why it was kept, NULL when it was not. */
+const char *elf_unloaded_note(enum elf_unloaded unloaded);
 
 /*
  * Destructors run, memory is given back. A pinned object stays mapped: its destructors run later,

@@ -10,10 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef PROT_BTI /* aarch64, Linux 5.8 */
-#define PROT_BTI 0
-#endif
-
 static bool slot_fits(const struct elf_slot *slot, const struct elf_layout *layout,
 		      uintptr_t border, bool guarded)
 {
