@@ -79,7 +79,7 @@ struct soload_object {
  * loads the libraries it needs, runs constructors. -ENOEXEC with a reason when it is not an object
  * this loader accepts, -ENOENT for a symbol nobody defines, -ENOMEM and others. Constructors that
  * throw or exit do so through the caller; with "elf", "prelinked" and "auto" the object then goes
- * when the loader is used next, which must be after the exception has ended.
+ * when the same thread uses the loader next, or when that is closed: the exception must have ended.
  */
 int soload_load_object(struct soload_loader *loader, const struct soload_object *object,
 		       struct soload_image **ret_image, struct soload_error *error);

@@ -85,8 +85,9 @@ int elf_image_write(const struct elf_file *file, const struct elf_output *output
 /* A memory file that may be mapped executable, whatever vm.memfd_noexec says. */
 int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err);
 
-/* Unloads pinned objects whose threads have ended. */
-void elf_objects_reap(struct elf_arena *arena);
+/* Unloads pinned objects whose threads have ended, and those this thread had an exception of;
+ * `last`: of any thread, nobody uses the arena any more. */
+void elf_objects_reap(struct elf_arena *arena, bool last);
 
 /* Frees the objects the arena keeps for use again. */
 void elf_objects_free(struct elf_arena *arena);

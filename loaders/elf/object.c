@@ -50,7 +50,7 @@ static void object_give(struct elf_object *object)
 
 void elf_objects_free(struct elf_arena *arena)
 {
-	elf_objects_reap(arena);
+	elf_objects_reap(arena, true);
 	while (arena->spare) {
 		struct elf_object *next = arena->spare->next;
 
@@ -89,7 +89,7 @@ int elf_object_open(struct elf_arena *arena, const struct elf_source *source,
 	struct elf_object *object;
 	int r;
 
-	elf_objects_reap(arena);
+	elf_objects_reap(arena, false);
 	object = object_take(arena);
 	if (!object)
 		return err_set(err, ENOMEM, "out of memory");
@@ -311,17 +311,27 @@ void elf_object_abandon(struct elf_object *object)
 {
 	if (object->abandoned)
 		object->abandoned(object->abandoned_context);
+	object->thrown = true;
+	object->thrower = pthread_self();
 	object_pin(object, false);
 }
 
-/* Takes one pinned object whose threads have ended out of the list. */
-static struct elf_object *pinned_take(struct elf_arena *arena)
+/* Whether no thread can be in need of it: none has destructors of it to run, and the one that had
+ * an exception of it is back here. */
+static bool object_forsaken(const struct elf_object *object, bool last)
+{
+	return atomic_load(&object->pending) == 0 &&
+	       (!object->thrown || last || pthread_equal(object->thrower, pthread_self()));
+}
+
+/* Takes one pinned object that may go out of the list. */
+static struct elf_object *pinned_take(struct elf_arena *arena, bool last)
 {
 	struct elf_object *object;
 
 	pthread_mutex_lock(&arena->lock);
 	for (struct elf_object **at = &arena->pinned; (object = *at); at = &object->next) {
-		if (atomic_load(&object->pending) == 0) {
+		if (object_forsaken(object, last)) {
 			*at = object->next;
 			break;
 		}
@@ -330,12 +340,12 @@ static struct elf_object *pinned_take(struct elf_arena *arena)
 	return object;
 }
 
-void elf_objects_reap(struct elf_arena *arena)
+void elf_objects_reap(struct elf_arena *arena, bool last)
 {
 	struct elf_object *object;
 
 	if (!arena->pinned)
 		return;
-	while ((object = pinned_take(arena)))
+	while ((object = pinned_take(arena, last)))
 		(void)elf_object_unload(object); /* its destructors may pin it once more */
 }

@@ -21,6 +21,7 @@
 #include "loaders/elf/map.h"
 #include "loaders/elf/unwind.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -64,6 +65,8 @@ struct elf_object {
 	/* Called when a constructor left by an exception; NULL = nobody wants to know. */
 	void (*abandoned)(void *context);
 	void *abandoned_context;
+	bool thrown; /* one did, in this thread */
+	pthread_t thrower;
 	void *dso[ELF_DSO_MAX];
 	atomic_uint dso_count;
 	atomic_uint pending; /* thread-exit destructors not run yet */
@@ -99,8 +102,8 @@ const char *elf_unloaded_note(enum elf_unloaded unloaded);
  */
 enum elf_unloaded elf_object_unload(struct elf_object *object);
 
-/* For an object whose constructor left by an exception: it is unloaded when the arena is used
- * again, because the exception may be of a type it defines. */
+/* For an object whose constructor left by an exception. It is unloaded when this thread uses the
+ * arena again, or the arena goes: the exception may be of a type it defines. */
 void elf_object_abandon(struct elf_object *object);
 
 /* The steps, for loaders that keep an image between loads. Each is safe after any failure before

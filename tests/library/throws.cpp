@@ -6,11 +6,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <elf.h>
 #include <exception>
 #include <fstream>
 #include <iterator>
-#include <pthread.h>
 #include <string>
+#include <thread>
+#include <typeinfo>
 #include <vector>
 
 namespace
@@ -38,13 +40,48 @@ soload_image *load(std::uint64_t id)
 	return image;
 }
 
-bool throws(std::uint64_t id)
+// Of the object in memory.
+std::uintptr_t span()
+{
+	Elf64_Ehdr header;
+	std::uintptr_t end = 0;
+
+	std::memcpy(&header, bytes.data(), sizeof(header));
+	for (std::size_t i = 0; i < header.e_phnum; i++) {
+		Elf64_Phdr load;
+
+		std::memcpy(&load, bytes.data() + header.e_phoff + i * sizeof(load), sizeof(load));
+		if (load.p_type == PT_LOAD)
+			end = load.p_vaddr + load.p_memsz;
+	}
+	return end;
+}
+
+// While this thread has the exception, another one uses the loader: what it loads must not lie
+// where the exception's type does.
+void others_keep_away(const std::exception &e)
+{
+	const auto type = reinterpret_cast<std::uintptr_t>(typeid(e).name());
+
+	std::thread([type] {
+		soload_image *image = load(9);
+		if (type - soload_base(image) < span())
+			fault("the object went while its exception was there");
+		soload_unload(image);
+	}).join();
+}
+
+bool throws(std::uint64_t id, bool with_others = false)
 {
 	try {
 		soload_unload(load(id));
 	} catch (const std::exception &e) { // of a type of the object
 		if (std::string(e.what()) != "not today")
 			fault("another exception came through");
+		if (with_others) {
+			unsetenv("THROWS");
+			others_keep_away(e);
+		}
 		return true;
 	}
 	return false;
@@ -80,7 +117,7 @@ int main(int, char **argv)
 	// One content that throws the first time, or after it was kept.
 	for (int i = 0; i < ROUNDS; i++) {
 		setenv("THROWS", "1", 1);
-		if (!throws(7))
+		if (!throws(7, i % 2 != 0))
 			fault("nothing was thrown");
 		unsetenv("THROWS");
 		for (int loads = 0; loads < 2; loads++) {
