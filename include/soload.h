@@ -57,7 +57,9 @@ struct soload_object {
 	const void *bytes;
 	size_t size;
 	const char *name; /* for debuggers and messages, not opened; lives as long as the image */
-	int fd; /* a file that holds the same bytes at `offset`: mapped where that helps */
+	/* A file that holds the same bytes at `offset`, -1 = none. "elf:map" maps it when it can,
+	 * and the file must not change then; other loaders copy the bytes. */
+	int fd;
 	off_t offset;
 	/* The caller's name for this content, 0 = none. Equal pairs promise equal bytes; loaders
 	 * that keep images compare these and never the bytes. */
@@ -76,7 +78,8 @@ struct soload_object {
  * Brings the object in: maps, relocates, binds imports against the libraries of this process,
  * loads the libraries it needs, runs constructors. -ENOEXEC with a reason when it is not an object
  * this loader accepts, -ENOENT for a symbol nobody defines, -ENOMEM and others. Constructors that
- * throw or exit do so through the caller.
+ * throw or exit do so through the caller; with "elf", "prelinked" and "auto" the object then goes
+ * when the same thread uses the loader next, or when that is closed: the exception must have ended.
  */
 int soload_load_object(struct soload_loader *loader, const struct soload_object *object,
 		       struct soload_image **ret_image, struct soload_error *error);
@@ -86,7 +89,7 @@ int soload_load(struct soload_loader *loader, const void *bytes, size_t size,
 /*
  * The address of an exported symbol: a function (of the default version), a variable, the calling
  * thread's copy of a thread-local one. Valid until the image is unloaded. -ENOENT when there is
- * none of that name.
+ * none of that name, -ENOMEM when there is no memory for the thread's copy.
  */
 int soload_symbol(struct soload_image *image, const char *name, void **ret_address,
 		  struct soload_error *error);

@@ -101,11 +101,20 @@ static int auto_prepare(struct loader *loader, struct err *err)
 	return any ? 0 : err_set(err, ENOTSUP, "none of its loaders works here: %s", self->above);
 }
 
+static int version_pass(void *context, const struct elf_version *version)
+{
+	(void)context;
+	(void)version;
+	return 0;
+}
+
+/* Version tables too: the checker leaves them to whoever binds. */
 static int object_check(const struct so *so, struct err *err)
 {
 	struct elf_file file;
+	int r = elf_file_check(&file, so->bytes, so->size, err);
 
-	return elf_file_check(&file, so->bytes, so->size, err);
+	return r < 0 ? r : elf_versions(&file, version_pass, NULL, err);
 }
 
 static int step_load(struct image *image, const struct auto_step *step, struct err *err)

@@ -115,19 +115,13 @@ static int elf_symbol(struct image *image, const char *name, void **ret_address,
 static void elf_unload(struct image *image)
 {
 	struct elf_image *self = image->state;
+	const char *note;
 
 	if (!self->object)
 		return;
-	switch (elf_object_unload(self->object)) {
-	case ELF_PINNED_THREADS:
-		image->report.note = "kept: threads have destructors of it still to run";
-		break;
-	case ELF_PINNED_NODELETE:
-		image->report.note = "kept: it asks never to be unloaded (DF_1_NODELETE)";
-		break;
-	default:
-		break;
-	}
+	note = elf_unloaded_note(elf_object_unload(self->object));
+	if (note)
+		image->report.note = note;
 	self->object = NULL;
 }
 

@@ -136,11 +136,19 @@ static void entry_clear(struct entry *entry)
 	struct elf_object *object = entry->keep.object;
 
 	elf_keep_free(&entry->keep);
-	if (object) {
-		object->name = "";
+	if (object)
 		elf_object_unload(object);
-	}
 	atomic_store(&entry->id, 0);
+}
+
+/* A constructor left by an exception: nobody will come back to the busy entry. */
+static void entry_abandon(void *context)
+{
+	struct entry *entry = context;
+
+	elf_keep_free(&entry->keep);
+	atomic_store(&entry->id, 0);
+	atomic_store(&entry->state, ENTRY_EMPTY);
 }
 
 /* An entry for a new image, now busy and empty; NULL when every image is in use. */
@@ -194,8 +202,17 @@ static void report_set(struct image *image, const struct elf_object *object, con
 	image->report.relatives = object->relatives;
 }
 
-/* The steps of elf_object_load(), with the copy taken between the last two. What cannot be kept is
- * an image like any other, and the entry stays empty. */
+/* Between the last two steps of a load: the copy is taken. */
+static void entry_keep(void *context, struct elf_object *object)
+{
+	struct entry *entry = context;
+
+	object->abandoned = entry_abandon;
+	object->abandoned_context = entry;
+	(void)elf_keep_new(object, &entry->keep);
+}
+
+/* What cannot be kept is an image like any other, and the entry stays empty. */
 static int keeping_load(struct image *image, struct entry *entry, struct err *err)
 {
 	const struct prelinked_loader *loader = image->loader->state;
@@ -206,28 +223,16 @@ static int keeping_load(struct image *image, struct entry *entry, struct err *er
 
 	snprintf(entry->name, sizeof(entry->name), "%s", image->so->path ? image->so->path : "");
 	source = source_of(image->so, entry->name);
-	r = elf_object_open(loader->arena, &source, &object, err);
-	if (r < 0)
-		return r;
-	timeline_enter(image->time, PHASE_RELOCATE);
-	r = elf_object_bind(object, err);
-	if (r == 0) {
-		timeline_enter(image->time, PHASE_PROTECT);
-		r = elf_object_commit(object, err);
-	}
-	if (r == 0 && elf_keep_new(object, &entry->keep) == 0)
-		self->entry = entry;
-	if (r == 0) {
-		timeline_enter(image->time, PHASE_INIT);
-		r = elf_object_start(object, err);
-	}
+	source.committed = entry_keep;
+	source.context = entry;
+	r = elf_object_load(loader->arena, &source, &object, image->time, err);
 	if (r < 0) {
-		self->entry = NULL;
 		elf_keep_free(&entry->keep);
-		elf_object_close(object);
 		return r;
 	}
-	if (!self->entry) {
+	if (entry->keep.object) {
+		self->entry = entry;
+	} else {
 		object->name = "";
 		self->object = object;
 	}
@@ -308,10 +313,10 @@ static int prelinked_symbol(struct image *image, const char *name, void **ret_ad
 
 static void note_pinned(struct image *image, enum elf_unloaded unloaded)
 {
-	if (unloaded == ELF_PINNED_THREADS)
-		image->report.note = "kept: threads have destructors of it still to run";
-	else if (unloaded == ELF_PINNED_NODELETE)
-		image->report.note = "kept: it asks never to be unloaded (DF_1_NODELETE)";
+	const char *note = elf_unloaded_note(unloaded);
+
+	if (note)
+		image->report.note = note;
 }
 
 static void prelinked_unload(struct image *image)

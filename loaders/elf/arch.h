@@ -37,6 +37,7 @@ struct elf_arch {
 	uint32_t property;   /* the GNU property with the feature bits */
 	uint32_t branch_bit; /* of it: indirect branches land on marked instructions (IBT, BTI) */
 	uint32_t stack_bit;  /* of it: works with a shadow stack (SHSTK), 0 = no such thing */
+	uint32_t level;	     /* the GNU property with the instruction set levels needed, 0 = none */
 };
 
 extern const struct elf_arch elf_arch_x86_64, elf_arch_aarch64;

@@ -5,6 +5,11 @@
 #include "loaders/elf/map.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+
+#ifndef PROT_BTI /* aarch64, Linux 5.8 */
+#define PROT_BTI 0
+#endif
 
 #define BORDER_ALIGN (UINT64_C(2) << 20) /* of the border in an unused slot: any usual p_align */
 
@@ -37,6 +42,7 @@ struct elf_arena {
 	struct elf_object *spare;  /* objects to be used again */
 	struct elf_object *pinned; /* unloaded, but not let go */
 	unsigned int pinned_for_ever;
+	bool unsynced;		/* other threads cannot be told of new code; never on x86_64 */
 	bool shadow_stack;	/* x86_64: this program runs with one */
 	bool branch_guard;	/* aarch64: this machine has BTI */
 	struct elf_arena *next; /* all arenas, for fork */
@@ -52,12 +58,17 @@ void elf_slots_prepare(struct elf_arena *arena);
 void elf_slot_release(struct elf_arena *arena, struct elf_slot *slot);
 void elf_slot_destroy(struct elf_slot *slot);
 
-/* Copies the part of the object's file image in [begin, end) to `to`, zeroes between and behind. */
-void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to);
+/* What of a range is written besides the file's bytes. */
+enum elf_filled {
+	ELF_BYTES,    /* nothing: the memory is zero already */
+	ELF_SEGMENTS, /* zeroes where a segment has none in the file; not what lies between segments
+		       */
+	ELF_ALL,      /* zeroes everywhere else */
+};
 
-/* The same, but what is between and behind stays as it is: for memory that is zero already. */
-void elf_image_fill_zeroed(const struct elf_file *file, uint64_t begin, uint64_t end,
-			   unsigned char *to);
+/* Copies the part of the object's file image in [begin, end) of its addresses to `to`. */
+void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to,
+		    enum elf_filled filled);
 
 /* Writes [begin, end) of the object's addresses into a memory file, address `zero` at its offset 0;
  * what lies in [scratch_begin, scratch_end) comes from `scratch`. */
@@ -67,14 +78,16 @@ struct elf_output {
 	uint64_t begin, end;
 	uint64_t scratch_begin;
 	const unsigned char *scratch;
+	bool zeroed; /* the file is new: it reads as zeroes where nothing was written */
 };
 int elf_image_write(const struct elf_file *file, const struct elf_output *output, struct err *err);
 
 /* A memory file that may be mapped executable, whatever vm.memfd_noexec says. */
 int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err);
 
-/* Unloads pinned objects whose threads have ended. */
-void elf_objects_reap(struct elf_arena *arena);
+/* Unloads pinned objects whose threads have ended, and those this thread had an exception of;
+ * `last`: of any thread, nobody uses the arena any more. */
+void elf_objects_reap(struct elf_arena *arena, bool last);
 
 /* Frees the objects the arena keeps for use again. */
 void elf_objects_free(struct elf_arena *arena);
@@ -86,13 +99,17 @@ void elf_memory_name(uintptr_t begin, uintptr_t end);
 int elf_fork_watch(struct elf_arena *arena, struct err *err);
 void elf_fork_forget(struct elf_arena *arena);
 
+/* Addresses for all runs, the bias a multiple of layout->align; no pages. */
+int elf_place_reserve(const struct elf_layout *layout, struct elf_place *place, struct err *err);
+
 /* A mapping of its own for the object. */
 int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 		   struct elf_place *place, struct err *err);
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_place *place, struct err *err);
 
-/* A mapping of the caller's own file; -ENOTSUP with a reason when offsets do not allow it. */
+/* A mapping of the caller's own file; -ENOTSUP, and the reason as the place's note, when the file
+ * is too short or offsets do not allow it. */
 int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout,
 		    struct elf_backing backing, struct elf_place *place, struct err *err);
 int elf_direct_protect(const struct elf_layout *layout, struct elf_place *place, struct err *err);

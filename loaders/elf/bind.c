@@ -5,6 +5,7 @@
  */
 #include "loaders/elf/bind.h"
 
+#include "loaders/elf/arch.h"
 #include "loaders/elf/imports.h"
 #include "loaders/elf/symbols.h"
 
@@ -17,8 +18,13 @@ static int version_visit(void *context, const struct elf_version *version)
 
 	if (version->index >= BIND_VERSIONS || version->base)
 		return 0;
+	if (bind->versions[version->index]) /* an object names each of its versions once */
+		return 0;
 	bind->versions[version->index] = elf_version_keep(version->name);
-	return bind->versions[version->index] ? 0 : -ENOMEM;
+	/* A name that is not kept serves as well, it only cannot be cached. */
+	if (!bind->versions[version->index])
+		bind->versions[version->index] = version->name;
+	return 0;
 }
 
 static int versions_read(struct bind *bind, struct err *err)
@@ -29,14 +35,17 @@ static int versions_read(struct bind *bind, struct err *err)
 	if (bind->file->dynamic.versions)
 		r = elf_versions(bind->file, version_visit, bind, err);
 	bind->versions_read = r == 0;
-	return r == -ENOMEM ? err_set(err, ENOMEM, "no memory for the names of versions") : r;
+	return r;
 }
 
-/* How many relocations of a table name symbols, and how many symbols there are up to the last. */
-static void names_count(const elf_rela *table, size_t count, size_t *asked, size_t *symbols)
+/* How many relocations of a table name symbols, and how many symbols there are up to the last.
+ * Linkers put the RELATIVE entries, which may be a hundred thousand, before all others: from
+ * behind. */
+static void names_count(const struct elf_arch *arch, const elf_rela *table, size_t count,
+			size_t *asked, size_t *symbols)
 {
-	for (size_t i = 0; i < count; i++) {
-		size_t symbol = (size_t)(table[i].r_info >> 32);
+	while (count > 0 && table[count - 1].r_info != arch->relative) {
+		size_t symbol = (size_t)(table[--count].r_info >> 32);
 
 		*asked += symbol != 0;
 		if (symbol >= *symbols)
@@ -55,8 +64,8 @@ void bind_begin(struct bind *bind, struct elf_object *object)
 	bind_again(bind);
 	if (bind->plan)
 		return;
-	names_count(dynamic->rela, dynamic->rela_count, &asked, &symbols);
-	names_count(dynamic->plt_rela, dynamic->plt_rela_count, &asked, &symbols);
+	names_count(object->arch, dynamic->rela, dynamic->rela_count, &asked, &symbols);
+	names_count(object->arch, dynamic->plt_rela, dynamic->plt_rela_count, &asked, &symbols);
 	if (symbols <= dynamic->symbol_max)
 		bind->plan = elf_plan_make(bind->file, object->scope, symbols, asked);
 }
@@ -77,7 +86,7 @@ static int wanted_visit(void *context, const struct elf_version *version)
 
 	if (version->index != wanted->index || version->base)
 		return 0;
-	wanted->found = elf_version_keep(version->name);
+	wanted->found = version->name;
 	return 1;
 }
 

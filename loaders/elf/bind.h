@@ -13,16 +13,14 @@ struct bind {
 	const struct elf_file *file;
 	const struct elf_plan *plan; /* the answers, NULL = each name is looked up */
 	bool versions_read;
-	const char *versions[BIND_VERSIONS]; /* once read: kept names, NULL = none */
+	const char
+		*versions[BIND_VERSIONS]; /* once read, and kept where there is room; NULL = none */
 };
 
 void bind_begin(struct bind *bind, struct elf_object *object);
 
 /* After the lock was let go of in between. */
 void bind_again(struct bind *bind);
-
-/* Keeps what was bound for the next object that asks the same. */
-void bind_end(struct bind *bind);
 
 /* As bind_address(), of what no plan answers. */
 int bind_look(struct bind *bind, uint32_t symbol, uintptr_t *ret_address, bool *ret_indirect,

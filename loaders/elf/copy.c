@@ -17,58 +17,56 @@
 
 #define PIECES_MAX 64
 #define ZEROS_BYTES 4096
-#define GAP_MAX (16 * ZEROS_BYTES) /* a longer gap is skipped: nothing may look into it anyway */
+#define GAP_MAX (16 * ZEROS_BYTES) /* a longer gap between segments is skipped: nobody reads it */
 
 static const unsigned char zeros[ZEROS_BYTES];
 
-/* The part of a segment's file bytes in [begin, end), empty when `ret_begin` >= `ret_end`. */
-static void segment_clip(const struct elf_segment *load, uint64_t begin, uint64_t end,
-			 struct elf_span *ret_part)
+/* The part of a segment's bytes from `first` to `last` in [begin, end), empty when there is none.
+ */
+static struct elf_span part_clip(uint64_t first, uint64_t last, uint64_t begin, uint64_t end)
 {
-	uint64_t from = load->address > begin ? load->address : begin;
-	uint64_t to = load->address + load->file_bytes;
+	uint64_t from = first > begin ? first : begin, to = last < end ? last : end;
 
-	if (to > end)
-		to = end;
-	ret_part->address = from;
-	ret_part->bytes = from < to ? to - from : 0;
+	return (struct elf_span){ from, from < to ? to - from : 0 };
 }
 
-static uint64_t image_fill(const struct elf_file *file, struct elf_span range, unsigned char *to,
-			   bool zero)
+static struct elf_span file_part(const struct elf_segment *load, uint64_t begin, uint64_t end)
 {
-	uint64_t cursor = range.address, end = range.address + range.bytes;
-
-	for (size_t i = 0; i < file->load_count; i++) {
-		const struct elf_segment *load = &file->loads[i];
-		struct elf_span part;
-
-		segment_clip(load, range.address, end, &part);
-		if (!part.bytes)
-			continue;
-		if (zero)
-			memset(to + (cursor - range.address), 0, part.address - cursor);
-		memcpy(to + (part.address - range.address),
-		       file->bytes + load->offset + (part.address - load->address), part.bytes);
-		cursor = part.address + part.bytes;
-	}
-	return cursor;
+	return part_clip(load->address, load->address + load->file_bytes, begin, end);
 }
 
-void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to)
+/* What a segment has in memory and not in the file: zeroes. */
+static struct elf_span zero_part(const struct elf_segment *load, uint64_t begin, uint64_t end)
 {
-	uint64_t cursor;
+	return part_clip(load->address + load->file_bytes, load->address + load->memory_bytes,
+			 begin, end);
+}
+
+void elf_image_fill(const struct elf_file *file, uint64_t begin, uint64_t end, unsigned char *to,
+		    enum elf_filled filled)
+{
+	uint64_t cursor = begin;
 
 	if (begin == end)
 		return;
-	cursor = image_fill(file, (struct elf_span){ begin, end - begin }, to, true);
-	memset(to + (cursor - begin), 0, end - cursor);
-}
+	for (size_t i = 0; i < file->load_count; i++) {
+		const struct elf_segment *load = &file->loads[i];
+		struct elf_span part = file_part(load, begin, end), zero;
 
-void elf_image_fill_zeroed(const struct elf_file *file, uint64_t begin, uint64_t end,
-			   unsigned char *to)
-{
-	image_fill(file, (struct elf_span){ begin, end - begin }, to, false);
+		if (filled == ELF_SEGMENTS && load->memory_bytes > load->file_bytes) {
+			zero = zero_part(load, begin, end);
+			memset(to + (zero.address - begin), 0, zero.bytes);
+		}
+		if (!part.bytes)
+			continue;
+		if (filled == ELF_ALL)
+			memset(to + (cursor - begin), 0, part.address - cursor);
+		memcpy(to + (part.address - begin),
+		       file->bytes + load->offset + (part.address - load->address), part.bytes);
+		cursor = part.address + part.bytes;
+	}
+	if (filled == ELF_ALL)
+		memset(to + (cursor - begin), 0, end - cursor);
 }
 
 /* Pieces that follow each other in the file, written together. */
@@ -117,19 +115,45 @@ static int gather_add(struct gather *gather, const void *bytes, uint64_t size, s
 	return 0;
 }
 
-static int gather_gap(struct gather *gather, uint64_t to, struct err *err)
+static int gather_zeros(struct gather *gather, uint64_t to, struct err *err)
 {
-	uint64_t left = to - gather->end;
 	int r = 0;
 
-	if (left > GAP_MAX) {
-		r = gather_flush(gather, err);
-		gather->begin = gather->end = to;
-		return r;
-	}
-	for (; left > 0 && r == 0; left = to - gather->end)
+	for (uint64_t left = to - gather->end; left > 0 && r == 0; left = to - gather->end)
 		r = gather_add(gather, zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES, err);
 	return r;
+}
+
+static int gather_gap(struct gather *gather, uint64_t to, struct err *err)
+{
+	int r;
+
+	if (to - gather->end <= GAP_MAX)
+		return gather_zeros(gather, to, err);
+	r = gather_flush(gather, err);
+	gather->begin = gather->end = to;
+	return r;
+}
+
+static int gather_segment(struct gather *gather, const struct elf_file *file,
+			  const struct elf_segment *load, uint64_t end, struct err *err)
+{
+	const struct elf_output *output = gather->output;
+	struct elf_span part = file_part(load, output->begin, end);
+	struct elf_span zero = zero_part(load, output->begin, end);
+	int r = 0;
+
+	if (part.bytes) {
+		r = gather_gap(gather, part.address, err);
+		if (r == 0)
+			r = gather_add(gather,
+				       file->bytes + load->offset + (part.address - load->address),
+				       part.bytes, err);
+	}
+	if (r < 0 || output->zeroed || !zero.bytes)
+		return r;
+	r = gather_gap(gather, zero.address, err);
+	return r < 0 ? r : gather_zeros(gather, zero.address + zero.bytes, err);
 }
 
 int elf_image_write(const struct elf_file *file, const struct elf_output *output, struct err *err)
@@ -141,19 +165,8 @@ int elf_image_write(const struct elf_file *file, const struct elf_output *output
 	gather.output = output;
 	gather.begin = gather.end = output->begin;
 	gather.count = 0;
-	for (size_t i = 0; i < file->load_count && r == 0; i++) {
-		const struct elf_segment *load = &file->loads[i];
-		struct elf_span part;
-
-		segment_clip(load, output->begin, code_end, &part);
-		if (!part.bytes)
-			continue;
-		r = gather_gap(&gather, part.address, err);
-		if (r == 0)
-			r = gather_add(&gather,
-				       file->bytes + load->offset + (part.address - load->address),
-				       part.bytes, err);
-	}
+	for (size_t i = 0; i < file->load_count && r == 0; i++)
+		r = gather_segment(&gather, file, &file->loads[i], code_end, err);
 	if (r == 0)
 		r = gather_gap(&gather, code_end, err);
 	if (r == 0)

@@ -7,10 +7,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
-#ifndef PROT_BTI /* aarch64, Linux 5.8 */
-#define PROT_BTI 0
-#endif
+/* Whether the file holds that much behind its offset: a page behind its end is a signal. */
+static bool file_holds(struct elf_backing backing, size_t bytes)
+{
+	struct stat status;
+
+	return backing.offset >= 0 && fstat(backing.fd, &status) == 0 &&
+	       status.st_size >= backing.offset &&
+	       (uint64_t)(status.st_size - backing.offset) >= bytes;
+}
 
 /* Whether file pages and memory pages coincide, and no page is shared by two segments. */
 static bool pages_coincide(const struct elf_file *file, const struct elf_layout *layout,
@@ -28,25 +35,7 @@ static bool pages_coincide(const struct elf_file *file, const struct elf_layout 
 			return false;
 		end = (load->address + load->memory_bytes + page - 1) & ~(page - 1);
 	}
-	return offset >= 0;
-}
-
-static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
-			     struct err *err)
-{
-	uint64_t slop = layout->align > layout->page ? layout->align : 0;
-	uintptr_t begin;
-
-	place->mapping_bytes = layout->end - layout->begin + slop;
-	place->mapping = mmap(NULL, place->mapping_bytes, PROT_NONE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (place->mapping == MAP_FAILED) {
-		place->mapping = NULL;
-		return err_sys(err, "reserve %zu bytes of addresses", place->mapping_bytes);
-	}
-	begin = (uintptr_t)place->mapping;
-	place->base = begin + ((layout->begin - begin) & (layout->align - 1)) - layout->begin;
-	return 0;
+	return true;
 }
 
 static int segment_map(const struct elf_segment *load, const struct elf_layout *layout,
@@ -83,9 +72,14 @@ int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout
 {
 	int r;
 
-	if (!pages_coincide(file, layout, backing.offset))
-		return err_set(err, ENOTSUP, "segments and pages of the file do not coincide");
-	r = addresses_reserve(layout, place, err);
+	place->note = NULL;
+	if (!file_holds(backing, file->size))
+		place->note = "the file to map is not as long as the object: copied";
+	else if (!pages_coincide(file, layout, backing.offset))
+		place->note = "its segments are not aligned to pages of the file: copied";
+	if (place->note)
+		return err_set(err, ENOTSUP, "%s", place->note);
+	r = elf_place_reserve(layout, place, err);
 	for (size_t i = 0; i < file->load_count && r == 0; i++) {
 		r = segment_map(&file->loads[i], layout, backing, place, err);
 		if (r < 0 || !(file->loads[i].flags & PF_W))

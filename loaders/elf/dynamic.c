@@ -4,6 +4,8 @@
  */
 #include "loaders/elf/dynamic.h"
 
+#include "loaders/elf/symbols.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -178,12 +180,7 @@ static int hash_check(struct elf_file *file, const struct tags *tags, struct err
 	if ((uint64_t)words[0] + words[1] > left / 4 - 2)
 		return err_set(err, ENOEXEC, "DT_HASH: %u buckets and %u chains do not fit",
 			       words[0], words[1]);
-	*hash = (struct elf_hash_sysv){
-		.bucket_count = words[0],
-		.chain_count = words[1],
-		.buckets = words + 2,
-		.chains = words + 2 + words[0],
-	};
+	*hash = elf_hash_sysv_view(words);
 	if (hash->chain_count > file->dynamic.symbol_max)
 		return err_set(err, ENOEXEC, "DT_HASH counts %u symbols, more than the file holds",
 			       hash->chain_count);
@@ -214,16 +211,8 @@ static int gnu_hash_check(struct elf_file *file, const struct tags *tags, struct
 	chains = words[1] < file->dynamic.symbol_max ? file->dynamic.symbol_max - words[1] : 0;
 	if (chains > left / 4)
 		chains = left / 4;
-	*hash = (struct elf_hash_gnu){
-		.bucket_count = words[0],
-		.first_symbol = words[1],
-		.bloom_mask = words[2] - 1,
-		.bloom_shift = words[3],
-		.chain_max = chains < UINT32_MAX ? (uint32_t)chains : UINT32_MAX,
-		.bloom = (const elf_xword *)(words + 4),
-		.buckets = words + 4 + (size_t)words[2] * 2,
-		.chains = words + 4 + (size_t)words[2] * 2 + words[0],
-	};
+	*hash = elf_hash_gnu_view(words);
+	hash->chain_max = chains < UINT32_MAX ? (uint32_t)chains : UINT32_MAX;
 	return 0;
 }
 
@@ -342,6 +331,23 @@ static int functions_check(struct elf_file *file, const struct tags *tags, struc
 	return r;
 }
 
+static void addresses_collect(struct elf_file *file, const struct tags *tags, uint64_t entries)
+{
+	file->dynamic.at = (struct elf_dynamic_at){
+		.entries = entries,
+		.strings = tag_value(tags, DT_STRTAB),
+		.symbols = tag_value(tags, DT_SYMTAB),
+		.hash = tag_value(tags, DT_HASH),
+		.gnu_hash = tags->gnu_hash,
+		.versions = tags->versym,
+		.version_defs = tags->verdef,
+		.version_needs = tags->verneed,
+		.rela = tag_value(tags, DT_RELA),
+		.plt_rela = tag_value(tags, DT_JMPREL),
+		.relr = tag_value(tags, DT_RELR),
+	};
+}
+
 static void words_collect(struct elf_file *file, const struct tags *tags)
 {
 	struct elf_dynamic *dynamic = &file->dynamic;
@@ -395,6 +401,7 @@ int elf_dynamic_check(struct elf_file *file, struct elf_span span, struct err *e
 		r = functions_check(file, &tags, err);
 	if (r < 0)
 		return r;
+	addresses_collect(file, &tags, span.address);
 	words_collect(file, &tags);
 	return needed_check(file, err);
 }

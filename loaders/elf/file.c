@@ -39,6 +39,7 @@ static int header_check(struct elf_file *file, struct err *err)
 			       "%u program headers at 0x%llx reach past the end of the file",
 			       header->e_phnum, (unsigned long long)header->e_phoff);
 	file->machine = header->e_machine;
+	file->os_abi = header->e_ident[EI_OSABI];
 	file->flags = header->e_flags;
 	file->entry = header->e_entry;
 	file->headers = (const elf_phdr *)(file->bytes + header->e_phoff);
@@ -275,26 +276,22 @@ const struct elf_segment *elf_load_at(const struct elf_file *file, uint64_t addr
 }
 
 /* The next note of a PT_NOTE's [*cursor, end), or NULL. Its name follows it, its content is
- * returned. */
+ * returned: it begins at the first multiple of `align` behind the name, counted from the note. */
 static const elf_nhdr *note_next(const unsigned char **cursor, const unsigned char *end,
 				 uint64_t align, const unsigned char **ret_content)
 {
 	const elf_nhdr *note = (const elf_nhdr *)*cursor;
-	size_t left = (size_t)(end - *cursor), name, content;
+	size_t left = (size_t)(end - *cursor), content, next;
 
 	if (left < sizeof(*note))
 		return NULL;
-	left -= sizeof(*note);
-	name = (note->n_namesz + (size_t)align - 1) & ~((size_t)align - 1);
-	if (name > left)
+	content = (sizeof(*note) + note->n_namesz + (size_t)align - 1) & ~((size_t)align - 1);
+	next = content + note->n_descsz;
+	if (next > left)
 		return NULL;
-	left -= name;
-	content = note->n_descsz;
-	if (content > left)
-		return NULL;
-	*ret_content = *cursor + sizeof(*note) + name;
-	content = (content + align - 1) & ~((size_t)align - 1);
-	*cursor = *ret_content + (content < left ? content : left);
+	*ret_content = *cursor + content;
+	next = (next + align - 1) & ~((size_t)align - 1);
+	*cursor += next < left ? next : left;
 	return note;
 }
 

@@ -72,8 +72,16 @@ struct elf_hash_gnu {
 	const elf_word *buckets, *chains;
 };
 
+/* Addresses of tables: where their views are once the object is mapped. */
+struct elf_dynamic_at {
+	uint64_t entries, strings, symbols, hash, gnu_hash;
+	uint64_t versions, version_defs, version_needs;
+	uint64_t rela, plt_rela, relr;
+};
+
 /* The dynamic section, resolved. Absent tables have count 0; absent addresses and flags are 0. */
 struct elf_dynamic {
+	struct elf_dynamic_at at;
 	const elf_dyn *entries; /* up to DT_NULL, which must exist */
 	size_t count;
 	const char *strings; /* ends with a NUL, so every string inside it ends */
@@ -105,6 +113,7 @@ struct elf_file {
 	const unsigned char *bytes;
 	size_t size;
 	uint16_t machine; /* EM_* */
+	uint8_t os_abi;	  /* ELFOSABI_* */
 	uint32_t flags;	  /* e_flags */
 	uint64_t entry;
 	const elf_phdr *headers;

@@ -11,10 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef PROT_BTI /* aarch64, Linux 5.8 */
-#define PROT_BTI 0
-#endif
-
 static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 		   const struct elf_place *place, struct err *err)
 {
@@ -39,9 +35,7 @@ static int run_map(const struct elf_run *run, const struct elf_layout *layout,
 	return 0;
 }
 
-/* Addresses for all runs, the bias a multiple of layout->align. */
-static int addresses_reserve(const struct elf_layout *layout, struct elf_place *place,
-			     struct err *err)
+int elf_place_reserve(const struct elf_layout *layout, struct elf_place *place, struct err *err)
 {
 	uint64_t slop = layout->align > layout->page ? layout->align : 0;
 	uintptr_t begin;
@@ -75,7 +69,7 @@ static int scratch_map(const struct elf_file *file, const struct elf_layout *lay
 		place->scratch = NULL;
 		return err_sys(err, "map %zu bytes of scratch", place->scratch_bytes);
 	}
-	elf_image_fill_zeroed(file, begin, end, place->scratch);
+	elf_image_fill(file, begin, end, place->scratch, ELF_BYTES);
 	place->windows[place->window_count++] = (struct elf_window){
 		.begin = begin, .end = end, .write = (uintptr_t)place->scratch - begin
 	};
@@ -93,8 +87,8 @@ static int variables_fill(const struct elf_file *file, const struct elf_layout *
 		if (place->window_count == ELF_WINDOWS_MAX)
 			return err_set(err, ENOEXEC, "variables lie in more than %d places",
 				       ELF_WINDOWS_MAX - 1);
-		elf_image_fill_zeroed(file, run->begin, run->end,
-				      (unsigned char *)(place->base + run->begin));
+		elf_image_fill(file, run->begin, run->end,
+			       (unsigned char *)(place->base + run->begin), ELF_BYTES);
 		place->windows[place->window_count++] = (struct elf_window){ .begin = run->begin,
 									     .end = run->end,
 									     .write = place->base };
@@ -110,7 +104,7 @@ int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 	if (r < 0)
 		return r;
 	place->fd = fd + 1;
-	r = addresses_reserve(layout, place, err);
+	r = elf_place_reserve(layout, place, err);
 	for (size_t i = 0; i < layout->run_count && r == 0; i++)
 		r = run_map(&layout->runs[i], layout, place, err);
 	if (r == 0)
@@ -131,6 +125,7 @@ static int part_write(const struct elf_file *file, const struct elf_layout *layo
 		.zero = layout->begin,
 		.begin = part.begin,
 		.end = part.end,
+		.zeroed = true,
 	};
 	uint64_t computed = layout->closed_begin;
 

@@ -16,6 +16,7 @@
 #define TABLE_FIRST 2048
 #define ENTRIES_MAX 65536 /* then it starts over: hostile names must not fill the memory */
 #define TEXT_MAX (16 << 20)
+#define NAME_BYTES_MAX 65536 /* of one name; no compiler makes longer ones */
 
 struct entry {
 	const char *text;
@@ -58,7 +59,7 @@ uint64_t elf_imports_generation(void)
 	uint64_t generation = 0;
 
 	dl_iterate_phdr(generation_visit, &generation);
-	return generation;
+	return generation + ((uint64_t)elf_linker_global_count() << 48);
 }
 
 static void cache_empty(uint64_t generation)
@@ -211,14 +212,18 @@ static char *text_keep(size_t bytes)
 	return block->text + block->used - bytes;
 }
 
-/* Without memory nothing is remembered, which is no failure. */
+/* Without memory nothing is remembered, which is no failure. A load that asks for more than there
+ * may be goes on without; the next one starts over. */
 static void entry_add(struct entry entry, const struct elf_scope *scope,
 		      const struct elf_name *name)
 {
 	size_t bytes = strlen(name->text) + 1;
 	char *text;
 
-	if (entry_find(entry.hash, scope, name) || bytes > UINT32_MAX)
+	if (entry_find(entry.hash, scope, name) || bytes > NAME_BYTES_MAX ||
+	    cache.count >= ENTRIES_MAX || cache.text_bytes >= TEXT_MAX)
+		return;
+	if (name->version && elf_version_keep(name->version) != name->version)
 		return;
 	if ((!cache.table || 2 * cache.count > cache.mask) && !table_grow())
 		return;

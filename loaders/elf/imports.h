@@ -1,7 +1,7 @@
 /*
  * Where imports come from: the process's global scope, then the libraries the object needs. Answers
  * are cached by name, version and scope; the cache is emptied when the dynamic linker has loaded or
- * unloaded anything since.
+ * unloaded anything since, or made it global.
  */
 #ifndef SOLOAD_LOADERS_ELF_IMPORTS_H
 #define SOLOAD_LOADERS_ELF_IMPORTS_H
@@ -39,11 +39,11 @@ enum elf_found { ELF_ABSENT, ELF_IN_GLOBAL, ELF_IN_NEEDED };
 struct elf_name {
 	const char *text;
 	size_t room;
-	const char *version; /* of elf_version_keep(); NULL = none asked for */
+	const char *version; /* NULL = none asked for; cached if of elf_version_keep() */
 };
 
 /* The one copy of a version's name, for the life of the process: equal names are equal pointers.
- * NULL without memory, or when a hostile object has used all there may be. */
+ * NULL without memory, or when hostile objects have used all there may be. */
 const char *elf_version_keep(const char *name);
 
 /* Between begin and end the cache stands still. A fork waits until then. */
@@ -62,7 +62,7 @@ bool elf_import_known(const struct elf_scope *scope, const struct elf_name *name
 enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,
 				   uint64_t *ret_module, uint64_t *ret_offset);
 
-/* Changes when libraries came or went. */
+/* Changes when libraries came, went, or became global. */
 uint64_t elf_imports_generation(void);
 
 /* For fork, as begin and end. */

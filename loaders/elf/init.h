@@ -4,6 +4,7 @@
 
 #include "loaders/elf/object.h"
 
+/* When a constructor leaves by an exception, elf_object_abandon() is called while it passes. */
 void elf_init_run(struct elf_object *object);
 void elf_fini_run(struct elf_object *object);
 

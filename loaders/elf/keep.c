@@ -24,15 +24,21 @@ static size_t used_bytes(const unsigned char *begin, size_t bytes)
 	return count * sizeof(*words);
 }
 
-static uint64_t higher(uint64_t high, uint64_t end, uint64_t limit)
+/* What of [begin, end) lies below the limit. */
+static uint64_t higher(uint64_t high, uint64_t begin, uint64_t end, uint64_t limit)
 {
-	return end > high && end <= limit ? end : high;
+	if (begin >= limit)
+		return high;
+	if (end > limit)
+		end = limit;
+	return end > high ? end : high;
 }
 
 static uint64_t table_high(const elf_rela *table, size_t count, uint64_t high, uint64_t limit)
 {
 	for (size_t i = 0; i < count; i++)
-		high = higher(high, table[i].r_offset + 2 * sizeof(uint64_t), limit);
+		high = higher(high, table[i].r_offset, table[i].r_offset + 2 * sizeof(uint64_t),
+			      limit);
 	return high;
 }
 
@@ -41,10 +47,10 @@ static uint64_t packed_high(const struct elf_dynamic *dynamic, uint64_t high, ui
 	uint64_t at = 0;
 
 	for (size_t i = 0; i < dynamic->relr_count; i++) {
-		uint64_t entry = dynamic->relr[i];
+		uint64_t entry = dynamic->relr[i], begin = entry & 1 ? at : entry;
 
-		at = entry & 1 ? at + 63 * sizeof(uint64_t) : entry + sizeof(uint64_t);
-		high = higher(high, at < limit ? at : limit, limit);
+		at = begin + (entry & 1 ? 63 : 1) * sizeof(uint64_t);
+		high = higher(high, begin, at, limit);
 	}
 	return high;
 }
@@ -65,7 +71,7 @@ static uint64_t run_high(const struct elf_object *object, const struct elf_run *
 		const struct elf_segment *load = &file->loads[i];
 		uint64_t end = load->address + load->file_bytes;
 
-		high = higher(high, (end + 7) & ~UINT64_C(7), run->end);
+		high = higher(high, load->address, (end + 7) & ~UINT64_C(7), run->end);
 	}
 	high = table_high(file->dynamic.rela, file->dynamic.rela_count, high, run->end);
 	high = table_high(file->dynamic.plt_rela, file->dynamic.plt_rela_count, high, run->end);

@@ -11,7 +11,9 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 /* An address of a library's dynamic section; the linker has relocated them on most machines. */
 static const void *table_at(const struct link_map *map, uint64_t address)
@@ -22,8 +24,6 @@ static const void *table_at(const struct link_map *map, uint64_t address)
 /* The tables a look-up needs, of a library the linker has mapped and is believed about. */
 static void tables_view(const struct link_map *map, struct elf_dynamic *ret_dynamic)
 {
-	const elf_word *words;
-
 	memset(ret_dynamic, 0, sizeof(*ret_dynamic));
 	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
 		const void *table = table_at(map, entry->d_un.d_ptr);
@@ -39,22 +39,10 @@ static void tables_view(const struct link_map *map, struct elf_dynamic *ret_dyna
 			ret_dynamic->versions = table;
 			break;
 		case DT_HASH:
-			words = table;
-			ret_dynamic->hash = (struct elf_hash_sysv){ words[0], words[1], words + 2,
-								    words + 2 + words[0] };
+			ret_dynamic->hash = elf_hash_sysv_view(table);
 			break;
 		case DT_GNU_HASH:
-			words = table;
-			ret_dynamic->gnu_hash = (struct elf_hash_gnu){
-				.bucket_count = words[0],
-				.first_symbol = words[1],
-				.bloom_mask = words[2] - 1,
-				.bloom_shift = words[3],
-				.chain_max = UINT32_MAX,
-				.bloom = (const elf_xword *)(words + 4),
-				.buckets = words + 4 + (size_t)words[2] * 2,
-				.chains = words + 4 + (size_t)words[2] * 2 + words[0],
-			};
+			ret_dynamic->gnu_hash = elf_hash_gnu_view(table);
 			break;
 		default:
 			break;
@@ -147,6 +135,54 @@ static void *old_ask(const struct elf_scope *scope, const char *name)
 			return (void *)(scope->order[i]->l_addr + symbol->st_value);
 	}
 	return NULL;
+}
+
+/*
+ * What <link.h> does not show of glibc's struct link_map (include/link.h, the same from 2.1
+ * to 2.42): in the program's, the list of the global scope. It lies behind what the kernel has told
+ * about the program, too, by which it is found.
+ */
+struct map_tail {
+	const void *headers;
+	uintptr_t entry;
+	uint16_t header_count, dynamic_count;
+	struct link_map **list;
+	uint32_t list_count;
+};
+
+#define MAP_WORDS 120 /* l_phdr is behind l_info, some 80 pointers, and far from the end */
+
+/* No lock of the linker's is taken: whoever asks may hold one that its constructors want. */
+static const struct map_tail *program_tail(void)
+{
+	const struct link_map *map = _r_debug.r_map;
+	const uintptr_t *words = (const uintptr_t *)(const void *)map;
+
+	for (size_t i = sizeof(*map) / sizeof(*words); map && i < MAP_WORDS; i++) {
+		const struct map_tail *tail = (const void *)(words + i);
+
+		if ((uintptr_t)tail->headers == getauxval(AT_PHDR) &&
+		    tail->entry == getauxval(AT_ENTRY) &&
+		    tail->header_count == getauxval(AT_PHNUM) && tail->list && tail->list_count &&
+		    tail->list[0] == map)
+			return tail;
+	}
+	return NULL;
+}
+
+uint32_t elf_linker_global_count(void)
+{
+	static _Atomic(const struct map_tail *) known;
+	static const struct map_tail nothing;
+	const struct map_tail *tail = atomic_load_explicit(&known, memory_order_acquire);
+
+	if (!tail) {
+		tail = program_tail();
+		if (!tail)
+			tail = &nothing;
+		atomic_store_explicit(&known, tail, memory_order_release);
+	}
+	return __atomic_load_n(&tail->list_count, __ATOMIC_RELAXED);
 }
 
 enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,

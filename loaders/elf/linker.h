@@ -9,4 +9,8 @@
 enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_name *name,
 			      uintptr_t *ret_address);
 
+/* How many libraries are in the global scope. 0 where the C library is not one that tells: then one
+ * that is loaded already and becomes global goes unnoticed. */
+uint32_t elf_linker_global_count(void);
+
 #endif

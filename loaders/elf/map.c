@@ -118,7 +118,8 @@ int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *
 	}
 #if !defined(__x86_64__)
 	/* Once per process, or code_publish() could not reach the other threads. */
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+	arena->unsynced = syscall(SYS_membarrier,
+				  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0) < 0;
 #endif
 	*ret_arena = arena;
 	return 0;
@@ -166,15 +167,17 @@ static void slot_place(const struct elf_file *file, const struct elf_layout *lay
 
 		/* Straight to the last address: all of it is written here, relocated in place. What
 		 * lies between segments is left as it was. */
-		elf_image_fill_zeroed(file, layout->begin, layout->relro, alias + layout->begin);
-		elf_image_fill(file, layout->relro, layout->border, alias + layout->relro);
+		elf_image_fill(file, layout->begin, layout->relro, alias + layout->begin,
+			       ELF_SEGMENTS);
+		elf_image_fill(file, layout->relro, layout->border, alias + layout->relro, ELF_ALL);
 		window_add(place, layout->relro, layout->border, (uintptr_t)alias);
 	} else {
-		elf_image_fill(file, layout->relro, layout->border, slot->scratch);
+		elf_image_fill(file, layout->relro, layout->border, slot->scratch, ELF_ALL);
 		window_add(place, layout->relro, layout->border,
 			   (uintptr_t)slot->scratch - layout->relro);
 	}
-	elf_image_fill(file, layout->border, layout->end, (unsigned char *)(base + layout->border));
+	elf_image_fill(file, layout->border, layout->end, (unsigned char *)(base + layout->border),
+		       ELF_ALL);
 	window_add(place, layout->border, layout->end, base);
 }
 
@@ -249,13 +252,15 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 		}
 		if (r != -ENOTSUP)
 			return r;
-		ret_place->note = "its segments are not aligned to pages of the file: copied";
 	}
 	if (!arena->options.fresh && layout->border) {
 		r = elf_slot_take(arena, layout, layout->guarded, &slot, err);
 		if (r == 0) {
 			slot_place(file, layout, slot, ret_place);
 			variables_announce(ret_place);
+			if (arena->unsynced && !ret_place->note)
+				ret_place->note = "this kernel cannot make other threads discard "
+						  "code fetched ahead (membarrier)";
 			return 0;
 		}
 		if (r != -ENOSPC)

@@ -50,7 +50,7 @@ static void object_give(struct elf_object *object)
 
 void elf_objects_free(struct elf_arena *arena)
 {
-	elf_objects_reap(arena);
+	elf_objects_reap(arena, true);
 	while (arena->spare) {
 		struct elf_object *next = arena->spare->next;
 
@@ -89,7 +89,7 @@ int elf_object_open(struct elf_arena *arena, const struct elf_source *source,
 	struct elf_object *object;
 	int r;
 
-	elf_objects_reap(arena);
+	elf_objects_reap(arena, false);
 	object = object_take(arena);
 	if (!object)
 		return err_set(err, ENOMEM, "out of memory");
@@ -134,8 +134,11 @@ int elf_object_commit(struct elf_object *object, struct err *err)
 	bool again = object->indirect && object->run;
 	int r = elf_place_write(&object->file, &object->layout, &object->place, err);
 
-	if (r == 0)
+	if (r == 0) {
 		object->registry_entry = elf_registry_add(&mapped);
+		if (object->registry_entry < 0)
+			r = err_set(err, ENOMEM, "out of memory");
+	}
 	if (r == 0 && again)
 		r = elf_reloc_resolve(object, err);
 	if (r == 0 && again)
@@ -197,8 +200,9 @@ enum elf_unloaded elf_object_stop(struct elf_object *object)
 		object->started = false;
 		elf_fini_run(object);
 	}
-	elf_unwind_remove(object->frames);
-	object->frames = NULL;
+	if (atomic_load(&object->pending)) /* a destructor made a thread-local variable */
+		return ELF_PINNED_THREADS;
+	elf_unwind_remove(&object->frames);
 	return ELF_UNLOADED;
 }
 
@@ -226,6 +230,8 @@ int elf_object_load(struct elf_arena *arena, const struct elf_source *source,
 		timeline_enter(time, PHASE_PROTECT);
 		r = elf_object_commit(object, err);
 	}
+	if (r == 0 && source->committed)
+		source->committed(source->context, object);
 	if (r == 0) {
 		timeline_enter(time, PHASE_INIT);
 		r = object->run ? elf_object_start(object, err) : 0;
@@ -252,6 +258,10 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 			return err_set(err, ENOEXEC, "'%.200s' is thread-local, the object is not",
 				       name);
 		address = (uintptr_t)elf_tls_address(object->tls_module, symbol->st_value);
+		if (!address)
+			return err_set(err, ENOMEM,
+				       "out of memory for %llu bytes of thread-local variables",
+				       (unsigned long long)object->file.tls.memory_bytes);
 	} else if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && object->run) {
 		address = elf_resolver_run(address);
 	}
@@ -259,34 +269,69 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 	return 0;
 }
 
-enum elf_unloaded elf_object_unload(struct elf_object *object)
+const char *elf_unloaded_note(enum elf_unloaded unloaded)
+{
+	switch (unloaded) {
+	case ELF_PINNED_THREADS:
+		return "kept: threads have destructors of it still to run";
+	case ELF_PINNED_NODELETE:
+		return "kept: it asks never to be unloaded (DF_1_NODELETE)";
+	default:
+		return NULL;
+	}
+}
+
+static void object_pin(struct elf_object *object, bool for_ever)
 {
 	struct elf_arena *arena = object->arena;
+
+	object->name = ""; /* the caller's may go now */
+	pthread_mutex_lock(&arena->lock);
+	if (for_ever) {
+		arena->pinned_for_ever++;
+	} else {
+		object->next = arena->pinned;
+		arena->pinned = object;
+	}
+	pthread_mutex_unlock(&arena->lock);
+}
+
+enum elf_unloaded elf_object_unload(struct elf_object *object)
+{
 	enum elf_unloaded unloaded = elf_object_stop(object);
 
-	if (unloaded == ELF_UNLOADED) {
+	if (unloaded == ELF_UNLOADED)
 		elf_object_close(object);
-	} else {
-		pthread_mutex_lock(&arena->lock);
-		if (unloaded == ELF_PINNED_THREADS) {
-			object->next = arena->pinned;
-			arena->pinned = object;
-		} else {
-			arena->pinned_for_ever++;
-		}
-		pthread_mutex_unlock(&arena->lock);
-	}
+	else
+		object_pin(object, unloaded == ELF_PINNED_NODELETE);
 	return unloaded;
 }
 
-/* Takes one pinned object whose threads have ended out of the list. */
-static struct elf_object *pinned_take(struct elf_arena *arena)
+void elf_object_abandon(struct elf_object *object)
+{
+	if (object->abandoned)
+		object->abandoned(object->abandoned_context);
+	object->thrown = true;
+	object->thrower = pthread_self();
+	object_pin(object, false);
+}
+
+/* Whether no thread can be in need of it: none has destructors of it to run, and the one that had
+ * an exception of it is back here. */
+static bool object_forsaken(const struct elf_object *object, bool last)
+{
+	return atomic_load(&object->pending) == 0 &&
+	       (!object->thrown || last || pthread_equal(object->thrower, pthread_self()));
+}
+
+/* Takes one pinned object that may go out of the list. */
+static struct elf_object *pinned_take(struct elf_arena *arena, bool last)
 {
 	struct elf_object *object;
 
 	pthread_mutex_lock(&arena->lock);
 	for (struct elf_object **at = &arena->pinned; (object = *at); at = &object->next) {
-		if (atomic_load(&object->pending) == 0) {
+		if (object_forsaken(object, last)) {
 			*at = object->next;
 			break;
 		}
@@ -295,14 +340,12 @@ static struct elf_object *pinned_take(struct elf_arena *arena)
 	return object;
 }
 
-void elf_objects_reap(struct elf_arena *arena)
+void elf_objects_reap(struct elf_arena *arena, bool last)
 {
 	struct elf_object *object;
 
 	if (!arena->pinned)
 		return;
-	while ((object = pinned_take(arena))) {
-		if (elf_object_stop(object) == ELF_UNLOADED)
-			elf_object_close(object);
-	}
+	while ((object = pinned_take(arena, last)))
+		(void)elf_object_unload(object); /* its destructors may pin it once more */
 }

@@ -19,12 +19,16 @@
 #include "base/timeline.h"
 #include "loaders/elf/file.h"
 #include "loaders/elf/map.h"
+#include "loaders/elf/unwind.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
 struct elf_arch;
 struct elf_scope;
+
+struct elf_object;
 
 /* What to load. */
 struct elf_source {
@@ -36,6 +40,9 @@ struct elf_source {
 	bool map;	    /* ... to be mapped instead of copied */
 	uint64_t linked_at; /* the base its RELATIVE words are right for already, 0 = none */
 	bool unrun;	    /* check, map and relocate, but run no byte of it: see below */
+	/* Called before the first constructor, NULL = nobody wants to know. */
+	void (*committed)(void *context, struct elf_object *object);
+	void *context;
 };
 
 #define ELF_DSO_MAX 4 /* different __dso_handle values one object registers destructors under */
@@ -54,7 +61,12 @@ struct elf_object {
 	uint64_t relatives;  /* RELATIVE words computed by this load, packed ones among them */
 	uint32_t tls_module; /* 0 = none */
 	int registry_entry;  /* -1 = none */
-	void *frames;	     /* of elf_unwind_add() */
+	struct elf_frames frames;
+	/* Called when a constructor left by an exception; NULL = nobody wants to know. */
+	void (*abandoned)(void *context);
+	void *abandoned_context;
+	bool thrown; /* one did, in this thread */
+	pthread_t thrower;
 	void *dso[ELF_DSO_MAX];
 	atomic_uint dso_count;
 	atomic_uint pending; /* thread-exit destructors not run yet */
@@ -81,11 +93,18 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 
 enum elf_unloaded { ELF_UNLOADED, ELF_PINNED_THREADS, ELF_PINNED_NODELETE };
 
+/* Why it was kept, NULL when it was not. */
+const char *elf_unloaded_note(enum elf_unloaded unloaded);
+
 /*
  * Destructors run, memory is given back. A pinned object stays mapped: its destructors run later,
  * once the threads that must still run code of it have ended and the arena is used again.
  */
 enum elf_unloaded elf_object_unload(struct elf_object *object);
+
+/* For an object whose constructor left by an exception. It is unloaded when this thread uses the
+ * arena again, or the arena goes: the exception may be of a type it defines. */
+void elf_object_abandon(struct elf_object *object);
 
 /* The steps, for loaders that keep an image between loads. Each is safe after any failure before
  * it; close undoes whatever was reached. */

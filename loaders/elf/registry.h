@@ -17,7 +17,8 @@ struct elf_mapped {
 	struct elf_object *object;
 };
 
-/* -1 without memory: the object then works, but nobody finds it. */
+/* -1 without memory. An object that nobody finds must not run: its thread-exit destructors would
+ * not be counted. */
 int elf_registry_add(const struct elf_mapped *mapped);
 void elf_registry_remove(int entry);
 

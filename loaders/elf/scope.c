@@ -18,23 +18,6 @@
 static pthread_mutex_t scopes_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct elf_scope *scopes;
 
-static bool scope_matches(const struct elf_scope *scope, const struct elf_file *file)
-{
-	size_t at = 0;
-
-	if (scope->count != file->dynamic.needed_count)
-		return false;
-	for (size_t i = 0; i < file->dynamic.count && at < scope->count; i++) {
-		const elf_dyn *entry = &file->dynamic.entries[i];
-
-		if (entry->d_tag != DT_NEEDED)
-			continue;
-		if (strcmp(scope->names[at++], elf_string(file, entry->d_un.d_val)) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* "$ORIGIN/../lib" and the library's name to a path; false when it can't be said. */
 static bool path_expand(const char *directory, size_t length, const char *path, char *ret_path)
 {
@@ -51,6 +34,45 @@ static bool path_expand(const char *directory, size_t length, const char *path, 
 	n = snprintf(ret_path, PATH_BYTES, "%.*s%.*s", skip ? origin : 0, skip ? path : "",
 		     (int)(length - skip), directory + skip);
 	return n > 0 && n < PATH_BYTES / 2;
+}
+
+/* The name of a needed library as it counts: of one beside the object, the path. */
+static const char *name_expand(const struct elf_scope_request *request, const char *name,
+			       char *buffer)
+{
+	if (name[0] == '$' && path_expand(name, strlen(name), request->path, buffer))
+		return buffer;
+	return name;
+}
+
+/* Apart, because of the stack it takes. */
+__attribute__((noinline)) static bool name_matches(const struct elf_scope_request *request,
+						   const char *name, const char *known)
+{
+	char path[PATH_BYTES];
+
+	return strcmp(known, name_expand(request, name, path)) == 0;
+}
+
+static bool scope_matches(const struct elf_scope *scope, const struct elf_scope_request *request)
+{
+	const struct elf_file *file = request->file;
+	size_t at = 0;
+
+	if (scope->count != file->dynamic.needed_count)
+		return false;
+	for (size_t i = 0; i < file->dynamic.count && at < scope->count; i++) {
+		const elf_dyn *entry = &file->dynamic.entries[i];
+		const char *name, *known;
+
+		if (entry->d_tag != DT_NEEDED)
+			continue;
+		name = elf_string(file, entry->d_un.d_val);
+		known = scope->names[at++];
+		if (name[0] == '$' ? !name_matches(request, name, known) : strcmp(known, name) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* Looks through the object's own RUNPATH, as the dynamic linker would for an object it had mapped.
@@ -86,13 +108,10 @@ static int needed_open(const struct elf_scope_request *request, const char *name
 {
 	const struct elf_dynamic *dynamic = &request->file->dynamic;
 	const char *reason, *directories = dynamic->runpath ? dynamic->runpath : dynamic->rpath;
-	char file[PATH_BYTES];
 	void *handle;
 
 	if (!name[0]) /* to dlopen(), an empty name is the program itself */
 		return err_set(err, ENOEXEC, "DT_NEEDED names nothing");
-	if (name[0] == '$' && path_expand(name, strlen(name), request->path, file))
-		name = file;
 	handle = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
 	if (!handle && request->present_only)
 		return err_set(err, ENOENT, "needs '%s', which is not loaded", name);
@@ -177,6 +196,7 @@ static int scope_make(const struct elf_scope_request *request, struct elf_scope 
 {
 	size_t count = request->file->dynamic.needed_count;
 	struct elf_scope *scope = calloc(1, sizeof(*scope));
+	char path[PATH_BYTES];
 	int r = 0;
 
 	if (!scope)
@@ -187,7 +207,7 @@ static int scope_make(const struct elf_scope_request *request, struct elf_scope 
 	if (!scope->handles || !scope->names)
 		r = err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < count && r == 0; i++) {
-		scope->names[i] = strdup(elf_needed(request->file, i));
+		scope->names[i] = strdup(name_expand(request, elf_needed(request->file, i), path));
 		r = scope->names[i] ? needed_open(request, scope->names[i], &scope->handles[i], err)
 				    : err_set(err, ENOMEM, "out of memory");
 	}
@@ -201,13 +221,13 @@ static int scope_make(const struct elf_scope_request *request, struct elf_scope 
 	return 0;
 }
 
-static struct elf_scope *scope_known(const struct elf_file *file)
+static struct elf_scope *scope_known(const struct elf_scope_request *request)
 {
 	struct elf_scope *scope;
 
 	pthread_mutex_lock(&scopes_lock);
 	for (scope = scopes; scope; scope = scope->next) {
-		if (scope_matches(scope, file))
+		if (scope_matches(scope, request))
 			break;
 	}
 	pthread_mutex_unlock(&scopes_lock);
@@ -217,7 +237,7 @@ static struct elf_scope *scope_known(const struct elf_file *file)
 int elf_scope_find(const struct elf_scope_request *request, struct elf_scope **ret_scope,
 		   struct err *err)
 {
-	struct elf_scope *scope = scope_known(request->file);
+	struct elf_scope *scope = scope_known(request);
 	int r;
 
 	if (!scope) {

@@ -101,45 +101,58 @@ const elf_sym *elf_symbol_find_any(const struct elf_file *file, const char *name
 	return find(file, name, true);
 }
 
-/* Where a byte of the file is in the mapped image; NULL when it is in no segment. Tables do not
- * cross segments, so their first byte decides. */
-static const void *byte_rebase(const struct elf_file *file, const void *byte, uintptr_t bias)
+/* The program headers in the mapped image; NULL when they are not all in one segment. */
+static const elf_phdr *headers_rebase(const struct elf_file *file, uintptr_t bias)
 {
-	uint64_t offset = (uint64_t)((const unsigned char *)byte - file->bytes);
+	uint64_t offset = (uint64_t)((const unsigned char *)file->headers - file->bytes);
+	uint64_t bytes = file->header_count * sizeof(*file->headers);
 
-	for (size_t i = 0; byte && i < file->load_count; i++) {
+	for (size_t i = 0; i < file->load_count; i++) {
 		const struct elf_segment *load = &file->loads[i];
+		uint64_t at = offset - load->offset; /* huge when before */
 
-		if (offset >= load->offset && offset - load->offset < load->file_bytes)
-			return (const void *)(bias + load->address + (offset - load->offset));
+		if (at <= load->file_bytes && bytes <= load->file_bytes - at)
+			return (const elf_phdr *)(bias + load->address + at);
 	}
 	return NULL;
 }
 
+/* A view of the file at an address of the object, or of what follows there; NULL stays NULL. */
+#define REBASE(view, address) ((view) = (view) ? (const void *)(bias + (address)) : NULL)
+
+static void tables_rebase(struct elf_dynamic *dynamic, uintptr_t bias)
+{
+	const struct elf_dynamic_at *at = &dynamic->at;
+	const char *strings = dynamic->strings;
+	struct elf_hash_gnu *gnu = &dynamic->gnu_hash;
+	struct elf_hash_sysv *sysv = &dynamic->hash;
+	uint64_t buckets = at->gnu_hash + 16 + ((uint64_t)gnu->bloom_mask + 1) * 8;
+
+	REBASE(dynamic->soname, at->strings + (uint64_t)(dynamic->soname - strings));
+	REBASE(dynamic->runpath, at->strings + (uint64_t)(dynamic->runpath - strings));
+	REBASE(dynamic->rpath, at->strings + (uint64_t)(dynamic->rpath - strings));
+	REBASE(dynamic->strings, at->strings);
+	REBASE(dynamic->entries, at->entries);
+	REBASE(dynamic->symbols, at->symbols);
+	REBASE(dynamic->versions, at->versions);
+	REBASE(dynamic->version_defs, at->version_defs);
+	REBASE(dynamic->version_needs, at->version_needs);
+	REBASE(dynamic->rela, at->rela);
+	REBASE(dynamic->plt_rela, at->plt_rela);
+	REBASE(dynamic->relr, at->relr);
+	REBASE(gnu->bloom, at->gnu_hash + 16);
+	REBASE(gnu->buckets, buckets);
+	REBASE(gnu->chains, buckets + (uint64_t)gnu->bucket_count * 4);
+	REBASE(sysv->buckets, at->hash + 8);
+	REBASE(sysv->chains, at->hash + 8 + (uint64_t)sysv->bucket_count * 4);
+}
+
 void elf_file_rebase(struct elf_file *file, uintptr_t bias)
 {
-	struct elf_dynamic *dynamic = &file->dynamic;
-
-	file->headers = byte_rebase(file, file->headers, bias);
+	file->headers = headers_rebase(file, bias);
 	if (!file->headers)
 		file->header_count = 0;
-	dynamic->entries = byte_rebase(file, dynamic->entries, bias);
-	dynamic->strings = byte_rebase(file, dynamic->strings, bias);
-	dynamic->symbols = byte_rebase(file, dynamic->symbols, bias);
-	dynamic->versions = byte_rebase(file, dynamic->versions, bias);
-	dynamic->version_defs = byte_rebase(file, dynamic->version_defs, bias);
-	dynamic->version_needs = byte_rebase(file, dynamic->version_needs, bias);
-	dynamic->gnu_hash.bloom = byte_rebase(file, dynamic->gnu_hash.bloom, bias);
-	dynamic->gnu_hash.buckets = byte_rebase(file, dynamic->gnu_hash.buckets, bias);
-	dynamic->gnu_hash.chains = byte_rebase(file, dynamic->gnu_hash.chains, bias);
-	dynamic->hash.buckets = byte_rebase(file, dynamic->hash.buckets, bias);
-	dynamic->hash.chains = byte_rebase(file, dynamic->hash.chains, bias);
-	dynamic->rela = byte_rebase(file, dynamic->rela, bias);
-	dynamic->plt_rela = byte_rebase(file, dynamic->plt_rela, bias);
-	dynamic->relr = byte_rebase(file, dynamic->relr, bias);
-	dynamic->soname = byte_rebase(file, dynamic->soname, bias);
-	dynamic->runpath = byte_rebase(file, dynamic->runpath, bias);
-	dynamic->rpath = byte_rebase(file, dynamic->rpath, bias);
+	tables_rebase(&file->dynamic, bias);
 	file->mapped = true;
 	file->bias = bias;
 	file->bytes = NULL;

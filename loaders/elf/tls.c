@@ -34,8 +34,8 @@ struct table {
 	unsigned int farewells;
 };
 
-/* Read by the assembly, too. Initial-exec: these 8 bytes are all the static TLS this library takes.
- */
+/* Read by the assembly, too. Initial-exec: this and init.c's are all the static TLS this library
+ * takes, 16 bytes. */
 __thread void **elf_tls_begins __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 extern void elf_tls_resolver(void) __attribute__((visibility("hidden")));
@@ -92,8 +92,10 @@ static struct table *table_get(void)
 	if (table)
 		return table;
 	table = calloc(1, sizeof(*table));
-	if (!table || pthread_setspecific(thread_key, table) != 0)
-		abort(); /* as ld.so: an access cannot fail in any other way */
+	if (!table || pthread_setspecific(thread_key, table) != 0) {
+		free(table);
+		return NULL;
+	}
 	pthread_mutex_lock(&lock);
 	table->next = tables;
 	if (tables)
@@ -104,11 +106,15 @@ static struct table *table_get(void)
 	return table;
 }
 
-static void *block_make(struct table *table, uint32_t index)
+/* NULL without memory. */
+static void *block_make(uint32_t index)
 {
 	const struct module *module = &modules[index];
+	struct table *table = table_get();
 	unsigned char *memory, *begin;
 
+	if (!table)
+		return NULL;
 	if (module->carrier.handle) {
 		table->begins[index] =
 			(void *)(thread_pointer() + (uintptr_t)module->carrier.offset);
@@ -116,7 +122,7 @@ static void *block_make(struct table *table, uint32_t index)
 	}
 	memory = malloc(module->bytes + module->align);
 	if (!memory)
-		abort();
+		return NULL;
 	begin = memory + ((module->skew - (uintptr_t)memory) & (module->align - 1));
 	memcpy(begin, module->image, module->image_bytes);
 	memset(begin + module->image_bytes, 0, module->bytes - module->image_bytes);
@@ -131,8 +137,18 @@ void *elf_tls_address(uint32_t module, uint64_t offset)
 	unsigned char *begin = begins ? begins[module] : NULL;
 
 	if (!begin)
-		begin = block_make(table_get(), module);
-	return begin + offset;
+		begin = block_make(module);
+	return begin ? begin + offset : NULL;
+}
+
+/* For code of objects: as in ld.so, an access can fail in no other way. */
+static void *address_or_abort(uint32_t module, uint64_t offset)
+{
+	void *address = elf_tls_address(module, offset);
+
+	if (!address)
+		abort();
+	return address;
 }
 
 /* The dynamic linker's own, under its real name. */
@@ -142,7 +158,7 @@ void *elf_tls_get_addr(const struct elf_tls_index *index)
 {
 	if (!(index->module & OWN_MODULE))
 		return __tls_get_addr(index);
-	return elf_tls_address((uint32_t)index->module, index->offset);
+	return address_or_abort((uint32_t)index->module, index->offset);
 }
 
 /* What the assembly resolver calls when the block is not there yet. */
@@ -154,7 +170,7 @@ void *elf_tls_slow(uint64_t argument)
 
 	if (module & FOREIGN_BIT)
 		return __tls_get_addr(&foreign);
-	return elf_tls_address((uint32_t)module, offset);
+	return address_or_abort((uint32_t)module, offset);
 }
 
 int elf_tls_add(const struct elf_file *file, uintptr_t base, uint32_t *ret_module, struct err *err)

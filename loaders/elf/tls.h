@@ -30,7 +30,7 @@ void elf_tls_remove(uint32_t module);
  * linker. */
 int elf_tls_reset(uint32_t module);
 
-/* The calling thread's copy of a module's variable. */
+/* The calling thread's copy of a module's variable; NULL when there is no memory for it. */
 void *elf_tls_address(uint32_t module, uint64_t offset);
 
 /* The words relocations ask for; `module` is this library's, `foreign` the dynamic linker's. */

@@ -185,6 +185,30 @@ static void frames_pass(frame_function *function, void *frames)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* The library that holds frames of ours stays, or they could not be taken out of it again. */
+static void library_keep(uintptr_t function)
+{
+	void *handle = NULL;
+	Dl_info where;
+
+	if (function && dladdr((void *)function, &where) && where.dli_fname)
+		handle = dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+	if (handle)
+		dlclose(handle);
+	(void)dlerror();
+}
+
+/* Both or none: what cannot be taken back is not put there. */
+static void pair_find(const char *add, const char *remove, frame_function **ret_add,
+		      frame_function **ret_remove)
+{
+	*ret_add = (frame_function *)unwinder_symbol(add);
+	*ret_remove = (frame_function *)unwinder_symbol(remove);
+	if (!*ret_add || !*ret_remove)
+		*ret_add = *ret_remove = NULL;
+	library_keep((uintptr_t)*ret_add);
+}
+
 static void unwinder_look(uint64_t generation)
 {
 	uintptr_t global = (uintptr_t)dlsym(RTLD_DEFAULT, "_dl_find_object");
@@ -192,24 +216,21 @@ static void unwinder_look(uint64_t generation)
 	unwinder.generation = generation;
 	unwinder.known = true;
 	unwinder.find = (find_fde_function *)unwinder_symbol("_Unwind_Find_FDE");
-	unwinder.add = (frame_function *)unwinder_symbol("__register_frame");
-	unwinder.remove = (frame_function *)unwinder_symbol("__deregister_frame");
-	unwinder.add_section =
-		(frame_function *)unwinder_symbol("__unw_add_dynamic_eh_frame_section");
-	unwinder.remove_section =
-		(frame_function *)unwinder_symbol("__unw_remove_dynamic_eh_frame_section");
+	pair_find("__register_frame", "__deregister_frame", &unwinder.add, &unwinder.remove);
+	pair_find("__unw_add_dynamic_eh_frame_section", "__unw_remove_dynamic_eh_frame_section",
+		  &unwinder.add_section, &unwinder.remove_section);
 	unwinder.asks = &elf_unwind_interposer && global == (uintptr_t)elf_unwind_interposer;
 }
 
-void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note)
+struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note)
 {
+	struct elf_frames frames = { NULL, NULL };
 	uint64_t generation, begin;
 	struct frame_bases bases;
 	uintptr_t function;
-	void *frames = NULL;
 
 	if (!file->eh_frame_hdr.bytes)
-		return NULL;
+		return frames;
 	pthread_mutex_lock(&unwinder.lock);
 	generation = elf_imports_generation();
 	if (!unwinder.known || unwinder.generation != generation) {
@@ -222,9 +243,11 @@ void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **r
 	if (!unwinder.asks && (unwinder.add || unwinder.add_section)) {
 		begin = frames_begin(file);
 		if (begin) {
-			frames = (void *)(base + begin);
+			frames.begin = (void *)(base + begin);
+			frames.remove =
+				unwinder.add_section ? unwinder.remove_section : unwinder.remove;
 			frames_pass(unwinder.add_section ? unwinder.add_section : unwinder.add,
-				    frames);
+				    frames.begin);
 		} else {
 			*ret_note = "its frame tables can't be registered: no unwinding through it";
 		}
@@ -233,16 +256,14 @@ void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **r
 	return frames;
 }
 
-void elf_unwind_remove(void *frames)
+void elf_unwind_remove(struct elf_frames *frames)
 {
-	if (!frames)
+	if (!frames->begin)
 		return;
 	pthread_mutex_lock(&unwinder.lock);
-	if (unwinder.remove_section)
-		frames_pass(unwinder.remove_section, frames);
-	else if (unwinder.remove)
-		frames_pass(unwinder.remove, frames);
+	frames_pass(frames->remove, frames->begin);
 	pthread_mutex_unlock(&unwinder.lock);
+	frames->begin = NULL;
 }
 
 void elf_unwind_lock(void)

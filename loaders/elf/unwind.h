@@ -15,10 +15,18 @@
 
 #include <stdint.h>
 
-/* Registers the frames when nothing else makes them known. Returns what elf_unwind_remove() wants,
- * NULL when nothing was registered; `ret_note` then says why when unwinding will not work. */
-void *elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note);
-void elf_unwind_remove(void *frames);
+/* Frames that were registered, and how the unwinder that has them forgets them; begin NULL = none.
+ */
+struct elf_frames {
+	void *begin;
+	void (*remove)(void *begin);
+};
+
+/* Registers the frames when nothing else makes them known. When none were registered, `ret_note`
+ * says why when unwinding will not work. */
+struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base,
+				 const char **ret_note);
+void elf_unwind_remove(struct elf_frames *frames);
 
 void elf_unwind_lock(void); /* for fork */
 void elf_unwind_unlock(void);

@@ -3,13 +3,17 @@
  * what it must refuse. The thousands of mutants are in hostile_test.c.
  */
 #include "base/file.h"
-#include "loaders/elf/file.h"
+#include "loaders/elf/accept.h"
+#include "loaders/elf/arch.h"
+#include "loaders/elf/symbols.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <gnu/libc-version.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -132,9 +136,142 @@ static void refuses_broken_headers(void **state)
 	}
 }
 
+static struct file_bytes probe_open(const char *folder, const char *name)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct file_bytes bytes = { NULL, 0 };
+	struct err err = { "" };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/fixtures/%s/%s.so", build ? build : "build", folder, name);
+	(void)file_load(path, &bytes, &err);
+	return bytes;
+}
+
+/* What the compiler marked for branch protection is seen: in notes aligned to 8 bytes. */
+static void reads_properties(void **state)
+{
+	const struct elf_arch *native = elf_arch_native();
+	struct file_bytes bytes = probe_open("elf", "branches");
+	struct elf_arena arena = { .branch_guard = true };
+	const struct elf_arch *arch;
+	struct elf_file file;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
+	assert_int_equal(elf_property(&file, native->property) &
+				 (native->branch_bit | native->stack_bit),
+			 native->branch_bit | native->stack_bit);
+	assert_int_equal(elf_property(&file, native->property + 1), 0);
+	assert_true(elf_file_guarded(&file, &arena));
+	arena.branch_guard = false;
+	assert_false(elf_file_guarded(&file, &arena));
+	/* A program with a shadow stack takes it, and not one that was built without. */
+	arena.shadow_stack = native->stack_bit != 0;
+	assert_int_equal(elf_file_accept(&file, &arena, &arch, &err), 0);
+	file_unload(&bytes);
+	bytes = probe_open("elf", "bare");
+	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
+	arena.branch_guard = true;
+	assert_false(elf_file_guarded(&file, &arena));
+	assert_int_equal(elf_file_accept(&file, &arena, &arch, &err),
+			 arena.shadow_stack ? -ENOEXEC : 0);
+	assert_true(!arena.shadow_stack || strstr(err.text, "shadow stack"));
+	file_unload(&bytes);
+}
+
+/* The same of the other architecture, where there is a cross compiler. */
+static void reads_properties_aarch64(void **state)
+{
+	struct file_bytes bytes = probe_open("elf-aarch64", "branches");
+	const struct elf_arena arena = { .branch_guard = true };
+	struct elf_file file;
+	struct err err = { "" };
+
+	(void)state;
+	if (!bytes.bytes)
+		skip();
+	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
+	assert_true(elf_property(&file, elf_arch_aarch64.property) & elf_arch_aarch64.branch_bit);
+	assert_true(elf_file_guarded(&file, &arena));
+	file_unload(&bytes);
+}
+
+/* Two segments may hold the same bytes of the file. Where a table is mapped is told by its address,
+ * by which it was checked. */
+static void rebases_by_address(void **state)
+{
+	struct file_bytes bytes = probe_open("elf", "nobits_filled");
+	const uintptr_t bias = 0x10000000;
+	struct elf_file file, plain;
+	struct err err = { "" };
+	elf_phdr header;
+
+	(void)state;
+	assert_int_equal(elf_file_check(&plain, bytes.bytes, bytes.size, &err), 0);
+	assert_int_equal(plain.load_count, 3);
+	/* The constants, which no table is in, now begin where the dynamic section does. */
+	header = plain.headers[1];
+	assert_int_equal(header.p_type, PT_LOAD);
+	header.p_offset = plain.loads[2].offset;
+	header.p_filesz = plain.loads[2].file_bytes;
+	memcpy((unsigned char *)bytes.bytes + ((const unsigned char *)&plain.headers[1] -
+					       (const unsigned char *)bytes.bytes),
+	       &header, sizeof(header));
+	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
+	elf_file_rebase(&plain, bias);
+	elf_file_rebase(&file, bias);
+	assert_true((uintptr_t)plain.dynamic.entries == bias + plain.loads[2].address);
+	assert_ptr_equal(file.dynamic.entries, plain.dynamic.entries);
+	assert_ptr_equal(file.dynamic.symbols, plain.dynamic.symbols);
+	assert_ptr_equal(file.dynamic.strings, plain.dynamic.strings);
+	assert_ptr_equal(file.dynamic.gnu_hash.chains, plain.dynamic.gnu_hash.chains);
+	file_unload(&bytes);
+}
+
+/* Every view of the mapped image shows what the file has there. */
+static void rebases_every_table(void **state)
+{
+	struct elf_file file, mapped;
+	struct elf_dynamic *now, *was;
+	struct err err = { "" };
+	const unsigned char *image;
+	uintptr_t bias;
+
+	(void)state;
+	assert_int_equal(elf_file_check(&file, library.bytes, library.size, &err), 0);
+	mapped = file;
+	/* The first segment is in the file as it is in memory: with this bias, the views stay. */
+	image = file.bytes + file.loads[0].offset;
+	bias = (uintptr_t)image - file.loads[0].address;
+	elf_file_rebase(&mapped, bias);
+	now = &mapped.dynamic;
+	was = &file.dynamic;
+	assert_ptr_equal(mapped.headers, file.headers);
+	assert_ptr_equal(now->strings, was->strings);
+	assert_ptr_equal(now->soname, was->soname);
+	assert_ptr_equal(now->symbols, was->symbols);
+	assert_ptr_equal(now->versions, was->versions);
+	assert_ptr_equal(now->version_defs, was->version_defs);
+	assert_ptr_equal(now->version_needs, was->version_needs);
+	assert_ptr_equal(now->gnu_hash.bloom, was->gnu_hash.bloom);
+	assert_ptr_equal(now->gnu_hash.buckets, was->gnu_hash.buckets);
+	assert_ptr_equal(now->gnu_hash.chains, was->gnu_hash.chains);
+	assert_ptr_equal(now->hash.buckets, was->hash.buckets);
+	assert_ptr_equal(now->hash.chains, was->hash.chains);
+	assert_ptr_equal(now->rela, was->rela);
+	assert_ptr_equal(now->plt_rela, was->plt_rela);
+	assert_ptr_equal(now->relr, was->relr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_properties),
+		cmocka_unit_test(reads_properties_aarch64),
+		cmocka_unit_test(rebases_by_address),
+		cmocka_unit_test(rebases_every_table),
 		cmocka_unit_test(accepts_the_c_library),
 		cmocka_unit_test(accepts_any_alignment),
 		cmocka_unit_test(refuses_every_truncation),

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #define MUTANTS_DEFAULT 6000
-#define OBJECTS_MAX 64
+#define OBJECTS_MAX 128
 #define HANGS_AFTER_S 300
 
 static struct object {

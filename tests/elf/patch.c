@@ -119,6 +119,42 @@ static void version_unhashed(unsigned char *bytes, size_t size)
 	}
 }
 
+/* A broken table of needed versions: imports would be bound without any. */
+static void version_broken(unsigned char *bytes, size_t size)
+{
+	const struct elf_dynamic *dynamic = &checked(bytes, size)->dynamic;
+
+	assert(dynamic->version_needs);
+	writable(bytes, dynamic->version_needs)[offsetof(Elf64_Verneed, vn_version)] = 2;
+}
+
+static void tls_huge(unsigned char *bytes, size_t size)
+{
+	const struct elf_file *file = checked(bytes, size);
+
+	for (size_t i = 0; i < file->header_count; i++) {
+		elf_phdr header = file->headers[i];
+
+		if (header.p_type != PT_TLS)
+			continue;
+		header.p_memsz = UINT64_C(1) << 40;
+		memcpy(writable(bytes, &file->headers[i]), &header, sizeof(header));
+	}
+}
+
+#if defined(__x86_64__)
+/* The note of branch protection becomes one that asks for an instruction set nobody has. */
+static void level_unknown(unsigned char *bytes, size_t size)
+{
+	const uint32_t old[2] = { 0xc0000002, 4 }; /* GNU_PROPERTY_X86_FEATURE_1_AND */
+	const uint32_t new[3] = { GNU_PROPERTY_X86_ISA_1_NEEDED, 4, UINT32_C(1) << 31 };
+	unsigned char *at = memmem(bytes, size, old, sizeof(old));
+
+	assert(at);
+	memcpy(at, new, sizeof(new));
+}
+#endif
+
 static void no_sections(unsigned char *bytes, size_t size)
 {
 	Elf64_Ehdr header;
@@ -146,6 +182,18 @@ static void other_class(unsigned char *bytes, size_t size)
 {
 	(void)size;
 	header_word(bytes, EI_CLASS, ELFCLASS32);
+}
+
+static void other_system(unsigned char *bytes, size_t size)
+{
+	(void)size;
+	header_word(bytes, EI_OSABI, ELFOSABI_FREEBSD);
+}
+
+static void gnu_system(unsigned char *bytes, size_t size)
+{
+	(void)size;
+	header_word(bytes, EI_OSABI, ELFOSABI_GNU);
 }
 
 static void other_type(unsigned char *bytes, size_t size)
@@ -179,6 +227,16 @@ const struct patch patches[] = {
 	{ "reloc_in_code", "bare", 0, "0x", "relocation into code", reloc_in_code },
 	{ "tag_unknown", "hash_both", 0, "0x29", "dynamic entry nobody knows", tag_unknown },
 	{ "version_unhashed", "needs", 426, NULL, "a version whose hash is 0", version_unhashed },
+	{ "version_broken", "needs", 0, "DT_VERNEED", "a broken table of versions",
+	  version_broken },
+	{ "tls_huge", "tls_gd", 0, "thread-local", "more thread-local variables than memory",
+	  tls_huge },
+#if defined(__x86_64__)
+	{ "level_unknown", "branches", 0, "level 32", "instructions the machine lacks",
+	  level_unknown },
+#endif
+	{ "other_system", "plain", 0, "another system", "an object for FreeBSD", other_system },
+	{ "gnu_system", "plain", 1001, NULL, "an object with GNU extensions", gnu_system },
 	{ "other_machine", "plain", 0, "machine", "another machine's code", other_machine },
 	{ "other_class", "plain", 0, "64-bit", "a 32-bit object", other_class },
 	{ "other_type", "plain", 0, "shared object", "a program", other_type },

@@ -1,6 +1,7 @@
 /*
  * Steady state: once an arena has seen objects of a kind, a load of new bytes takes no page fault,
- * and one system call (strict) or none (dual map): look-up, first call and unload included. A
+ * and one system call (strict) or none (dual map): look-up, first call and unload included; of one
+ * object again and again, and of objects of different shapes in turn. A
  * tracer counts the system calls between two marks; a load before the arena is warm must be
  * counted, too, or the counter is broken.
  */
@@ -29,12 +30,21 @@
 #define SANITIZED false
 #endif
 
-#define LOADS 64
+#define LOADS 60
 #define MARK 0x50adL /* argument of a getpgid() that means: count from here, or up to here */
 
-#define OBJECTS 3
-static const char *const names[OBJECTS] = { "fixtures/elf/plain.so", "objects/gen_390k.so",
-					    "fixtures/elf/cxx_nounique.so" };
+/* How often a strict load writes: a gap between segments that is longer than copying it is worth is
+ * passed over, which 64 KB pages make on purpose. */
+static const struct {
+	const char *name;
+	long writes;
+} objects[] = {
+	{ "fixtures/elf/plain.so", 1 },	       { "objects/gen_390k.so", 1 },
+	{ "fixtures/elf/cxx_nounique.so", 1 }, { "fixtures/elf/bss.so", 1 },
+	{ "fixtures/elf/pages_64k.so", 2 },    { "fixtures/elf/hash_both.so", 1 },
+};
+#define OBJECTS (sizeof(objects) / sizeof(objects[0]))
+#define IN_TURN OBJECTS /* as an object: all of them, one after the other */
 static struct file_bytes files[OBJECTS];
 
 /* What the child found; shared memory. */
@@ -52,7 +62,7 @@ static int files_load(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < OBJECTS; i++) {
-		snprintf(path, sizeof(path), "%s/%s", build ? build : "build", names[i]);
+		snprintf(path, sizeof(path), "%s/%s", build ? build : "build", objects[i].name);
 		if (file_load(path, &files[i], &err) < 0)
 			return -1;
 	}
@@ -63,14 +73,14 @@ static int files_load(void **state)
 
 static int cycle(struct image *image, size_t i)
 {
-	static const char *const entries[OBJECTS] = { "probe", "soload_entry", "probe" };
+	const char *entry = strstr(objects[i].name, "gen_") ? "soload_entry" : "probe";
 	const struct so so = { .bytes = files[i].bytes, .size = files[i].size, .fd = -1 };
 	void *function;
 	int r = image_load(image, &so, NULL, &report->err);
 
 	if (r < 0)
 		return r;
-	r = image_symbol(image, entries[i], &function, &report->err);
+	r = image_symbol(image, entry, &function, &report->err);
 	if (r == 0)
 		((long (*)(void))(uintptr_t)function)();
 	image_unload(image);
@@ -90,6 +100,16 @@ static void mark(void)
 	syscall(SYS_getpgid, MARK);
 }
 
+static const char *name_of(size_t object)
+{
+	return object == IN_TURN ? "all in turn" : objects[object].name;
+}
+
+static size_t turn_of(size_t object, unsigned int i)
+{
+	return object == IN_TURN ? i % OBJECTS : object;
+}
+
 static int child_loads(const char *spec, size_t object, unsigned int warm)
 {
 	struct loader *loader;
@@ -101,11 +121,11 @@ static int child_loads(const char *spec, size_t object, unsigned int warm)
 		return r;
 	image = image_new(loader);
 	for (unsigned int i = 0; i < warm && r == 0; i++)
-		r = cycle(image, object);
+		r = cycle(image, turn_of(object, i));
 	before = faults_now();
 	mark();
 	for (unsigned int i = 0; i < LOADS && r == 0; i++)
-		r = cycle(image, object);
+		r = cycle(image, turn_of(object, i));
 	mark();
 	report->faults = faults_now() - before;
 	image_free(image);
@@ -156,18 +176,27 @@ static long calls_of(const char *spec, size_t object, unsigned int warm)
 	}
 	calls = calls_count(child);
 	if (report->r < 0)
-		fail_msg("%s, %s: %s", spec, names[object], report->err.text);
+		fail_msg("%s, %s: %s", spec, name_of(object), report->err.text);
 	return calls;
 }
 
-static void steady(const char *spec, long calls_per_load)
+static long writes_of(size_t object)
 {
-	for (size_t i = 0; i < OBJECTS; i++) {
-		long calls = calls_of(spec, i, 3);
+	long writes = 0;
+
+	for (unsigned int i = 0; i < LOADS; i++)
+		writes += objects[turn_of(object, i)].writes;
+	return writes;
+}
+
+static void steady(const char *spec, bool writes)
+{
+	for (size_t i = 0; i <= IN_TURN; i++) {
+		long calls = calls_of(spec, i, i == IN_TURN ? 3 * OBJECTS : 3);
 
 		print_message("%s, %s: %ld system calls and %ld faults in %d loads\n", spec,
-			      names[i], calls, report->faults, LOADS);
-		assert_int_equal(calls, calls_per_load * LOADS);
+			      name_of(i), calls, report->faults, LOADS);
+		assert_int_equal(calls, writes ? writes_of(i) : 0);
 		if (!SANITIZED)
 			assert_int_equal(report->faults, 0);
 	}
@@ -176,13 +205,13 @@ static void steady(const char *spec, long calls_per_load)
 static void strict(void **state)
 {
 	(void)state;
-	steady("elf", 1);
+	steady("elf", true);
 }
 
 static void dualmap(void **state)
 {
 	(void)state;
-	steady("elf:dualmap", 0);
+	steady("elf:dualmap", false);
 }
 
 /* The counter counts: memfd's dlopen makes more than ten calls a load, a cold arena more than none.

@@ -1,4 +1,5 @@
 /* auto: which step does the work, and what it says about the steps above. */
+#include "loaders/elf/file.h"
 #include "tests/loaders/fixture.h"
 
 #include <errno.h>
@@ -101,10 +102,23 @@ static void what_elf_refuses_is_loaded_by_another(void **state)
 	loader_close(loader);
 }
 
+/* The names of the versions it needs lie far outside. */
+static void versions_break(unsigned char *bytes, size_t size)
+{
+	const uint32_t outside = 0x7ffffff0;
+	struct elf_file file;
+	struct err err = { "" };
+
+	assert_int_equal(elf_file_check(&file, bytes, size, &err), 0);
+	assert_non_null(file.dynamic.version_needs);
+	memcpy(bytes + (file.dynamic.version_needs - bytes) + offsetof(Elf64_Verneed, vn_aux),
+	       &outside, sizeof(outside));
+}
+
 /* Also when the first step is one that would believe them. */
 static void unsound_bytes_go_to_nobody(void **state)
 {
-	const struct so *good = fixture_so("answer_1");
+	const struct so *good = fixture_so("imports");
 	struct loader *loader = opened("auto:steps=memfd+tmpfs");
 	struct image *image = image_new(loader);
 	unsigned char *bytes = malloc(good->size);
@@ -120,8 +134,14 @@ static void unsound_bytes_go_to_nobody(void **state)
 	assert_null(strstr(err.text, "tmpfs"));
 	so.size = 40;
 	assert_int_equal(image_load(image, &so, NULL, &err), -ENOEXEC);
+	so.size = good->size;
+	memcpy(bytes, good->bytes, good->size);
+	versions_break(bytes, good->size);
+	assert_int_equal(image_load(image, &so, NULL, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "DT_VERNEED"));
+	assert_null(strstr(err.text, "tmpfs"));
 	free(bytes);
-	answers(image, good);
+	answers(image, fixture_so("answer_1"));
 	image_free(image);
 	loader_close(loader);
 }

@@ -39,4 +39,5 @@ const struct elf_arch elf_arch_x86_64 = {
 	.property = 0xc0000002, /* GNU_PROPERTY_X86_FEATURE_1_AND */
 	.branch_bit = 1u << 0,	/* GNU_PROPERTY_X86_FEATURE_1_IBT */
 	.stack_bit = 1u << 1,	/* GNU_PROPERTY_X86_FEATURE_1_SHSTK */
+	.level = 0xc0008002,	/* GNU_PROPERTY_X86_ISA_1_NEEDED */
 };

@@ -1,0 +1,297 @@
+/*
+ * What one object leaves for the next, and how long it stays: slots hold no old bytes, an object
+ * with destructors still to run is kept until they have run, and no longer.
+ */
+#include "base/file.h"
+#include "loaders/elf/object.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static struct file_bytes fixture(const char *name)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct file_bytes file = { NULL, 0 };
+	struct err err = { "" };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
+	if (file_load(path, &file, &err) < 0)
+		fail_msg("%s", err.text);
+	return file;
+}
+
+static struct elf_arena *arena_make(struct elf_arena_options options)
+{
+	struct elf_arena *arena = NULL;
+	struct err err = { "" };
+
+	if (elf_arena_new(&arena, &options, &err) < 0)
+		fail_msg("%s", err.text);
+	return arena;
+}
+
+static struct elf_object *load(struct elf_arena *arena, const struct file_bytes *file)
+{
+	const struct elf_source source = { .bytes = file->bytes, .size = file->size, .fd = -1 };
+	struct elf_object *object = NULL;
+	struct err err = { "" };
+
+	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	return object;
+}
+
+static void *symbol(struct elf_object *object, const char *name)
+{
+	struct err err = { "" };
+	void *address = NULL;
+
+	if (elf_object_symbol(object, name, &address, &err) < 0)
+		fail_msg("%s", err.text);
+	return address;
+}
+
+static long probe(struct elf_object *object)
+{
+	return ((long (*)(void))(uintptr_t)symbol(object, "probe"))();
+}
+
+/* Both lie in the same slot: one full of 0x55, then one whose constants are zero by having no bytes
+ * in the file. */
+static void no_old_bytes(struct elf_arena_options options)
+{
+	struct file_bytes filled = fixture("elf/nobits_filled"), empty = fixture("elf/nobits");
+	struct elf_arena *arena = arena_make(options);
+	struct elf_object *object = load(arena, &filled);
+	uintptr_t base = object->base;
+
+	assert_int_equal(probe(object), 200001);
+	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+	object = load(arena, &empty);
+	if (!options.fresh)
+		assert_true(object->base == base);
+	assert_int_equal(probe(object), 1);
+	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+	elf_arena_free(arena);
+	file_unload(&filled);
+	file_unload(&empty);
+}
+
+static void slots_hold_no_old_bytes(void **state)
+{
+	(void)state;
+	no_old_bytes((struct elf_arena_options){ .slots = 1 });
+	no_old_bytes((struct elf_arena_options){ .slots = 1, .dualmap = true });
+	no_old_bytes((struct elf_arena_options){ .fresh = true });
+}
+
+/* What is mapped from a file that lacks the end of the object would be a signal when touched. */
+static void short_file_is_copied(void **state)
+{
+	struct file_bytes file = fixture("elf/pages_64k");
+	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct elf_source source = {
+		.bytes = file.bytes, .size = file.size, .map = true, .offset = 4096
+	};
+	struct elf_object *object = NULL;
+
+	(void)state;
+	source.fd = memfd_create("object", MFD_CLOEXEC);
+	assert_true(source.fd >= 0);
+	assert_int_equal(pwrite(source.fd, file.bytes, file.size, source.offset), file.size);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(elf_object_load(arena, &source, &object, NULL, NULL), 0);
+		assert_int_equal(object->place.direct, i == 0);
+		assert_true(i == 0 || strstr(object->place.note, "not as long as the object"));
+		assert_int_equal(probe(object), 1001);
+		assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+		assert_int_equal(ftruncate(source.fd, source.offset + 4096), 0);
+	}
+	close(source.fd);
+	elf_arena_free(arena);
+	file_unload(&file);
+}
+
+/* The object's destructor makes a thread-local variable whose destructor is due when this thread
+ * ends. */
+struct late {
+	struct elf_arena *arena;
+	struct file_bytes file;
+	enum elf_unloaded unloaded;
+	long trace;
+};
+
+static void *late_run(void *context)
+{
+	struct late *late = context;
+	struct elf_object *object = load(late->arena, &late->file);
+
+	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	late->unloaded = elf_object_unload(object);
+	return NULL;
+}
+
+static void late_destructors_pin(void **state)
+{
+	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 1 }),
+			     .file = fixture("elf/late_destructor") };
+	struct file_bytes plain = fixture("elf/plain");
+	struct elf_object *object;
+	pthread_t thread;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		late.trace = 0;
+		assert_int_equal(pthread_create(&thread, NULL, late_run, &late), 0);
+		pthread_join(thread, NULL);
+		assert_int_equal(late.unloaded, ELF_PINNED_THREADS);
+		assert_int_equal(late.trace, 12); /* at unloading, then at the thread's end */
+	}
+	object = load(late.arena, &plain); /* each went with its thread: the one slot is free */
+	assert_null(object->place.note);
+	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+	elf_arena_free(late.arena);
+	file_unload(&late.file);
+	file_unload(&plain);
+}
+
+/* An object kept until a thread ends registers a further destructor when it goes at last: it stays
+ * for that one, too. */
+static void *kept_run(void *context)
+{
+	struct late *late = context;
+	struct elf_object *object = load(late->arena, &late->file);
+
+	atomic_fetch_add(&object->pending, 1); /* as if a thread had one still to run */
+	late->unloaded = elf_object_unload(object);
+	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	atomic_fetch_sub(&object->pending, 1);
+	object = load(late->arena, &late->file); /* reaps the first one: pinned once more */
+	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	assert_int_equal(late->trace, 1);
+	(void)elf_object_unload(object);
+	return NULL;
+}
+
+static void pinned_again_is_not_lost(void **state)
+{
+	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 2 }),
+			     .file = fixture("elf/late_destructor") };
+	struct file_bytes plain = fixture("elf/plain");
+	struct elf_object *objects[2];
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, kept_run, &late), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(late.unloaded, ELF_PINNED_THREADS);
+	assert_int_equal(late.trace, 1122); /* both at unloading, both at the thread's end */
+	for (int i = 0; i < 2; i++) {	    /* both slots are free again */
+		objects[i] = load(late.arena, &plain);
+		assert_null(objects[i]->place.note);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(elf_object_unload(objects[i]), ELF_UNLOADED);
+	elf_arena_free(late.arena);
+	file_unload(&late.file);
+	file_unload(&plain);
+}
+
+/* 200 MB of thread-local variables where there is no memory for them: an error, and again when
+ * asked again; with memory, an address. */
+static void tls_enlarge(struct file_bytes *file)
+{
+	struct elf_file checked;
+	struct err err = { "" };
+
+	assert_int_equal(elf_file_check(&checked, file->bytes, file->size, &err), 0);
+	for (size_t i = 0; i < checked.header_count; i++) {
+		elf_phdr header = checked.headers[i];
+
+		if (header.p_type != PT_TLS)
+			continue;
+		header.p_memsz = 200 << 20;
+		memcpy((unsigned char *)file->bytes +
+			       ((const unsigned char *)&checked.headers[i] - checked.bytes),
+		       &header, sizeof(header));
+	}
+}
+
+static int tls_without_memory(void)
+{
+	struct file_bytes file = fixture("tls");
+	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct rlimit old, low;
+	struct elf_object *object;
+	struct err err = { "" };
+	unsigned long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "re");
+	void *address = NULL;
+	int r = 0;
+
+	tls_enlarge(&file);
+	object = load(arena, &file);
+	if (!statm || fscanf(statm, "%lu", &pages) != 1)
+		return 1;
+	fclose(statm);
+	getrlimit(RLIMIT_AS, &old);
+	low = (struct rlimit){ pages * (unsigned long)getpagesize() + (32 << 20), old.rlim_max };
+	setrlimit(RLIMIT_AS, &low);
+	address = malloc(200 << 20);
+	if (address)
+		return 77; /* an emulator: limits of addresses are not for its programs */
+	for (int i = 0; i < 2; i++) {
+		err.text[0] = '\0';
+		r |= elf_object_symbol(object, "tls_exported", &address, &err) != -ENOMEM;
+		r |= !strstr(err.text, "thread-local") || address;
+	}
+	setrlimit(RLIMIT_AS, &old);
+	r |= elf_object_symbol(object, "tls_exported", &address, &err) != 0 ||
+	     *(int *)address != 11;
+	return r;
+}
+
+static void tls_memory_is_short(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip(); /* their own memory runs out first */
+#endif
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(tls_without_memory());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots_hold_no_old_bytes),
+		cmocka_unit_test(short_file_is_copied),
+		cmocka_unit_test(late_destructors_pin),
+		cmocka_unit_test(pinned_again_is_not_lost),
+		cmocka_unit_test(tls_memory_is_short),
+	};
+
+	return cmocka_run_group_tests_name("elf/lifetime", tests, NULL, NULL);
+}
