@@ -1,5 +1,6 @@
 /* The variants of the flow, from the host to the AI cores: each with its own threads, sizes and
  * entry, and every failure told as on the first. */
+#include "device/cache.h"
 #include "tests/device/device_rig.h"
 
 #include <setjmp.h>
@@ -53,6 +54,57 @@ static void test_variants(void **state)
 	rig.variant = &device_variants[0];
 }
 
+static uint64_t kernels_count(void)
+{
+	uint64_t count = 0;
+
+	while (kernels[count].name)
+		count++;
+	return count;
+}
+
+/* What a round invalidated: every line that was sent and is read, once. A run that finds its object
+ * there reads the struct up to where it would be. */
+static void lines_check(const struct transport *transport, uint64_t brought)
+{
+	uint64_t bytes = rig.result->dma_object.bytes;
+
+	if (strcmp(transport->name, "inline") == 0)
+		bytes = brought ? bytes - brought : transport_runtime_bytes(rig.variant->workers);
+	if (!rig.incoherent)
+		bytes = 0;
+	assert_int_equal(rig.result->lines,
+			 cache_lines(NULL, bytes) + (rig.incoherent ? kernels_count() : 0));
+}
+
+static void test_lines(void **state)
+{
+	struct device_object object;
+
+	(void)state;
+	for (rig.variant = device_variants; rig.variant->platform; rig.variant++) {
+		if (rig.variant->host_builds)
+			continue;
+		object_open(&object, "works");
+		for (const struct transport *const *t = transports; *t; t++) {
+			for (int kind = 0; kind < 3; kind++) {
+				rig.incoherent = kind > 0;
+				rig.when = device_when_find(kind == 2 ? "once" : "per-run", NULL);
+				device_up("memfd", (*t)->name, 0);
+				works();
+				lines_check(*t, object.so.size);
+				works();
+				lines_check(*t, kind == 2 ? 0 : object.so.size);
+				device_down();
+			}
+		}
+		device_object_release(&object);
+	}
+	rig.variant = &device_variants[0];
+	rig.incoherent = false;
+	rig.when = NULL;
+}
+
 /* A new process has nothing: what was kept is sent again. */
 static void test_reset(void **state)
 {
@@ -99,9 +151,8 @@ static void test_variant_names(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_failures),      cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_lines),	      cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_variant_names),
 	};
 
