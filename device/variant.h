@@ -29,7 +29,6 @@ struct device_variant {
 	enum device_log log;
 	bool has_bind;	  /* the entry finds its runtime through the bind symbol */
 	bool host_builds; /* the host loads and orchestrates; nothing to transport */
-	bool forgets;	  /* deinit clears handle, path and function pointers */
 };
 
 /* Ends with a NULL platform; the first is the default. */
