@@ -77,23 +77,23 @@ static void test_same(void **state)
 	assert_int_equal(verdict.symbols, 3);
 }
 
-/* The last byte of every segment but the first, which ends in relocations: also where it is not the
- * last of a word, as it must be in one of them for this to say anything. */
+/* The last byte of a segment counts also where it is not the last of a word. What may be written to
+ * is the linker's to change. */
 static void test_byte(void **state)
 {
-	bool beside_words = false;
+	int beside_words = 0;
 
 	(void)state;
-	for (size_t i = 1; i < file.load_count; i++) {
+	for (size_t i = 0; i < file.load_count; i++) {
 		const struct elf_segment *segment = &file.loads[i];
 
-		if (segment->flags & PF_W)
-			continue; /* its words are the linker's to change */
-		beside_words |= segment->file_bytes % sizeof(uint64_t) != 0;
+		if (segment->flags & PF_W || segment->file_bytes % sizeof(uint64_t) == 0)
+			continue;
 		*byte_at(segment->offset + segment->file_bytes - 1) ^= 0x55;
 		differs("memory differs");
+		beside_words++;
 	}
-	assert_true(beside_words);
+	assert_true(beside_words > 0);
 }
 
 /* What may be written to is compared where nobody has: the last byte of the object's only variable

@@ -169,6 +169,15 @@ for variant in 'a2a3 293083648' 'a5 293085952'; do
 	ls /tmp/orch_so_*.so 2>/dev/null && fail "a file stays in /tmp"
 done
 
+# An object that ends the program, or that never comes back and goes on writing: said in words, and the verdict comes all the same.
+for case in 'entry_exits called exit(3) in the host' 'entry_submits did not return to the host for 1.0 s'; do
+	"$soload" repro -r host_build_graph -n 1 --timeout 1 --pools small --orch "$SOLOAD_BUILD/fixtures/orch_${case%% *}_hbg.so" --out "$scratch/given_up" >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	[ $code = 1 ] || fail "${case%% *}: exit code $code: $(cat "$scratch/err")"
+	grep -qF "${case#* }" "$scratch/err" || fail "${case%% *}: $(cat "$scratch/err")"
+	tail -n 1 "$scratch/out" | grep -q '^FAIL: 0 of 2 rounds' || fail "${case%% *}: $(tail -n 1 "$scratch/out")"
+done
+
 # Another build of this architecture may be the AICPU; nothing of it is emulated.
 "$soload" repro --aicpu "$soload" -n 1 --loader elf,memfd --transport separate,dedup --pools small --out "$scratch/other" >"$scratch/out" 2>"$scratch/err" ||
 	fail "--aicpu: exit code $? with: $(cat "$scratch/err")"
