@@ -117,6 +117,13 @@ bench: all ## the speed table of all loaders against what it must be (some minut
 	$(Q)r=0; $(SOLOAD) cost || r=$$?; \
 	$(SOLOAD) bench --objects $(BUILD)/objects --out results/runs/bench $(ARGS) || r=$$?; exit $$r
 
+.PHONY: advise
+advise: all ## which change is worth making first for the workload's object, in words (a minute; results/baseline/advise.md is the committed answer)
+	$(Q)mkdir -p results/runs/advise
+	$(Q)r=0; $(SOLOAD) advise --out results/runs/advise $(ARGS) >results/runs/advise/advise.out || r=$$?; \
+	{ printf '# `soload advise%s`\n\n```text\n' '$(if $(ARGS), $(ARGS))'; cat results/runs/advise/advise.out; printf '```\n'; } >results/runs/advise/advise.md; \
+	cat results/runs/advise/advise.out; echo 'as Markdown: results/runs/advise/advise.md'; exit $$r
+
 .PHONY: deps
 deps: ## install the packages that are missing (root or sudo); repro, test, lint … do so by themselves
 	$(Q)tools/deps repro test

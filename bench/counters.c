@@ -6,6 +6,7 @@
 #include "bench/pmu.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,29 @@ struct tracer {
 const char *counters_name(uint32_t number)
 {
 	return number < COUNTERS_CALLS ? names[number] : NULL;
+}
+
+double counters_memory(pid_t pid)
+{
+	unsigned long long anon = 0, shmem = 0, value;
+	int found = 0;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Pss_Anon: %llu kB", &value) == 1) {
+			anon = value;
+			found++;
+		} else if (sscanf(line, "Pss_Shmem: %llu kB", &value) == 1) {
+			shmem = value;
+			found++;
+		}
+	}
+	if (file)
+		fclose(file);
+	return found == 2 ? 1024.0 * (double)(anon + shmem) : (double)NAN;
 }
 
 /* The worker's next stop, or its end. */
@@ -116,6 +140,8 @@ static void call_entered(struct tracer *tracer, const struct __ptrace_syscall_in
 		counting_set(tracer, call->entry.args[1] == WORKER_MARK_LOAD ||
 					     call->entry.args[1] == WORKER_MARK_RESUME);
 		tracer->began = true;
+		if (call->entry.args[1] == WORKER_MARK_PAUSE)
+			tracer->one->loaded_bytes = counters_memory(tracer->client->pid);
 		if (call->entry.args[1] == WORKER_MARK_DONE)
 			load_done(tracer);
 		return;

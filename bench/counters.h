@@ -20,7 +20,8 @@ struct counters {
 	uint32_t between[COUNTERS_CALLS]; /* the harness's own, after the first mark of a batch */
 	uint32_t total;
 	uint64_t written_bytes, mapped_bytes;
-	bool exact; /* every load that was traced did the same */
+	double loaded_bytes; /* counters_memory() while the object is loaded */
+	bool exact;	     /* every load that was traced did the same */
 	uint32_t loads;
 	uint64_t instructions; /* in user space, of all the loads, by the PMU; may vary */
 	bool instructions_known;
@@ -34,6 +35,10 @@ struct counters {
  */
 int counters_take(struct client *client, uint32_t loads, struct counters *ret_counters,
 		  struct err *err);
+
+/* Anonymous and shared memory of a process, each page once, in bytes; NaN where the kernel does not
+ * say (smaps_rollup has Pss_Anon since Linux 5.4). */
+double counters_memory(pid_t pid);
 
 const char *counters_name(uint32_t number); /* "openat", NULL = no such call here */
 

@@ -3,6 +3,7 @@
 #include "bench/repro/repro.h"
 
 #include "base/log.h"
+#include "device/host_guard.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -150,6 +151,8 @@ int repro_open(struct repro *repro, char **argv, struct err *err)
 void repro_close(struct repro *repro)
 {
 	repro_arms_close(repro);
+	if (guard_given_up())
+		return; /* the object goes on with its bytes and inputs */
 	repro_callables_close(repro);
 	for (int i = repro->die_count - 1; i >= 0; i--) {
 		workload_free(&repro->dies[i].data);

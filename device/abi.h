@@ -215,6 +215,7 @@ ABI_RUNTIME(abi_runtime_a5_separate, ABI_A5_WORKERS, abi_fields);
 #else
 #define ABI_ASSERT(what) _Static_assert(what, #what)
 #endif
+#define ABI_SLOT(type, slot, index) ABI_ASSERT(offsetof(struct type, slot) == 8 * (index))
 ABI_ASSERT(sizeof(struct abi_tensor) == 128);
 ABI_ASSERT(offsetof(struct abi_tensor, version) == 24);
 ABI_ASSERT(offsetof(struct abi_tensor, is_all_offset_zero) == 36);
@@ -230,9 +231,28 @@ ABI_ASSERT(offsetof(struct abi_param, error_msg) == 1232);
 ABI_ASSERT(sizeof(struct abi_kernels) == 12);
 ABI_ASSERT(sizeof(struct abi_config) == 4);
 ABI_ASSERT(sizeof(struct abi_ops) == 80);
+ABI_SLOT(abi_ops, submit_task, 0);
+ABI_SLOT(abi_ops, scope_begin, 1);
+ABI_SLOT(abi_ops, scope_end, 2);
+ABI_SLOT(abi_ops, orchestration_done, 3);
+ABI_SLOT(abi_ops, is_fatal, 4);
+ABI_SLOT(abi_ops, log_error, 5);
+ABI_SLOT(abi_ops, log_warn, 6);
+ABI_SLOT(abi_ops, log_info, 7);
+ABI_SLOT(abi_ops, log_debug, 8);
+ABI_SLOT(abi_ops, log_always, 9);
 ABI_ASSERT(sizeof(struct abi_graph_ops) == 88);
-ABI_ASSERT(offsetof(struct abi_graph_ops, add_dependency) == 8);
-ABI_ASSERT(offsetof(struct abi_graph_ops, scope_begin) == 16);
+ABI_SLOT(abi_graph_ops, submit_task, 0);
+ABI_SLOT(abi_graph_ops, add_dependency, 1);
+ABI_SLOT(abi_graph_ops, scope_begin, 2);
+ABI_SLOT(abi_graph_ops, scope_end, 3);
+ABI_SLOT(abi_graph_ops, orchestration_done, 4);
+ABI_SLOT(abi_graph_ops, is_fatal, 5);
+ABI_SLOT(abi_graph_ops, log_error, 6);
+ABI_SLOT(abi_graph_ops, log_warn, 7);
+ABI_SLOT(abi_graph_ops, log_info, 8);
+ABI_SLOT(abi_graph_ops, log_debug, 9);
+ABI_SLOT(abi_graph_ops, log_always, 10);
 ABI_ASSERT(sizeof(struct abi_task_id) == 8);
 ABI_ASSERT(sizeof(struct abi_handshake) == 64);
 ABI_ASSERT(sizeof(struct abi_runtime_inline) == 4202048);

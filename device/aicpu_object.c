@@ -212,11 +212,8 @@ void aicpu_object_unload(struct aicpu *aicpu)
 	}
 	free(callable->copy);
 	callable->copy = NULL;
-	/* Elsewhere upstream's deinit leaves the stale values where they are. */
-	if (aicpu->variant->forgets) {
-		callable->configure = NULL;
-		callable->entry = (struct runtime_entry){ .args = NULL };
-	}
+	callable->configure = NULL;
+	callable->entry = (struct runtime_entry){ .args = NULL };
 }
 
 void aicpu_objects_free(struct aicpu *aicpu)

@@ -40,7 +40,7 @@ static int kernels_resolve(struct aicpu *aicpu, struct err *err)
 		aicpu->functions[id] = 0;
 		if (address == 0)
 			continue;
-		r = transport_view(&aicpu->device, address, sizeof(descriptor), &bytes, err);
+		r = transport_received(&aicpu->device, address, sizeof(descriptor), &bytes, err);
 		if (r < 0)
 			return err_prefix(err, r, "kernel %d", id);
 		memcpy(&descriptor, bytes, sizeof(descriptor));
@@ -308,6 +308,7 @@ void aicpu_serve(struct aicpu *aicpu)
 
 	memset(&aicpu->control->answer, 0, sizeof(aicpu->control->answer));
 	aicpu->device.runtime_address = request->runtime_address;
+	aicpu->device.lines = 0;
 	aicpu->callable = NULL;
 	aicpu->log_used = 0;
 	timeline_begin(lane(aicpu), PHASE_OTHER);
@@ -317,5 +318,6 @@ void aicpu_serve(struct aicpu *aicpu)
 		load(aicpu);
 	else
 		unload(aicpu);
+	aicpu->control->answer.lines = aicpu->device.lines;
 	timeline_end(lane(aicpu));
 }

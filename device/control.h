@@ -67,6 +67,7 @@ struct control_answer {
 	struct runtime_counters counters;
 	int32_t expected_args;
 	int64_t minflt;
+	uint64_t lines;
 };
 
 /* Left by a signal; `signal` is written last. */

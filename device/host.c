@@ -102,7 +102,8 @@ void device_close(struct device *device)
 	device_stop(device);
 	if (device->peer)
 		device->peer->peer = NULL;
-	host_graphs_close(device);
+	if (!host_graphs_close(device))
+		return;
 	if (device->transport_state && device->options.transport->release)
 		device->options.transport->release(device->transport_state);
 	free(device->transport_state);

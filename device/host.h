@@ -89,7 +89,8 @@ const char *device_directories(const struct device *device);
 /* The process that runs now, or 0. */
 pid_t device_process(const struct device *device);
 
-/* What to run; everything is the caller's and outlives the round. */
+/* What to run; everything is the caller's and outlives the round. Where an object was given up in
+ * the host (device/host_guard.h), what it was given outlives everything. */
 struct device_job {
 	const struct device_object *object;
 	unsigned int callable; /* the object's place on the device, for life cycles that keep it */
@@ -141,6 +142,7 @@ struct device_result {
 	struct device_ahead ahead;
 	uint64_t tasks;	       /* executed */
 	int64_t minflt;	       /* page faults of load and unload, on the thread that does both */
+	uint64_t lines;	       /* of its cache that the AICPU invalidated, if it is incoherent */
 	int32_t expected_args; /* what the object said; 0 = it has no config symbol */
 	bool restarted;	       /* this round had to start a new AICPU */
 };

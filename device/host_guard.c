@@ -16,10 +16,11 @@
 
 /* One at a time; it outlives a call that is given up, because the thread does. */
 static struct {
-	struct guard *guard;
+	struct guard guard;
 	struct bell bell;
 	struct err err;
-	int result, signal;
+	int result, signal, status;
+	bool exits;
 	uintptr_t address;
 } running;
 
@@ -49,6 +50,28 @@ static void crashed(int signal, siginfo_t *what, void *context)
 		pause();
 }
 
+/* The process does not end because an object says so. */
+static void exits(int status, void *unused)
+{
+	(void)unused;
+	if (!guarded)
+		return;
+	running.status = status;
+	running.exits = true;
+	bell_ring(&running.bell);
+	for (;;)
+		pause();
+}
+
+static void exits_catch(void)
+{
+	static bool caught;
+
+	if (!caught)
+		on_exit(exits, NULL);
+	caught = true;
+}
+
 static void crashes_catch(void)
 {
 	struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
@@ -74,7 +97,7 @@ static void *guarded_main(void *unused)
 	(void)unused;
 	guarded = true;
 	sigaltstack(&stack, &before_stack);
-	running.result = running.guard->call(running.guard->context, &running.err);
+	running.result = running.guard.call(running.guard.context, &running.err);
 	guarded = false;
 	sigaltstack(&before_stack, NULL); /* a sanitizer's own, which it takes back itself */
 	bell_ring(&running.bell);
@@ -85,6 +108,9 @@ static int crash_in_words(struct err *err)
 {
 	char address[48] = "";
 
+	if (running.exits)
+		return err_set(err, EPIPE, "the object called exit(%d) in the host",
+			       running.status);
 	if (running.signal != SIGABRT)
 		snprintf(address, sizeof(address), " at address 0x%llx",
 			 (unsigned long long)running.address);
@@ -121,7 +147,7 @@ static int returned_wait(struct guard *guard, uint32_t seen, struct err *err)
 		return err_set(err, ETIMEDOUT, "the object did not return to the host for %.1f s",
 			       (double)guard->timeout_ns / 1e9);
 	}
-	if (!running.signal)
+	if (!running.signal && !running.exits)
 		return 0;
 	guard->ret_failure = DEVICE_CRASHED;
 	return crash_in_words(err);
@@ -133,7 +159,7 @@ static int thread_run(struct guard *guard, struct err *err)
 	pthread_t thread;
 	int r;
 
-	running.guard = guard;
+	running.guard = *guard;
 	running.signal = 0;
 	r = pthread_create(&thread, NULL, guarded_main, NULL);
 	if (r != 0)
@@ -162,6 +188,7 @@ int guard_run(struct guard *guard, struct err *err)
 			    "nothing else is loaded into it");
 	} else {
 		crashes_catch();
+		exits_catch();
 		r = thread_run(guard, err);
 		crashes_let_go();
 	}

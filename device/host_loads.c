@@ -107,9 +107,11 @@ static int unload_step(struct host_round *self, struct err *err)
 	return 0;
 }
 
-/* All that the thread writes is its own: when it is given up, it may still write. */
+/* All that the thread writes is its own: when it is given up, it may still write, and read. */
 struct step {
 	struct host_round self;
+	struct device_job job;
+	struct device_object object;
 	struct device_result result;
 	int (*run)(struct host_round *self, struct err *err);
 };
@@ -174,6 +176,10 @@ static int guarded(struct host_round *self, int (*run)(struct host_round *self, 
 	timeline_enter(self->lane, PHASE_CHECK);
 	step->run = run;
 	step->self = *self;
+	step->object = *self->job->object;
+	step->job = *self->job;
+	step->job.object = &step->object;
+	step->self.job = &step->job;
 	step->self.result = &step->result;
 	step->self.lane = &lane_of(&step->result)->time;
 	step->result.failed_phase = PHASE_OTHER;
@@ -205,8 +211,25 @@ int host_graph_unload(struct host_round *self, struct err *err)
 	return guarded(self, unload_step, err);
 }
 
-void host_graphs_close(struct device *device)
+static int graphs_close(void *context, struct err *err)
 {
-	for (int i = 0; i < DEVICE_CALLABLES_MAX && !guard_given_up(); i++)
+	struct device *device = context;
+
+	(void)err;
+	for (int i = 0; i < DEVICE_CALLABLES_MAX; i++)
 		graph_object_close(&device->graphs[i], NULL);
+	return 0;
+}
+
+/* Whoever wanted to know what the destructors do has unregistered the objects. */
+bool host_graphs_close(struct device *device)
+{
+	struct guard guard = { .call = graphs_close,
+			       .context = device,
+			       .timeout_ns = device->options.timeout_ns };
+	struct err unused;
+
+	if (device->variant->host_builds)
+		guard_run(&guard, &unused);
+	return !device->variant->host_builds || !guard_given_up();
 }

@@ -56,6 +56,7 @@ static int answer_read(struct host_round *self, struct err *err)
 	result->counters = answer->counters;
 	result->expected_args = answer->expected_args;
 	result->minflt += answer->minflt;
+	result->lines += answer->lines;
 	result->tasks = answer->counters.executed;
 	judgement_take(result, answer);
 	if (answer->code >= 0)

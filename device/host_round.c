@@ -205,11 +205,34 @@ static int prepared(struct host_round *self, struct err *err)
 		r = prewarm(self, err);
 	if (r == 0)
 		r = prepare(self, err);
+	if (r < 0 && self->result->failed_phase == PHASE_OTHER)
+		self->result->failed_phase = (enum phase)self->lane->phase;
 	early = host_early_wait(self, &later);
 	if (r < 0 || early == 0)
 		return r;
 	*err = later;
 	return early;
+}
+
+/* What was loaded for a run that does not begin goes before its bytes do, from which it may be
+ * mapped. */
+static int prewarm_undo(struct host_round *self, int code, struct err *err)
+{
+	const struct device_when *when = device_when(self->device);
+	struct err later = { "" };
+	int r;
+
+	if (self->ran || !when->early || when->kept ||
+	    !self->device->places[self->job->callable].id)
+		return code;
+	if (self->result->failed_phase == PHASE_OTHER)
+		self->result->failed_phase = (enum phase)self->lane->phase;
+	timeline_enter(self->lane, PHASE_RELEASE);
+	host_request(self, &(struct control_request){ .load = false });
+	r = host_answer(self, &later);
+	if (r < 0)
+		*err = later;
+	return r < 0 ? r : code;
 }
 
 static int steps(struct host_round *self, struct err *err)
@@ -220,7 +243,9 @@ static int steps(struct host_round *self, struct err *err)
 		r = struct_send(self, err);
 	if (r == 0)
 		r = launch_and_wait(self, err);
-	return r < 0 ? r : copy_back(self, err);
+	if (r < 0)
+		return prewarm_undo(self, r, err);
+	return copy_back(self, err);
 }
 
 void host_lane_take(const struct device *device, struct device_lane *ret_lane, unsigned int lane)

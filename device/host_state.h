@@ -132,7 +132,8 @@ int host_early_wait(struct host_round *self, struct err *err);
 int host_graph_load(struct host_round *self, struct err *err);
 int host_graph_build(struct host_round *self, struct err *err);
 int host_graph_unload(struct host_round *self, struct err *err);
-void host_graphs_close(struct device *device);
+/* False: an object was given up, and may still write to the device. */
+bool host_graphs_close(struct device *device);
 
 /* Copies a lane of the control page, of which no figure is believed. */
 void host_lane_take(const struct device *device, struct device_lane *ret_lane, unsigned int lane);

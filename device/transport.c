@@ -54,7 +54,7 @@ int transport_view(const struct transport_device *device, uint64_t address, uint
 	return 0;
 }
 
-int transport_received(const struct transport_device *device, uint64_t address, uint64_t bytes,
+int transport_received(struct transport_device *device, uint64_t address, uint64_t bytes,
 		       void **ret_bytes, struct err *err)
 {
 	enum phase phase = device->time ? (enum phase)device->time->phase : PHASE_OTHER;
@@ -65,7 +65,7 @@ int transport_received(const struct transport_device *device, uint64_t address, 
 		return r;
 	if (device->incoherent) {
 		timeline_enter(device->time, PHASE_INVALIDATE);
-		cache_invalidate(view, bytes);
+		device->lines += cache_invalidate(view, bytes);
 		timeline_enter(device->time, phase);
 	}
 	*ret_bytes = view;
@@ -103,8 +103,8 @@ int transport_object(const struct transport_device *device, uint64_t address, ui
 	return 0;
 }
 
-int transport_object_received(const struct transport_device *device, uint64_t address,
-			      uint64_t size, struct so *ret_so, struct err *err)
+int transport_object_received(struct transport_device *device, uint64_t address, uint64_t size,
+			      struct so *ret_so, struct err *err)
 {
 	void *bytes = NULL;
 	int r = 0;

@@ -41,6 +41,7 @@ struct transport_device {
 	uint64_t runtime_address; /* what send() said */
 	unsigned int workers;	  /* as the host's */
 	bool incoherent;	  /* DMA goes past this processor's cache */
+	uint64_t lines;		  /* of the cache, invalidated for this request so far */
 	struct timeline *time;	  /* of the thread that receives; may be NULL */
 };
 
@@ -91,7 +92,7 @@ int transport_view(const struct transport_device *device, uint64_t address, uint
  * was there before, so every line of them is invalidated, in PHASE_INVALIDATE. Each byte of a
  * transfer is received once before it is read.
  */
-int transport_received(const struct transport_device *device, uint64_t address, uint64_t bytes,
+int transport_received(struct transport_device *device, uint64_t address, uint64_t bytes,
 		       void **ret_bytes, struct err *err);
 
 /* The fields of the Runtime struct; the core has received it up to there. */
@@ -102,7 +103,7 @@ int transport_fields_view(const struct transport_device *device,
  * receive() end with. */
 int transport_object(const struct transport_device *device, uint64_t address, uint64_t size,
 		     struct so *ret_so, struct err *err);
-int transport_object_received(const struct transport_device *device, uint64_t address,
-			      uint64_t size, struct so *ret_so, struct err *err);
+int transport_object_received(struct transport_device *device, uint64_t address, uint64_t size,
+			      struct so *ret_so, struct err *err);
 
 #endif

@@ -9,19 +9,26 @@
 #include "base/err.h"
 #include "device/runtime/runtime.h"
 
+/* How upstream's threads tell when they began and ended: */
+enum device_log {
+	DEVICE_LOG_LINES,      /* each in one line, with its cost */
+	DEVICE_LOG_COST,       /* the orchestrator its begin and cost, schedulers their end */
+	DEVICE_LOG_APART,      /* every figure in a line of its own */
+	DEVICE_LOG_SCHEDULERS, /* as the first, but of schedulers alone */
+};
+
 struct device_variant {
 	const char *platform, *runtime;
 	const char *summary;	   /* one line for `soload list` */
 	const char *object_suffix; /* of a workload's objects: "pa_unroll" + suffix + ".so" */
 	const struct runtime_variant *operations;
-	unsigned int threads;	    /* of the AICPU that stay; the last one loads */
-	unsigned int threads_begun; /* that upstream launches: the surplus leaves at its gate */
-	unsigned int workers;	    /* AI cores, each with a mailbox in the Runtime struct */
-	unsigned int aic;	    /* of them; the others are AIV */
-	unsigned int counter_ns;    /* one tick of the system counter */
-	bool has_bind;		    /* the entry finds its runtime through the bind symbol */
-	bool host_builds;	    /* the host loads and orchestrates; nothing to transport */
-	bool forgets;		    /* deinit clears handle, path and function pointers */
+	unsigned int threads;	 /* of the AICPU that stay; the last one loads */
+	unsigned int workers;	 /* AI cores, each with a mailbox in the Runtime struct */
+	unsigned int aic;	 /* of them; the others are AIV */
+	unsigned int counter_ns; /* one tick of the system counter */
+	enum device_log log;
+	bool has_bind;	  /* the entry finds its runtime through the bind symbol */
+	bool host_builds; /* the host loads and orchestrates; nothing to transport */
 };
 
 /* Ends with a NULL platform; the first is the default. */

@@ -61,9 +61,23 @@ struct advise {
 /* A rung of a ladder: what it is called in a combination, and what the step to it means. */
 struct advise_rung {
 	const char *name, *words;
+	bool passable; /* no step on the way to the next one: that can be made without it */
 };
 
 enum { ADVISE_TRANSPORT, ADVISE_LOADER, ADVISE_WHEN };
+
+/* Where a step leads to. */
+static inline const struct advise_rung *advise_rung_of(const struct advise *advise,
+						       const struct rank_step *step)
+{
+	return advise->rungs[step->dimension][step->rung];
+}
+
+/* What stays between two runs: in the AICPU's process, and in device memory. */
+static inline double advise_kept(const struct advise_combo *combo)
+{
+	return combo->kept_bytes + (double)combo->kept_device_bytes;
+}
 
 /* Chooses the combinations. */
 void advise_plan(struct advise *advise);

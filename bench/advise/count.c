@@ -1,5 +1,5 @@
-/* What a loader asks of the kernel and keeps, on the object alone: in a worker of its own, where
- * nothing else allocates. */
+/* What a loader asks of the kernel and keeps, between loads and while the object is loaded: on the
+ * object alone, in a worker of its own, where nothing else allocates. */
 #include "bench/advise/advise.h"
 
 #include "base/file.h"
@@ -16,53 +16,30 @@
 #define COUNTED_LOADS 3
 
 struct look {
-	double calls, kept_bytes;
+	double calls, kept_bytes, loaded_bytes;
 };
-
-/* Anonymous and shared memory of a process, each page once, in bytes; NaN where the kernel does
- * not say (smaps_rollup has Pss_Anon since Linux 5.4). */
-static double memory_of(pid_t pid)
-{
-	unsigned long long anon = 0, shmem = 0, value;
-	int found = 0;
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Pss_Anon: %llu kB", &value) == 1) {
-			anon = value;
-			found++;
-		} else if (sscanf(line, "Pss_Shmem: %llu kB", &value) == 1) {
-			shmem = value;
-			found++;
-		}
-	}
-	if (file)
-		fclose(file);
-	return found == 2 ? 1024.0 * (double)(anon + shmem) : (double)NAN;
-}
 
 static int loads_look(struct client *client, struct look *ret_look, struct err *why)
 {
 	struct client_load loads[WARM_LOADS];
 	struct worker_run run = { .count = WARM_LOADS };
 	struct counters *counters;
-	double before = memory_of(client->pid);
+	double before = counters_memory(client->pid);
 	int r = client_run(client, &run, loads, why);
 
 	if (r < 0)
 		return r;
 	if (r < WARM_LOADS)
 		return err_set(why, EIO, "%s", loads[r > 0 ? r - 1 : 0].load.text);
-	ret_look->kept_bytes = memory_of(client->pid) - before;
+	ret_look->kept_bytes = counters_memory(client->pid) - before;
 	counters = calloc(1, sizeof(*counters));
 	if (!counters)
 		return err_set(why, ENOMEM, "out of memory");
 	r = counters_take(client, COUNTED_LOADS, counters, why);
-	if (r == 0)
+	if (r == 0) {
 		ret_look->calls = counters->total;
+		ret_look->loaded_bytes = counters->loaded_bytes - before;
+	}
 	free(counters);
 	return r;
 }
@@ -79,7 +56,7 @@ static int loader_look(const char *path, const char *loader, struct look *ret_lo
 	struct client client = { .to = -1, .from = -1 };
 	int r;
 
-	*ret_look = (struct look){ (double)NAN, (double)NAN };
+	*ret_look = (struct look){ (double)NAN, (double)NAN, (double)NAN };
 	r = client_open(&client, &options, why);
 	if (r == 0)
 		r = loads_look(&client, ret_look, why);
@@ -87,7 +64,7 @@ static int loader_look(const char *path, const char *loader, struct look *ret_lo
 	return r;
 }
 
-/* All combinations with that loader. */
+/* All combinations with that loader. Where the object stays loaded, a run asks for nothing. */
 static void look_keep(struct advise *advise, const char *loader, const struct look *look,
 		      const struct look *none, bool *tried)
 {
@@ -97,10 +74,13 @@ static void look_keep(struct advise *advise, const char *loader, const struct lo
 		if (strcmp(combo->loader, loader) != 0)
 			continue;
 		tried[i] = true;
-		if (combo->when->kept) /* a run loads nothing, and the object stays */
-			continue;
-		combo->calls = look->calls - none->calls;
-		combo->kept_bytes = look->kept_bytes - none->kept_bytes;
+		if (combo->when->kept) {
+			combo->calls = 0;
+			combo->kept_bytes = look->loaded_bytes - none->loaded_bytes;
+		} else {
+			combo->calls = look->calls - none->calls;
+			combo->kept_bytes = look->kept_bytes - none->kept_bytes;
+		}
 		if (combo->kept_bytes < 0)
 			combo->kept_bytes = 0;
 	}

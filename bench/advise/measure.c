@@ -3,6 +3,7 @@
 #include "bench/advise/advise.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "bench/stats.h"
 
 #include <errno.h>
@@ -29,10 +30,11 @@ static int room_make(struct advise *advise, struct err *err)
 	return 0;
 }
 
-/* All of the load, whether before the run or within. */
+/* What an invocation pays: of what is loaded before the run that which the host had to wait for. */
 static double cost_of(const double *values)
 {
-	return values[VALUE_TRANSFER] + values[PHASE_INVALIDATE] + values[VALUE_TOTAL];
+	return values[VALUE_TRANSFER] + values[PHASE_INVALIDATE] + values[VALUE_LOAD] +
+	       values[VALUE_EXPOSED];
 }
 
 static void arm_collect(struct advise *advise, size_t index)
@@ -52,8 +54,7 @@ static void arm_collect(struct advise *advise, size_t index)
 	/* What is loaded at registration was paid for before the first run. */
 	if (arm->first_passed && combo->firsts <= ADVISE_EPOCHS)
 		combo->first[combo->firsts++] =
-			cost_of(arm->first) +
-			(arm->life.registrations ? arm->life.registered[0] : 0);
+			cost_of(arm->first) + (arm->life.registrations ? arm->life.brought[0] : 0);
 	combo->done += arm->rounds_done;
 	combo->passed += arm->golden_passed;
 	combo->stale += arm->stale;
@@ -112,6 +113,46 @@ static double seconds_since(uint64_t begin)
 	return (double)(clock_now_ns() - begin) / 1e9;
 }
 
+/* Two rounds of the first combination alone, of which the second is no process's first: how long
+ * one takes. */
+static int round_try(struct advise *advise, double *ret_seconds, struct err *err)
+{
+	struct repro *repro = &advise->repro;
+	const int64_t rounds = repro->options->rounds, warmup = repro->options->warmup;
+	const int arms = repro->arm_count;
+	int r = 0;
+
+	repro->arm_count = repro->die_count;
+	repro->options->rounds = 0;
+	repro->options->warmup = 1;
+	for (int i = 0; r == 0 && i < 2; i++) {
+		uint64_t begin = clock_now_ns();
+
+		r = repro_rounds(repro, err);
+		*ret_seconds = seconds_since(begin);
+	}
+	repro->arm_count = arms;
+	repro->options->rounds = rounds;
+	repro->options->warmup = warmup;
+	return r;
+}
+
+/* Said beforehand where not even the fewest rounds fit: those of the first two epochs. */
+static int time_foretell(struct advise *advise, struct err *err)
+{
+	double each = 0, all;
+	int r = advise->options->rounds ? 0 : round_try(advise, &each, err);
+
+	all = each * (PILOT_ROUNDS + 1 + ROUNDS_LEAST + 1) * advise->repro.arms_open;
+	if (r == 0 && all > advise->options->seconds)
+		log_warn("advise: a round takes %.1f s, and %d combinations take %d rounds each at "
+			 "least: about %.0f %s instead of %g s",
+			 each, advise->repro.arms_open, PILOT_ROUNDS + 1 + ROUNDS_LEAST + 1,
+			 all < 120 ? all : all / 60, all < 120 ? "s" : "minutes",
+			 advise->options->seconds);
+	return r;
+}
+
 static int first_epoch(struct advise *advise, char **argv, double *ret_open, double *ret_ran,
 		       struct err *err)
 {
@@ -125,6 +166,9 @@ static int first_epoch(struct advise *advise, char **argv, double *ret_open, dou
 		return r;
 	repro_head_print(&advise->repro);
 	*ret_open = seconds_since(begin);
+	r = time_foretell(advise, err);
+	if (r < 0)
+		return r;
 	begin = clock_now_ns();
 	r = epoch_run(advise, err);
 	*ret_ran = seconds_since(begin);

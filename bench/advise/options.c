@@ -75,21 +75,9 @@ static void seconds_parse(struct advise_options *options, const struct argp_stat
 	options->seconds = seconds;
 }
 
-static void coherent_parse(struct repro_options *options, const struct argp_state *state,
-			   const char *argument)
-{
-	options->incoherent = strcmp(argument, "no") == 0;
-	if (!options->incoherent && strcmp(argument, "yes") != 0)
-		command_usage(state, "coherent '%s': yes or no", argument);
-}
-
 static void variant_find(struct repro_options *options, const struct argp_state *state)
 {
-	struct err err = { "" };
-
-	options->variant = device_variant_find(options->platform, options->runtime, &err);
-	if (!options->variant)
-		command_usage(state, "%s", err.text);
+	repro_variant_find(options, state);
 	if (options->variant->host_builds)
 		command_usage(state,
 			      "host_build_graph loads in the host and sends no object: there "
@@ -114,7 +102,7 @@ static error_t number_option(struct advise_options *options, const struct argp_s
 		seconds_parse(options, state, argument);
 		return 0;
 	case KEY_COHERENT:
-		coherent_parse(&options->repro, state, argument);
+		repro_coherent_parse(&options->repro, state, argument);
 		return 0;
 	case KEY_DMA:
 		if (dma_model_parse(argument, &options->repro.dma_model, &err) < 0)

@@ -8,11 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct advise_rung *rung_of(const struct advise *advise, const struct rank_step *step)
-{
-	return advise->rungs[step->dimension][step->rung];
-}
-
 /* The combination all steps lead to. */
 static const struct advise_combo *end_of(struct advise *advise)
 {
@@ -33,8 +28,8 @@ static void steps_tell(const struct advise *advise)
 	for (size_t i = 0; i < advise->step_count; i++) {
 		const struct rank_step *step = &advise->steps[i];
 
-		printf(" (%zu) %s (%s): ", i + 1, rung_of(advise, step)->words,
-		       rung_of(advise, step)->name);
+		printf(" (%zu) %s (%s): ", i + 1, advise_rung_of(advise, step)->words,
+		       advise_rung_of(advise, step)->name);
 		if (step->added.distinct)
 			printf("%+.1f us, 95%% interval %+.1f to %+.1f;", -step->added.ns / 1e3,
 			       -step->added.high / 1e3, -step->added.low / 1e3);
@@ -132,8 +127,7 @@ static void combo_record(const struct advise *advise, const struct advise_combo 
 			      advise_median(combo, advise->rounds, medians[i].value));
 	figure_record(advise, &row, "cost", "ns", advise_cost(combo, advise->rounds));
 	figure_record(advise, &row, "first", "ns", advise_first(combo));
-	figure_record(advise, &row, "kept", "bytes",
-		      combo->kept_bytes + (double)combo->kept_device_bytes);
+	figure_record(advise, &row, "kept", "bytes", advise_kept(combo));
 	figure_record(advise, &row, "syscalls", "count", combo->calls);
 }
 
@@ -179,7 +173,7 @@ static json_t *advice_json(const struct advise *advise)
 		const struct rank_step *step = &advise->steps[i];
 
 		json_array_append_new(steps, json_pack("{s:s, s:o, s:o, s:o}", "to",
-						       rung_of(advise, step)->name, "added",
+						       advise_rung_of(advise, step)->name, "added",
 						       gain_json(&step->added), "alone",
 						       gain_json(&step->alone), "together",
 						       gain_json(&step->together)));

@@ -18,6 +18,10 @@ static const char *const others[][RANK_DIMENSIONS] = {
 	{ "tmpfs", "trimmed", "per-run" },
 	{ "disk:trim", "inline", "per-run" },
 	{ "auto", "trimmed", "per-run" },
+	{ "disk", "inline", "prewarm" },
+	{ "elf:dualmap", "inline", "prewarm" },
+	{ "elf:dualmap", "rightsize", "prewarm" },
+	{ "elf:dualmap", "trimmed", "prewarm" },
 	{ "disk", "inline", "once" },
 	{ "disk", "inline", "register" },
 	{ "disk", "rightsize", "register" },
@@ -34,28 +38,31 @@ static const char *const others[][RANK_DIMENSIONS] = {
  * transport and loader are where one may start: the seed, or what is nearest to it and works.
  */
 static const struct advise_rung transport_rungs[] = {
-	{ "inline", "the object inside a fixed buffer of 4 MiB" },
-	{ "rightsize", "send only what there is" },
+	{ "inline", "the object inside a fixed buffer of 4 MiB", false },
+	{ "rightsize", "send only what there is", false },
 	{ "trimmed",
-	  "send only what is mapped, and leave debug information and symbol tables at home" },
-	{ "dedup", "send it once, and then only the struct" },
-	{ NULL, NULL },
+	  "send only what is mapped, and leave debug information and symbol tables at home",
+	  false },
+	{ "dedup", "send it once, and then only the struct", false },
+	{ NULL, NULL, false },
 };
 
 static const struct advise_rung loader_rungs[] = {
-	{ "disk", "a file, dlopen, dlclose, unlink" },
-	{ "disk:mended", "the same under a new name every time" },
+	{ "disk", "a file, dlopen, dlclose, unlink", false },
+	{ "disk:mended", "the same under a new name every time", false },
 	{ "elf:dualmap",
-	  "load it from device memory, without a file and without the dynamic linker" },
-	{ "prelinked", "keep the relocated image, and copy only what the last run wrote to" },
-	{ "cached", "keep it loaded, with the state the last run left" },
-	{ NULL, NULL },
+	  "load it from device memory, without a file and without the dynamic linker", false },
+	{ "prelinked", "keep the relocated image, and copy only what the last run wrote to",
+	  false },
+	{ "cached", "keep it loaded, with the state the last run left", false },
+	{ NULL, NULL, false },
 };
 
 static const struct advise_rung when_rungs[] = {
-	{ "per-run", "loaded and unloaded by every run" },
-	{ "register", "load it when it is registered, and let runs find it there" },
-	{ NULL, NULL },
+	{ "per-run", "loaded and unloaded by every run", false },
+	{ "prewarm", "load it while the host prepares the run", true },
+	{ "register", "load it when it is registered, and let runs find it there", false },
+	{ NULL, NULL, false },
 };
 
 static struct advise_combo *find(struct advise *advise, const struct advise_rung *const *names)
@@ -130,8 +137,10 @@ static void ladder_take(struct advise *advise, int dimension, const struct advis
 
 	*rungs = 0;
 	for (size_t i = 0; from[i].name && *rungs < RANK_RUNGS_MAX; i++) {
-		if (i == 0 || i != skip)
-			advise->rungs[dimension][(*rungs)++] = &from[i];
+		if (i > 0 && i == skip)
+			continue;
+		advise->grid.passable[dimension][*rungs] = from[i].passable;
+		advise->rungs[dimension][(*rungs)++] = &from[i];
 	}
 }
 

@@ -19,12 +19,12 @@ static void bytes_cell(struct table *table, double bytes)
 		table_cell(table, "%s", text_bytes((uint64_t)bytes, text, sizeof(text)));
 }
 
-static void number_cell(struct table *table, const char *format, double value)
+static void number_cell(struct table *table, int decimals, double value)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%.*f", *format == '2' ? 2 : 0, value);
-	table_cell(table, "%s", isnan(value) ? "-" : text);
+	if (isnan(value))
+		table_cell(table, "-");
+	else
+		table_cell(table, "%.*f", decimals, value);
 }
 
 static double median(const struct advise *advise, const struct advise_combo *combo, int value)
@@ -32,17 +32,12 @@ static double median(const struct advise *advise, const struct advise_combo *com
 	return advise_median(combo, advise->rounds, value);
 }
 
-/* What stays between two runs: in the AICPU's process, and in device memory. */
-static double kept(const struct advise_combo *combo)
-{
-	return combo->kept_bytes + (double)combo->kept_device_bytes;
-}
-
 static void row_print(const struct advise *advise, size_t place, struct table *table)
 {
 	const struct advise_combo *combo = &advise->combos[advise->order[place]];
 	double unload = median(advise, combo, PHASE_UNLOAD) + median(advise, combo, PHASE_UNSTAGE);
-	double load = median(advise, combo, VALUE_TOTAL) + median(advise, combo, PHASE_INVALIDATE);
+	double load = median(advise, combo, VALUE_LOAD) + median(advise, combo, VALUE_EXPOSED) +
+		      median(advise, combo, PHASE_INVALIDATE);
 	double cost = advise_cost(combo, advise->rounds);
 
 	table_cell(table, "%zu%s", advise->rank[place],
@@ -51,15 +46,15 @@ static void row_print(const struct advise *advise, size_t place, struct table *t
 	table_cell(table, "%s", combo->transport->name);
 	table_cell(table, "%s", combo->when->name);
 	table_cell_us(table, cost);
-	number_cell(table, "2", 100 * cost / median(advise, combo, VALUE_HOST));
+	number_cell(table, 2, 100 * cost / median(advise, combo, VALUE_HOST));
 	table_cell_us(table, median(advise, combo, VALUE_TRANSFER));
 	table_cell_us(table, load - unload);
 	table_cell_us(table, unload);
 	table_cell_us(table, advise_first(combo));
 	bytes_cell(table, median(advise, combo, VALUE_MOVED));
-	bytes_cell(table, kept(combo));
-	number_cell(table, "0", combo->calls);
-	number_cell(table, "0", median(advise, combo, VALUE_FAULTS));
+	bytes_cell(table, advise_kept(combo));
+	number_cell(table, 0, combo->calls);
+	number_cell(table, 0, median(advise, combo, VALUE_FAULTS));
 	table_cell_us(table, median(advise, combo, VALUE_DMA_MODEL));
 }
 
@@ -86,11 +81,12 @@ static void ranking_print(const struct advise *advise)
 	table_print(table, stdout);
 	table_free(table);
 	printf("= : not distinguishable from the first of that rank\n"
-	       "Cost = Transfer + Load + Unload, measured; Share: of the invocation as the host "
-	       "sees "
-	       "it; First: the cost of a process's first run\n"
+	       "Cost = Transfer + Load + Unload, measured; what prewarm loads while the host "
+	       "prepares the run counts as far as the host waits for it\n"
+	       "Share: of the invocation as the host sees it; First: the cost of a process's first "
+	       "run, and of the registration before it\n"
 	       "Moved: bytes sent, written and copied; Kept: memory of AICPU and device between "
-	       "runs (-: not counted where the object stays loaded)\n"
+	       "runs, with the object where it stays loaded\n"
 	       "Faults: page faults of load and unload; Calls: system calls of both, counted in a "
 	       "worker%s%s\n"
 	       "The modelled DMA is of the copies alone, %g us + bytes / %g GB/s each, and part of "
@@ -166,11 +162,6 @@ static void unranked_print(const struct advise *advise)
 	}
 }
 
-static const struct advise_rung *rung_of(const struct advise *advise, const struct rank_step *step)
-{
-	return advise->rungs[step->dimension][step->rung];
-}
-
 static void gain_print(const char *what, const struct rank_gain *gain, const char *more)
 {
 	if (gain->n == 0)
@@ -187,7 +178,7 @@ static void step_print(const struct advise *advise, size_t i)
 {
 	static const char *const dimensions[] = { "transport", "loader", "life cycle" };
 	const struct rank_step *step = &advise->steps[i];
-	const struct advise_rung *rung = rung_of(advise, step);
+	const struct advise_rung *rung = advise_rung_of(advise, step);
 
 	printf("%zu. %s (%s %s)\n", i + 1, rung->words, dimensions[step->dimension], rung->name);
 	gain_print("     ", &step->added, i ? " more" : " per invocation");

@@ -79,12 +79,10 @@ static const double *cost_at(const struct rank_grid *grid, const size_t *at)
 }
 
 /* The next rung of a ladder that works from here: false when there is none. */
-static bool rung_next(const struct rank_grid *grid, const size_t *from, size_t dimension,
-		      size_t *ret_at)
+static bool rung_next(const struct rank_grid *grid, size_t *at, size_t dimension)
 {
-	memcpy(ret_at, from, RANK_DIMENSIONS * sizeof(*ret_at));
-	while (++ret_at[dimension] < grid->rungs[dimension]) {
-		if (cost_at(grid, ret_at))
+	while (++at[dimension] < grid->rungs[dimension]) {
+		if (cost_at(grid, at))
 			return true;
 	}
 	return false;
@@ -109,17 +107,21 @@ static bool step_choose(const struct rank_grid *grid, const size_t *at, double *
 
 	for (size_t dimension = 0; dimension < RANK_DIMENSIONS; dimension++) {
 		size_t next[RANK_DIMENSIONS];
-		struct rank_gain added;
+		bool passes = true;
 
-		if (!rung_next(grid, at, dimension, next))
-			continue;
-		added = rank_gain(cost_at(grid, at), cost_at(grid, next), grid->n, scratch);
-		if (found && !(added.ns > ret_step->added.ns))
-			continue;
-		*ret_step = (struct rank_step){ .dimension = dimension,
-						.rung = next[dimension],
-						.added = added };
-		found = true;
+		memcpy(next, at, sizeof(next));
+		while (passes && rung_next(grid, next, dimension)) {
+			struct rank_gain added =
+				rank_gain(cost_at(grid, at), cost_at(grid, next), grid->n, scratch);
+
+			passes = grid->passable[dimension][next[dimension]];
+			if (found && !(added.ns > ret_step->added.ns))
+				continue;
+			*ret_step = (struct rank_step){ .dimension = dimension,
+							.rung = next[dimension],
+							.added = added };
+			found = true;
+		}
 	}
 	return found;
 }

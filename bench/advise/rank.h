@@ -46,6 +46,7 @@ size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_r
 struct rank_grid {
 	size_t rungs[RANK_DIMENSIONS]; /* at least 1 each */
 	const double *costs[RANK_RUNGS_MAX][RANK_RUNGS_MAX][RANK_RUNGS_MAX];
+	bool passable[RANK_DIMENSIONS][RANK_RUNGS_MAX]; /* a step may lead past that rung */
 	size_t n;
 };
 
@@ -58,7 +59,8 @@ struct rank_step {
 };
 
 /*
- * Climbs: each time to the next rung that works, on the ladder where that saves most. Returns how
+ * Climbs: each time to the next rung that works, or past a passable one to the rung behind, where
+ * that saves most. Returns how
  * many steps there are, at most `room`; 0 when the start does not work. `alone.n` is 0 where that
  * combination was not measured. `scratch` holds grid->n values.
  */

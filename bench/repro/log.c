@@ -63,6 +63,7 @@ static uint64_t phase_begin(const struct lane_view *view, enum phase phase, uint
 	return 0;
 }
 
+/* Begin, end and cost of a thread's phase in one line, as on a2a3. */
 static void thread_line(const struct lane_view *view, int thread, const char *what,
 			enum phase phase)
 {
@@ -71,6 +72,51 @@ static void thread_line(const struct lane_view *view, int thread, const char *wh
 	if (begin)
 		log_line("Thread %d: %s_start=%" PRIu64 " %s_end=%" PRIu64 " %s_cost=%.3fus",
 			 thread, what, begin, what, end, what, (double)view->ns[phase] / 1e3);
+}
+
+static void orchestrator_lines(const struct repro *repro, const struct repro_arm *arm,
+			       const struct lane_view *view)
+{
+	const struct device_result *result = arm->result;
+	enum device_log form = repro->options->variant->log;
+	int thread = (int)result->threads - 1;
+	double cost_us = (double)view->ns[PHASE_ORCHESTRATE] / 1e3;
+	uint64_t end, begin = phase_begin(view, PHASE_ORCHESTRATE, &end);
+
+	if (form == DEVICE_LOG_LINES)
+		thread_line(view, thread, "orch", PHASE_ORCHESTRATE);
+	if (form == DEVICE_LOG_COST)
+		log_line("Thread %d: orch_start=%" PRIu64 " orch_func_cost=%.3fus (orch_idx=0)",
+			 thread, begin, cost_us);
+	if (form == DEVICE_LOG_APART) {
+		log_line("Thread %d: orch_start=%" PRIu64 " orch_idx=0/(0~0)", thread, begin);
+		log_line("Thread %d: " ABI_ENTRY_SYMBOL
+			 " returned, orch_func_cost=%.3fus (orch_idx=0)",
+			 thread, cost_us);
+	}
+	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
+		 result->counters.submitted, result->counters.executed);
+	if (form == DEVICE_LOG_APART)
+		log_line("Thread %d: orch_end=%" PRIu64, thread, end);
+}
+
+static void scheduler_lines(const struct repro *repro, const struct repro_arm *arm,
+			    const struct lane_view *view, int thread)
+{
+	enum device_log form = repro->options->variant->log;
+	uint64_t end, begin = phase_begin(view, PHASE_SCHEDULE, &end);
+
+	if (form == DEVICE_LOG_APART)
+		log_line("Thread %d: sched_start=%" PRIu64, thread, begin);
+	else if (form != DEVICE_LOG_COST)
+		thread_line(view, thread, "sched", PHASE_SCHEDULE);
+	log_line("Thread %d: Scheduler summary: total_time=%.3fus, loops=%" PRIu64
+		 ", tasks_scheduled=%" PRIu64,
+		 thread, (double)view->ns[PHASE_SCHEDULE] / 1e3,
+		 arm->result->counters.schedulers[thread].loops,
+		 arm->result->counters.schedulers[thread].tasks);
+	if (form == DEVICE_LOG_APART || form == DEVICE_LOG_COST)
+		log_line("Thread %d: sched_end=%" PRIu64, thread, end);
 }
 
 static void load_lines(const struct repro *repro, const struct repro_arm *arm,
@@ -90,6 +136,8 @@ static void load_lines(const struct repro *repro, const struct repro_arm *arm,
 	log_line("Config: expected_args=%d", result->expected_args);
 	log_line("Ring sizes: task_window=%" PRIu64 " heap=%" PRIu64 " dep_pool=%" PRIu64,
 		 repro->runtime.task_window, repro->runtime.heap_bytes, repro->runtime.dep_pool);
+	if (result->lines > 0)
+		log_line("Invalidated %" PRIu64 " lines of the cache", result->lines);
 	if (result->verdict.reason[0])
 		log_line("Loaded code: %s: %s", freshness_name(result->verdict.freshness),
 			 result->verdict.reason);
@@ -109,18 +157,10 @@ static void device_lines(const struct repro *repro, const struct repro_arm *arm)
 	lane.counter_ns = repro->options->variant->counter_ns;
 	lane_view(&lane, result, (int)result->threads - 1);
 	load_lines(repro, arm, &lane);
-	if (!repro->options->variant->host_builds)
-		thread_line(&lane, (int)result->threads - 1, "orch", PHASE_ORCHESTRATE);
-	log_line("PTO2 total submitted tasks = %" PRIu64 ", already executed %" PRIu64 " tasks",
-		 result->counters.submitted, result->counters.executed);
+	orchestrator_lines(repro, arm, &lane);
 	for (int i = 0; i < (int)result->threads - 1; i++) {
 		lane_view(&lane, result, i);
-		thread_line(&lane, i, "sched", PHASE_SCHEDULE);
-		log_line("Scheduler summary: total_time=%.3fus, loops=%" PRIu64
-			 ", tasks_scheduled=%" PRIu64,
-			 (double)lane.ns[PHASE_SCHEDULE] / 1e3,
-			 result->counters.schedulers[i].loops,
-			 result->counters.schedulers[i].tasks);
+		scheduler_lines(repro, arm, &lane, i);
 	}
 }
 

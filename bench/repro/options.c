@@ -135,7 +135,7 @@ static void timeout_parse(struct repro_options *options, const struct argp_state
 }
 
 /* Both names are known only at the end. */
-static void variant_find(struct repro_options *options, const struct argp_state *state)
+void repro_variant_find(struct repro_options *options, const struct argp_state *state)
 {
 	struct err err = { "" };
 
@@ -144,8 +144,8 @@ static void variant_find(struct repro_options *options, const struct argp_state 
 		command_usage(state, "%s", err.text);
 }
 
-static void coherent_parse(struct repro_options *options, const struct argp_state *state,
-			   const char *argument)
+void repro_coherent_parse(struct repro_options *options, const struct argp_state *state,
+			  const char *argument)
 {
 	options->incoherent = strcmp(argument, "no") == 0;
 	if (!options->incoherent && strcmp(argument, "yes") != 0)
@@ -274,10 +274,10 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 		options->machine_directories = true;
 		return 0;
 	case KEY_COHERENT:
-		coherent_parse(options, state, argument);
+		repro_coherent_parse(options, state, argument);
 		return 0;
 	case ARGP_KEY_END:
-		variant_find(options, state);
+		repro_variant_find(options, state);
 		return 0;
 	case KEY_POOLS:
 		pools_parse(options, state, argument);

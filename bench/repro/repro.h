@@ -25,6 +25,8 @@
 
 #define REPRO_COMMAND_MAX 30 /* words */
 
+struct argp_state;
+
 /* The AICPU that --aicpu names. */
 struct repro_aicpu {
 	const char *command[REPRO_COMMAND_MAX + 1]; /* ends with NULL; none: this program */
@@ -53,6 +55,11 @@ struct repro_options {
 	struct repro_aicpu aicpu;
 };
 
+/* What soload advise has in common. Wrong usage ends the program with one line. */
+void repro_variant_find(struct repro_options *options, const struct argp_state *state);
+void repro_coherent_parse(struct repro_options *options, const struct argp_state *state,
+			  const char *argument);
+
 /* Parses or ends the program: wrong usage is one line and exit code 2. */
 void repro_options_parse(struct repro_options *options, int argc, char **argv);
 
@@ -63,6 +70,7 @@ enum repro_value {
 	VALUE_TOTAL,		  /* the load: the sum of the LOAD phases */
 	VALUE_EARLY,		  /* the part of it that was before the invocation */
 	VALUE_LOAD,		  /* the part of it that was within */
+	VALUE_EXPOSED,		  /* how long the host waited for the part before */
 	VALUE_SCHED,		  /* the longest of the schedulers */
 	VALUE_DMA,		  /* struct and object, measured */
 	VALUE_DMA_MODEL,	  /* the same, modelled */
@@ -101,8 +109,10 @@ struct repro_clash {
 struct repro_life {
 	bool first_counts; /* the first round is among the others, too: it is no warm-up */
 	double registered[DEVICE_CALLABLES_MAX], unloaded[DEVICE_CALLABLES_MAX];
-	int registrations, unloads; /* as many as were kept above */
-	unsigned int callable;	    /* of the last round */
+	double brought[DEVICE_CALLABLES_MAX]; /* a registration with the host's part and the
+						 invalidated lines: all that it cost */
+	int registrations, unloads;	      /* as many as were kept above */
+	unsigned int callable;		      /* of the last round */
 	int64_t switches;
 };
 

@@ -158,7 +158,7 @@ static bool column_shown(const struct repro *repro, const struct column *column,
 
 static bool value_may_be_absent(int value)
 {
-	return value < PHASE_COUNT || value == VALUE_EARLY;
+	return value < PHASE_COUNT || value == VALUE_EARLY || value == VALUE_EXPOSED;
 }
 
 /* "-" where a loader has no such phase: nought would say that it was measured. */
@@ -329,6 +329,8 @@ static const char *subject_of(int value)
 		return "early";
 	case VALUE_LOAD:
 		return "within";
+	case VALUE_EXPOSED:
+		return "exposed";
 	case VALUE_SCHED:
 		return "sched";
 	case VALUE_DMA:

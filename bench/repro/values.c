@@ -125,21 +125,25 @@ void repro_round_record(struct repro *repro, const struct repro_arm *arm,
 	spans_record(repro, arm, outcome);
 }
 
-/* How long the host waited for the harness's own look at what was loaded early: not at all where
- * the look was over before the host came. */
-static double early_check(const struct device_result *result, const struct outcome *outcome)
+/* How long the host waited for what was loaded early, in ns; of that `check` for the harness's own
+ * look at it: not at all where the look was over before the host came. */
+static double early_wait(const struct device_result *result, const struct outcome *outcome,
+			 double *ret_check)
 {
 	const struct device_lane *host = &result->lanes[DEVICE_LANE_HOST];
 
-	for (uint32_t i = 0; i < host->time.span_count; i++) {
+	*ret_check = 0;
+	for (uint32_t i = 0; result->early.time.span_count > 0 && i + 1 < host->time.span_count;
+	     i++) {
 		uint64_t begin = host->spans[i].ticks;
 
 		if (host->spans[i].phase != PHASE_WAIT)
 			continue;
-		if (result->early.time.mark <= begin)
-			return 0;
-		return fmin((double)outcome->early[PHASE_CHECK],
-			    (double)ticks_ns(outcome, result->early.time.mark - begin));
+		if (result->early.time.mark > begin)
+			*ret_check =
+				fmin((double)outcome->early[PHASE_CHECK],
+				     (double)ticks_ns(outcome, result->early.time.mark - begin));
+		return (double)ticks_ns(outcome, host->spans[i + 1].ticks - begin);
 	}
 	return 0;
 }
@@ -151,7 +155,8 @@ static void values_make(struct repro *repro, struct repro_arm *arm, const struct
 	const struct device_result *result = arm->result;
 	const uint64_t *lane = outcome->lanes[result->threads - 1];
 	const uint64_t *loading = lane_loading(repro, arm, outcome);
-	double check = (double)lane[PHASE_CHECK], total = 0, sched = 0;
+	double check = (double)lane[PHASE_CHECK], total = 0, sched = 0, early_check;
+	double waited = early_wait(result, outcome, &early_check);
 	uint64_t loads[PHASE_COUNT];
 
 	values[VALUE_EARLY] = (double)load_sum(loading, outcome, loads);
@@ -163,11 +168,12 @@ static void values_make(struct repro *repro, struct repro_arm *arm, const struct
 	}
 	for (int i = 0; i < (int)result->threads - 1; i++)
 		sched = fmax(sched, (double)outcome->lanes[i][PHASE_SCHEDULE]);
-	values[VALUE_HOST] = (double)outcome->host_ns - check - (double)outcome->host[PHASE_CHECK] -
-			     early_check(result, outcome);
+	values[VALUE_HOST] =
+		(double)outcome->host_ns - check - (double)outcome->host[PHASE_CHECK] - early_check;
 	values[VALUE_DEVICE] = (double)ticks_ns(outcome, result->device_ticks) - check;
 	values[VALUE_TOTAL] = total;
 	values[VALUE_LOAD] = total - values[VALUE_EARLY];
+	values[VALUE_EXPOSED] = fmax(0, waited - early_check);
 	values[VALUE_SCHED] = sched;
 	values[VALUE_DMA] = (double)ticks_ns(outcome, result->dma_object.ticks);
 	values[VALUE_DMA_MODEL] = (double)result->dma_object.model_ns;

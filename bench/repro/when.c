@@ -80,14 +80,25 @@ static const struct device_lane *lane_apart(const struct repro *repro, const str
 						    : &arm->result->early;
 }
 
-/* A row and its spans; returns the load in ns. */
+/* What it took besides the load: to send the object, and to see what was sent. */
+static double around_load(const struct device_result *result, const uint64_t *lane,
+			  const struct clock_map *map)
+{
+	uint64_t host[PHASE_COUNT];
+
+	timeline_ns(&result->lanes[DEVICE_LANE_HOST].time, map, host);
+	return (double)(host[PHASE_SO_COPY] + host[PHASE_SEND] + lane[PHASE_INVALIDATE]);
+}
+
+/* A row and its spans; returns the load in ns, and with what is around it. */
 static double apart_record(struct repro *repro, struct repro_arm *arm, const char *scenario,
-			   struct outcome *outcome)
+			   struct outcome *outcome, double *ret_all)
 {
 	const struct device_result *result = arm->result;
 	const struct device_lane *lane = lane_apart(repro, arm);
 	uint64_t phases[PHASE_COUNT] = { 0 };
 	struct sample sample;
+	double ns;
 
 	outcome->map = clock_map_now();
 	sample = repro_sample(repro, arm, outcome);
@@ -112,7 +123,9 @@ static double apart_record(struct repro *repro, struct repro_arm *arm, const cha
 	if (lane == &result->early)
 		record_lane(repro->record, repro->seq, lane->name, &lane->time, &outcome->map);
 	repro->seq++;
-	return sample.total_ns == SAMPLE_NONE ? 0 : (double)sample.total_ns;
+	ns = sample.total_ns == SAMPLE_NONE ? 0 : (double)sample.total_ns;
+	*ret_all = ns + around_load(result, phases, &outcome->map);
+	return ns;
 }
 
 static void registration_failed(struct repro *repro, const struct repro_arm *arm,
@@ -133,7 +146,7 @@ static int register_one(struct repro *repro, struct repro_arm *arm, unsigned int
 			struct outcome *outcome)
 {
 	struct repro_life *life = &arm->life;
-	double ns;
+	double ns, all;
 	int r;
 
 	outcome->callable = callable;
@@ -145,9 +158,11 @@ static int register_one(struct repro *repro, struct repro_arm *arm, unsigned int
 		registration_failed(repro, arm, outcome);
 	if (arm->result->verdict.freshness == FRESHNESS_STALE && arm->result->verdict.reason[0])
 		arm->stale++;
-	ns = apart_record(repro, arm, "registration", outcome);
-	if (r == 0 && life->registrations < DEVICE_CALLABLES_MAX)
+	ns = apart_record(repro, arm, "registration", outcome, &all);
+	if (r == 0 && life->registrations < DEVICE_CALLABLES_MAX) {
+		life->brought[life->registrations] = all;
 		life->registered[life->registrations++] = ns;
+	}
 	return r;
 }
 
@@ -175,13 +190,13 @@ static void unload_one(struct repro *repro, struct repro_arm *arm, unsigned int 
 {
 	struct outcome outcome = { .callable = callable, .start_ns = clock_now_ns() };
 	struct repro_life *life = &arm->life;
-	double ns;
+	double ns, unused;
 	int r = device_unregister(arm->device, callable, arm->result, &outcome.why);
 
 	outcome.failed = r < 0;
 	if (r < 0)
 		log_error("%s: unloading the object: %s", arm->label, outcome.why.text);
-	ns = apart_record(repro, arm, "unload", &outcome);
+	ns = apart_record(repro, arm, "unload", &outcome, &unused);
 	if (r == 0 && life->unloads < DEVICE_CALLABLES_MAX)
 		life->unloaded[life->unloads++] = ns;
 }

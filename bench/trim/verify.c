@@ -31,16 +31,18 @@ static bool is_inside(const struct elf_file *file, uintptr_t base, uint64_t valu
 	return value - base >= file->begin && value - base < file->end;
 }
 
-/* A word as it is apart from where the object happens to lie, and what it was bound to. */
+/* A word, or what is left of the segment, as it is apart from where the object happens to lie and
+ * what it was bound to. */
 static uint64_t word_normal(const struct elf_file *file, const struct elf_segment *segment,
 			    uintptr_t base, uint64_t offset)
 {
-	uint64_t now, before;
+	uint64_t rest = segment->file_bytes - offset, now = 0, before = 0;
+	size_t size = rest < sizeof(now) ? rest : sizeof(now);
 
-	memcpy(&now, (const void *)(base + segment->address + offset), sizeof(now));
+	memcpy(&now, (const void *)(base + segment->address + offset), size);
 	if (!(segment->flags & PF_W))
 		return now;
-	memcpy(&before, file->bytes + segment->offset + offset, sizeof(before));
+	memcpy(&before, file->bytes + segment->offset + offset, size);
 	if (is_inside(file, base, now))
 		return now - base;
 	return now == before ? now : WORD_ELSEWHERE;
@@ -52,18 +54,17 @@ static void segments_hash(const struct elf_file *file, uintptr_t base, struct fo
 
 	for (size_t i = 0; i < file->load_count; i++) {
 		const struct elf_segment *segment = &file->loads[i];
-		uint64_t words = segment->file_bytes / sizeof(uint64_t);
 
 		if (!(segment->flags & PF_R))
 			continue;
 		/* The file's header is no part of the image: trimmed, it names no sections. */
-		for (uint64_t w = segment->offset ? 0 : sizeof(Elf64_Ehdr) / sizeof(uint64_t);
-		     w < words; w++) {
-			uint64_t word = word_normal(file, segment, base, w * sizeof(uint64_t));
+		for (uint64_t offset = segment->offset ? 0 : sizeof(Elf64_Ehdr);
+		     offset < segment->file_bytes; offset += sizeof(uint64_t)) {
+			uint64_t word = word_normal(file, segment, base, offset);
 
 			hash = XXH64(&word, sizeof(word), hash);
 		}
-		found->bytes += words * sizeof(uint64_t);
+		found->bytes += segment->file_bytes;
 	}
 	found->content = hash;
 }

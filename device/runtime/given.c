@@ -99,10 +99,18 @@ bool given_depend(struct runtime *rt, uint64_t producer_id, uint64_t consumer_id
 	return link_make(rt, producer, consumer);
 }
 
+/* Every link so far belongs to a task no younger than the youngest of its ring, which retires after
+ * them all: with it they come back. Nobody looks at it before `slot` has retired. */
+static void links_bound(struct ring *ring)
+{
+	ring_slot(ring, ring->next - 1)->dep_end = (uint32_t)ring->dep_head;
+}
+
 void given_publish(struct runtime *rt, struct task_slot *slot)
 {
 	uint32_t lacking = RUNTIME_FANINS_MAX - slot->given;
 
+	links_bound(&rt->rings[slot->ring]);
 	slot->given = TASK_PUBLISHED;
 	atomic_store(&rt->submitted, atomic_load(&rt->submitted) + 1);
 	if (slot_arrive(slot, lacking + 1))

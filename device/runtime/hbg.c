@@ -38,6 +38,9 @@ static bool task_take(struct runtime *rt, const struct graph_task *task, uint32_
 	if (!slot)
 		return false;
 	ids[index] = slot->descriptor->id;
+	/* All links or none: the first ones could keep those that the others wait for. */
+	if (!resource_await(rt, &rt->rings[slot->ring], RESOURCE_DEPS, (uint64_t)producers))
+		return false;
 	for (int i = 0; i < producers; i++) {
 		uint32_t producer = task->producers[i];
 
@@ -52,22 +55,45 @@ static bool task_take(struct runtime *rt, const struct graph_task *task, uint32_
 	return true;
 }
 
-/* In pieces that leave half of the window to tasks that still run. */
+/* A damaged figure is refused where the task is taken. */
+static uint32_t links_of(const struct graph_task *task)
+{
+	int producers = task->producer_count;
+
+	return producers > 0 && producers <= GRAPH_PRODUCERS_MAX ? (uint32_t)producers : 0;
+}
+
+static bool task_fits(struct runtime *rt, const struct graph_task *task)
+{
+	const struct ring *ring = scope_ring(rt);
+
+	return ring_slot_fits(ring) && ring_deps_fit(ring, links_of(task));
+}
+
+/* A piece of the tasks, which run from its end on: before there is no more room, since whom they
+ * wait for stays as long as they have not run. Returns where the next one begins. */
+static uint32_t piece_take(struct runtime *rt, const struct graph_table *table, uint32_t count,
+			   uint32_t begin, uint64_t *ids)
+{
+	uint32_t piece = (uint32_t)(rt->config.task_window / 4), index = begin;
+
+	scope_begin(rt);
+	do {
+		if (!task_take(rt, &table->tasks[index], index, ids))
+			return index;
+		index++;
+	} while (index < count && index - begin < piece && task_fits(rt, &table->tasks[index]));
+	scope_end(rt);
+	return index;
+}
+
 static void tasks_take(struct runtime *rt, const struct graph_table *table, uint32_t count,
 		       uint64_t *ids)
 {
-	uint32_t piece = (uint32_t)(rt->config.task_window / 4);
+	uint32_t index = 0;
 
-	for (uint32_t index = 0; index < count && !runtime_failed(rt);) {
-		uint32_t end = count - index > piece ? index + piece : count;
-
-		scope_begin(rt);
-		while (index < end && task_take(rt, &table->tasks[index], index, ids))
-			index++;
-		if (runtime_failed(rt))
-			return;
-		scope_end(rt);
-	}
+	while (index < count && !runtime_failed(rt))
+		index = piece_take(rt, table, count, index, ids);
 }
 
 static void hbg_call(struct runtime *rt, const struct runtime_entry *entry)

@@ -51,8 +51,7 @@ static bool submission_reserve(struct submission *self)
 
 	if (self->outputs_bytes > self->ring->heap_bytes) {
 		runtime_fail(rt, ENOMEM,
-			     "task %llu wants %llu bytes of outputs; a ring's heap has %llu "
-			     "(PTO2_RING_HEAP)",
+			     "task %llu wants %llu bytes of outputs; a ring's heap has %llu",
 			     (unsigned long long)self->id, (unsigned long long)self->outputs_bytes,
 			     (unsigned long long)self->ring->heap_bytes);
 		return false;
@@ -219,7 +218,6 @@ static void submission_hold(struct submission *self)
 {
 	self->slot->fanin_count = RUNTIME_FANINS_MAX;
 	self->slot->given = 0;
-	self->slot->dep_end = (uint32_t)self->ring->dep_head;
 }
 
 static void submission_count(struct submission *self)

@@ -47,16 +47,21 @@ static int inline_send(struct transport_host *host, struct err *err)
 			    &host->runtime_address, err);
 }
 
+/* The core has received as much of the struct as there is of one without the buffer. */
 static int inline_receive(struct transport_device *device, struct so *ret_so, struct err *err)
 {
+	const size_t begin = transport_runtime_bytes(device->workers);
+	const struct abi_fields *shared = NULL;
 	const struct abi_fields_inline *fields;
-	void *view = NULL;
-	int r = transport_received(device, device->runtime_address, inline_bytes(device->workers),
-				   &view, err);
+	void *rest = NULL;
+	int r = transport_received(device, device->runtime_address + begin,
+				   inline_bytes(device->workers) - begin, &rest, err);
 
+	if (r == 0)
+		r = transport_fields_view(device, &shared, err);
 	if (r < 0)
 		return r;
-	fields = (const void *)((struct abi_handshake *)view + device->workers);
+	fields = (const void *)shared;
 	if (fields->so_size > ABI_SO_BYTES_MAX)
 		return err_set(err, EFBIG, "the Runtime struct claims an object of %llu bytes",
 			       (unsigned long long)fields->so_size);

@@ -177,6 +177,32 @@ static void test_third_ladder(void **state)
 	assert_float_equal(step.added.ns, 1090, 1e-9);
 }
 
+/* A passable rung is a step where the one behind it saves less, and is passed where that saves
+ * more. */
+static void test_passable(void **state)
+{
+	struct rank_grid grid = grid_make();
+	struct rank_step steps[9];
+	double between[N], behind[N];
+
+	(void)state;
+	grid.rungs[2] = 3;
+	grid.passable[2][1] = true;
+	grid.costs[0][0][1] = series(between, 20, 5);
+	grid.costs[0][0][2] = series(behind, 10, 5);
+	assert_int_equal(rank_steps(&grid, scratch, steps, 9), 1);
+	assert_int_equal(steps[0].rung, 2);
+	assert_float_equal(steps[0].added.ns, 1090, 1e-9);
+	grid.costs[0][0][2] = series(behind, 30, 5);
+	assert_int_equal(rank_steps(&grid, scratch, steps, 9), 2);
+	assert_int_equal(steps[0].rung, 1);
+	assert_int_equal(steps[1].rung, 2);
+	grid.passable[2][1] = false;
+	grid.costs[0][0][2] = series(behind, 10, 5);
+	assert_int_equal(rank_steps(&grid, scratch, steps, 1), 1);
+	assert_int_equal(steps[0].rung, 1);
+}
+
 /* A step that costs is taken last, and its gain is negative. */
 static void test_loss(void **state)
 {
@@ -197,7 +223,8 @@ int main(void)
 		cmocka_unit_test(test_gain),	     cmocka_unit_test(test_gain_of_nothing),
 		cmocka_unit_test(test_gain_of_few),  cmocka_unit_test(test_order),
 		cmocka_unit_test(test_steps),	     cmocka_unit_test(test_steps_with_gaps),
-		cmocka_unit_test(test_third_ladder), cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_third_ladder), cmocka_unit_test(test_passable),
+		cmocka_unit_test(test_loss),
 	};
 
 	return cmocka_run_group_tests_name("advise: order and steps", tests, NULL, NULL);

@@ -41,6 +41,23 @@ awk -F, '
 	END { if (rows[4] != 1600 || rows[7] != 1600) { print rows[4], rows[7]; bad = 1 } exit bad }' "$scratch/others/samples.csv" >"$scratch/said" ||
 	fail "samples.csv: $(cat "$scratch/said")"
 
+# Every life cycle on both at once, each with an object of its own in its places.
+run 0 "$soload" repro -d 0,1 --when all --loader disk:mended,elf,prelinked --transport dedup --pools small -n 3 --out "$scratch/whens"
+tail -n 1 "$out" >"$scratch/verdict"
+has "$scratch/verdict" "PASS: 96 of 96 rounds match the golden"
+awk -F, '
+	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	{ rows[$at["scenario"] " " $at["when"] " " $at["device"]]++ }
+	END {
+		split("per-run once register prewarm", whens, " ")
+		for (w in whens) for (d = 0; d < 2; d++) {
+			rounds = rows["reproduction " whens[w] " " d]
+			registered = rows["registration " whens[w] " " d]
+			if (rounds != 12 || registered != (whens[w] == "register" ? 3 : 0)) { print whens[w] "@" d ": " rounds " rounds, " registered; bad = 1 }
+		}
+		exit bad
+	}' "$scratch/whens/samples.csv" >"$scratch/said" || fail "samples.csv: $(cat "$scratch/said")"
+
 # The same object on both, which reports keep apart; and one for each.
 run 0 "$soload" repro -d 0,1 --orch "$build/objects/pa_unroll.so" --loader disk:mended --transport dedup --pools small -n 2 --out "$scratch/same"
 run 0 "$soload" report "$scratch/same" --out "$scratch/report" --engine none

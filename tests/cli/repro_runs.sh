@@ -69,6 +69,16 @@ python3 - "$scratch/slow/run.json" <<-'END' || fail "a modelled time is in run.j
 	assert walk(json.load(open(sys.argv[1]))["first_and_steady"])
 END
 
+# In the tables on stdout it is in the column that says so, and in no other.
+awk '$1 == "Loader" { model = 0; for (i = 1; i <= NF; i++) if ($i == "Modelled") model = i; inside = 1; next }
+	NF == 0 { inside = 0 }
+	inside {
+		for (i = 1; i <= NF; i++)
+			if ($i + 0 >= 1e9 && i == model) seen++
+			else if ($i + 0 >= 1e9) { print; bad = 1 }
+	}
+	END { exit bad || seen != 16 }' "$scratch/out" >&2 || fail "a modelled time is among the measured ones on stdout, or nowhere: $(cat "$scratch/out")"
+
 # Spans of a lane lie end to end.
 awk -F, '
 	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
@@ -94,11 +104,18 @@ done
 grep -E '^TIMING: ' "$scratch/err" | grep -qvE '^TIMING: [a-zA-Z0-9_()]+ = [0-9]+\.[0-9]{3} us$' && fail "a TIMING line has another shape"
 grep -q 'Round ' "$scratch/out" || fail "no table of rounds"
 
+# form COUNT REGEX: so many lines of a thread, at -v.
+number='[1-9][0-9]*' told=0
+form() {
+	[ "$(grep -cE "^Thread $2$" "$scratch/err")" = "$1" ] || fail "$variant: not $1 lines like '$2': $(grep '^Thread' "$scratch/err" | head -n 12)"
+	told=$((told + $1))
+}
+
 # Every variant through every transport passes its golden; an incoherent device pays in a phase of its own, a coherent one never.
 for variant in 'a2a3 tensormap_and_ringbuffer' 'a2a3 aicpu_build_graph' 'a5 tensormap_and_ringbuffer'; do
 	# shellcheck disable=SC2086 # two words
 	set -- $variant
-	"$soload" repro -p "$1" -r "$2" -n 1 --pools small --coherent no --loader null,memfd,elf --transport all --out "$scratch/variant" >"$scratch/out" 2>"$scratch/err" || fail "$variant: exit code $? with: $(cat "$scratch/err")"
+	"$soload" repro -p "$1" -r "$2" -n 1 --pools small -v --coherent no --loader null,memfd,elf --transport all --out "$scratch/variant" >"$scratch/out" 2>"$scratch/err" || fail "$variant: exit code $? with: $(cat "$scratch/err")"
 	tail -n 1 "$scratch/out" | grep -q '^PASS: 30 of 30 rounds' || fail "$variant: $(tail -n 1 "$scratch/out")"
 	awk -F, -v p="$1" -v r="$2" '
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
@@ -112,6 +129,27 @@ for variant in 'a2a3 tensormap_and_ringbuffer' 'a2a3 aicpu_build_graph' 'a5 tens
 		}
 		END { exit bad }' "$scratch/variant/samples.csv" >&2 || fail "$variant: samples.csv"
 	grep -q ',invalidate,' "$scratch/variant/spans.csv" || fail "$variant: no phase invalidate"
+	# Its threads tell it in the form of that variant, every one of them and in no other form.
+	case $variant in
+	'a2a3 tensor'*)
+		form 30 "3: orch_start=$number orch_end=$number orch_cost=[0-9.]+us"
+		form 90 "[0-2]: sched_start=$number sched_end=$number sched_cost=[0-9.]+us"
+		;;
+	*aicpu_build_graph)
+		form 30 "3: orch_start=$number orch_func_cost=[0-9.]+us \(orch_idx=0\)"
+		form 90 "[0-2]: sched_end=$number"
+		;;
+	*)
+		form 30 "6: orch_start=$number orch_idx=0/\(0~0\)"
+		form 30 "6: aicpu_orchestration_entry returned, orch_func_cost=[0-9.]+us \(orch_idx=0\)"
+		form 30 "6: orch_end=$number"
+		form 180 "[0-5]: sched_start=$number"
+		form 180 "[0-5]: sched_end=$number"
+		;;
+	esac
+	form "$told" "[0-6]: (orch|sched|aicpu_orch).*"
+	told=0
+	[ "$(grep -cE "^Invalidated $number lines of the cache$" "$scratch/err")" = 30 ] || fail "$variant: not 30 times told what was invalidated"
 done
 grep -q ',invalidate,' "$scratch/all/spans.csv" && fail "a coherent device invalidates"
 
@@ -120,13 +158,24 @@ grep -q ',invalidate,' "$scratch/all/spans.csv" && fail "a coherent device inval
 for variant in 'a2a3 293083648' 'a5 293085952'; do
 	# shellcheck disable=SC2086 # two words
 	set -- $variant
-	"$soload" repro -p "$1" -r host_build_graph -n 1 --pools small --out "$scratch/hbg" >"$scratch/out" 2>"$scratch/err" ||
+	"$soload" repro -p "$1" -r host_build_graph -n 1 -v --pools small --out "$scratch/hbg" >"$scratch/out" 2>"$scratch/err" ||
 		fail "host_build_graph on $1: exit code with: $(cat "$scratch/err")"
 	grep -q '^host/whole: 1 of 2 loads answered by a handle that was never closed' "$scratch/out" || fail "host_build_graph on $1: the kept handle is not told"
 	tail -n 1 "$scratch/out" | grep -q '^PASS: 2 of 2 rounds match the golden' || fail "host_build_graph on $1: $(cat "$scratch/out")"
+	grep -q '^Thread.* orch_' "$scratch/err" && fail "host_build_graph on $1: a device that orchestrates"
+	[ "$(grep -c '^Thread 0: sched_start=[1-9][0-9]* sched_end=[1-9][0-9]* sched_cost=' "$scratch/err")" = 2 ] || fail "host_build_graph on $1: schedulers are silent"
 	awk -F, -v bytes="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } $at["dma_bytes"] != bytes { exit 1 }' "$scratch/hbg/samples.csv" ||
 		fail "host_build_graph on $1 does not send $2 bytes"
 	ls /tmp/orch_so_*.so 2>/dev/null && fail "a file stays in /tmp"
+done
+
+# An object that ends the program, or that never comes back and goes on writing: said in words, and the verdict comes all the same.
+for case in 'entry_exits called exit(3) in the host' 'entry_submits did not return to the host for 1.0 s'; do
+	"$soload" repro -r host_build_graph -n 1 --timeout 1 --pools small --orch "$SOLOAD_BUILD/fixtures/orch_${case%% *}_hbg.so" --out "$scratch/given_up" >"$scratch/out" 2>"$scratch/err"
+	code=$?
+	[ $code = 1 ] || fail "${case%% *}: exit code $code: $(cat "$scratch/err")"
+	grep -qF "${case#* }" "$scratch/err" || fail "${case%% *}: $(cat "$scratch/err")"
+	tail -n 1 "$scratch/out" | grep -q '^FAIL: 0 of 2 rounds' || fail "${case%% *}: $(tail -n 1 "$scratch/out")"
 done
 
 # Another build of this architecture may be the AICPU; nothing of it is emulated.

@@ -107,6 +107,16 @@ for i in 1 2; do
 done
 cmp -s "$scratch/sequence1" "$scratch/sequence2" || fail "equal seeds, different turns"
 
+# As many objects as a device has places for: each arm registers every one of them, and every one has its turn.
+repro places --callables 64 --when register --seed 3 -n 150 --loader memfd,elf,prelinked,cached,disk:mended --transport dedup ||
+	fail "64 callables: exit code $? with: $(cat "$scratch/err")"
+tail -n 1 "$scratch/out" | grep -q '^PASS: 755 of 755 rounds' || fail "64 callables: $(tail -n 1 "$scratch/out")"
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+	$at["scenario"] == "registration" { places[$at["arm"] " " $at["callable"]] }
+	$at["scenario"] == "reproduction" { turns[$at["callable"]] }
+	END { for (p in places) n++; for (t in turns) m++; if (n != 5 * 64 || m != 64) { print n " registrations, " m " objects that had a turn"; exit 1 } }' \
+	"$scratch/places/samples.csv" >&2 || fail "not every one of 64 objects was registered and run"
+
 # The seed's disk has one file name for all: left out of what is kept, and shown when it is asked for.
 repro one --callables 3 --when once,register -n 2 --transport separate || fail "all loaders: exit code $? with: $(cat "$scratch/err")"
 grep -q 'loader disk holds one object at a time' "$scratch/err" || fail "disk is not left out: $(cat "$scratch/err")"

@@ -107,6 +107,7 @@ void device_up(const char *loader, const char *transport, uint64_t timeout_ns)
 						      : transport_find(transport, NULL),
 		.variant = rig.variant,
 		.when = rig.when,
+		.incoherent = rig.incoherent,
 		.dma = rig.dma,
 		.pools = RUNTIME_POOLS_SMALL,
 		.timeout_ns = timeout_ns,

@@ -19,6 +19,7 @@ struct rig {
 	const struct device_variant *variant;
 	const struct device_when *when;	   /* NULL: the default */
 	const struct transport *transport; /* for whoever notes it here */
+	bool incoherent;
 	struct device_arg args[2 * PAIRS];
 	int32_t outputs[PAIRS][16];
 };

@@ -72,6 +72,8 @@ static const struct failure {
 	{ "constructor_deaf", DEVICE_TIMEOUT, PHASE_LINK, "did not return", true },
 	{ "entry_crashes", DEVICE_CRASHED, PHASE_ORCHESTRATE, "SIGSEGV at address 0x10", true },
 	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "did not return", true },
+	{ "entry_submits", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "did not return", true },
+	{ "entry_exits", DEVICE_CRASHED, PHASE_ORCHESTRATE, "called exit(3) in the host", true },
 };
 
 static bool phase_is(const struct failure *failure)
@@ -107,6 +109,9 @@ static void failure_check(const void *context)
 		must(run("works", &err) == 0, err.text);
 	}
 	device_close(rig.device);
+	/* What was given up goes on meanwhile, and finds what it was given. */
+	if (failure->stays && failure->kind == DEVICE_TIMEOUT)
+		usleep(100000);
 }
 
 static void test_failures(void **state)
@@ -193,6 +198,26 @@ static void register_check(const void *context)
 	device_close(rig.device);
 }
 
+/* Destructors run in the host, too: when the place is emptied, or in the end. */
+static void destructor_check(const void *context)
+{
+	struct device_object object;
+	struct err err = { "" };
+
+	device_up("null", "", TIMEOUT_NS);
+	object_open(&object, "destructor_crashes");
+	must(device_register(rig.device, &object, 0, rig.result, &err) == 0, err.text);
+	must(run_object(&object, 0, &err) == 0, err.text);
+	if (!context) {
+		must(device_unregister(rig.device, 0, rig.result, &err) == -EPIPE,
+		     "it is not told");
+		must(rig.result->failure == DEVICE_CRASHED, "as another failure");
+		must(rig.result->failed_phase == PHASE_UNLOAD, "in another phase");
+		must(strstr(err.text, "SIGSEGV at address 0x10") != NULL, err.text);
+	}
+	device_close(rig.device);
+}
+
 static void test_life_cycles(void **state)
 {
 	(void)state;
@@ -202,6 +227,8 @@ static void test_life_cycles(void **state)
 	in_child(once_check, NULL);
 	rig.when = device_when_find("register", NULL);
 	in_child(register_check, NULL);
+	in_child(destructor_check, NULL);
+	in_child(destructor_check, "in the end");
 }
 
 int main(int argc, char **argv)

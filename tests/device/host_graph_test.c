@@ -20,6 +20,7 @@
 #define HEAP UINT64_C(0x100000)
 #define HEAP_BYTES 65536
 #define TASKS 3000
+#define FAR 1000 /* a little less than a window of 1024 */
 
 static struct graph_table *table;
 
@@ -232,8 +233,8 @@ static int entry_comb(struct abi_runtime *rt, uint64_t *values, int count)
 		task(rt, NULL, i);
 		if (i >= 3)
 			depend(rt, i - 3, i);
-		if (i >= 700)
-			depend(rt, i - 700, i);
+		if (i >= FAR)
+			depend(rt, i - FAR, i);
 	}
 	return 0;
 }
@@ -254,20 +255,28 @@ static int replay(struct rig *rig)
 	return rig->result;
 }
 
+/* Windows and pools of links far smaller than the graph, and links far fewer than a window's. */
 static void test_replay(void **state)
 {
-	static const uint64_t windows[] = { 16, 256, 16384 };
+	static const struct {
+		uint64_t window, links;
+	} pools[] = {
+		{ 16, 0 }, { 256, 0 }, { 16384, 0 }, { 1024, 0 }, { 16384, 1000 }, { 64, 4 }
+	};
 
 	(void)state;
 	assert_int_equal(build(entry_comb, NULL), 0);
-	for (size_t w = 0; w < 3; w++) {
-		struct rig rig = { .config = { .task_window = windows[w], .schedulers = 2 } };
+	for (size_t p = 0; p < sizeof(pools) / sizeof(pools[0]); p++) {
+		struct rig rig = { .config = { .task_window = pools[p].window,
+					       .dep_pool = pools[p].links,
+					       .schedulers = 2 } };
 
-		assert_int_equal(replay(&rig), 0);
+		if (replay(&rig) < 0)
+			fail_msg("%zu: %s", p, rig.err.text);
 		assert_int_equal(rig.counters.executed, TASKS);
 		for (int i = 3; i < TASKS; i++)
 			assert_true(order[i] > order[i - 3] &&
-				    (i < 700 || order[i] > order[i - 700]));
+				    (i < FAR || order[i] > order[i - FAR]));
 	}
 }
 

@@ -140,6 +140,66 @@ static void test_layers(void **state)
 			    order[i] > order[i / 16 * 16 - 16]);
 }
 
+/* Scopes that each use every link there is: those of the one before have come back. */
+static void orchestrate_again(struct abi_runtime *rt, void *context)
+{
+	(void)context;
+	for (int scope = 0; scope < 20; scope++) {
+		uint64_t before = 0;
+
+		abi_graph(rt)->scope_begin(rt);
+		for (int i = 0; i < 5; i++) {
+			uint64_t now = task(rt, scope * 5 + i);
+
+			if (i > 0)
+				depend(rt, before, now);
+			before = now;
+		}
+		abi_graph(rt)->scope_end(rt);
+	}
+}
+
+/* All links are those of a task that is not the youngest of its ring. */
+static void orchestrate_older(struct abi_runtime *rt, void *context)
+{
+	(void)context;
+	for (int depth = 0; depth < RUNTIME_RINGS; depth++)
+		abi_graph(rt)->scope_begin(rt);
+	for (int scope = 0; scope < 20; scope++) {
+		uint64_t producers[4], last;
+
+		abi_graph(rt)->scope_begin(rt);
+		for (int i = 0; i < 4; i++)
+			producers[i] = task(rt, scope * 6 + i);
+		last = task(rt, scope * 6 + 4);
+		abi_graph(rt)->scope_begin(rt);
+		task(rt, scope * 6 + 5);
+		abi_graph(rt)->scope_end(rt);
+		for (int i = 0; i < 4; i++)
+			depend(rt, producers[i], last);
+		abi_graph(rt)->scope_end(rt);
+	}
+}
+
+static void test_links_come_back(void **state)
+{
+	static const struct {
+		void (*orchestrate)(struct abi_runtime *rt, void *context);
+		uint64_t tasks;
+	} scopes[] = { { orchestrate_again, 100 }, { orchestrate_older, 120 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+		struct rig rig = {
+			.config = { .schedulers = 2, .pools = RUNTIME_POOLS_SMALL, .dep_pool = 4 }
+		};
+
+		if (run(scopes[i].orchestrate, &rig) != 0)
+			fail_msg("%zu: %s", i, rig.err.text);
+		assert_int_equal(rig.counters.executed, scopes[i].tasks);
+	}
+}
+
 /* The tensors say the opposite: only what was given counts. */
 static void orchestrate_tensors(struct abi_runtime *rt, void *context)
 {
@@ -304,8 +364,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_backwards), cmocka_unit_test(test_scopes),
-		cmocka_unit_test(test_layers),	  cmocka_unit_test(test_tensors),
-		cmocka_unit_test(test_failures),  cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_layers),	  cmocka_unit_test(test_links_come_back),
+		cmocka_unit_test(test_tensors),	  cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests_name("given dependencies", tests, NULL, NULL);

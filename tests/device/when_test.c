@@ -239,6 +239,7 @@ static void walk(const char *loader, const char *transport, unsigned int places,
 
 			none.arg_count = ABI_HOST_ARGS_MAX + 1;
 			assert_true(device_run(rig.device, &none, rig.result, &err) < 0);
+			assert_true(rig.when->kept || !device_has(rig.device, &marked[0], 0));
 		}
 	}
 	device_down();
@@ -249,7 +250,8 @@ static void walk(const char *loader, const char *transport, unsigned int places,
 static void test_changes(void **state)
 {
 	static const char *const many[] = {
-		"memfd", "tmpfs", "elf", "prelinked:entries=2", "cached:entries=3", "disk:mended"
+		"memfd",       "tmpfs",	 "elf", "prelinked:entries=2", "cached:entries=3",
+		"disk:mended", "elf:map"
 	};
 
 	(void)state;
@@ -264,22 +266,24 @@ static void test_changes(void **state)
 	rig.when = NULL;
 }
 
-/* As many as a device has places for, and not one more. */
+/* As many objects as a device has places for, each switched to twice, and not one more. */
 static void test_places(void **state)
 {
-	struct device_object objects[2];
+	struct device_object objects[DEVICE_CALLABLES_MAX];
 	struct err err = { "" };
 
 	(void)state;
 	when_set("register");
 	device_up("elf", "dedup", 0);
-	for (unsigned int i = 0; i < 2; i++)
-		marked_open(&objects[i], i);
-	for (unsigned int place = 0; place < DEVICE_CALLABLES_MAX; place++)
-		must_register(&objects[place % 2], place);
-	for (unsigned int place = 0; place < DEVICE_CALLABLES_MAX; place += 7) {
-		must_run(&objects[place % 2], place);
-		assert_int_equal(rig.result->expected_args, mark_answer(place % 2));
+	for (unsigned int place = 0; place < DEVICE_CALLABLES_MAX; place++) {
+		marked_open(&objects[place], place);
+		must_register(&objects[place], place);
+	}
+	for (unsigned int i = 0; i < 2 * DEVICE_CALLABLES_MAX; i++) {
+		unsigned int place = i * 37 % DEVICE_CALLABLES_MAX;
+
+		must_run(&objects[place], place);
+		assert_int_equal(rig.result->expected_args, mark_answer(place));
 	}
 	assert_int_equal(
 		device_register(rig.device, &objects[0], DEVICE_CALLABLES_MAX, rig.result, &err),
@@ -287,8 +291,8 @@ static void test_places(void **state)
 	assert_non_null(strstr(err.text, "places for 64"));
 	assert_false(device_has(rig.device, &objects[0], DEVICE_CALLABLES_MAX));
 	device_down();
-	for (unsigned int i = 0; i < 2; i++)
-		device_object_release(&objects[i]);
+	for (unsigned int place = 0; place < DEVICE_CALLABLES_MAX; place++)
+		device_object_release(&objects[place]);
 	rig.when = NULL;
 }
 
@@ -327,6 +331,32 @@ static void test_register_failures(void **state)
 	rig.when = NULL;
 }
 
+/* The object was loaded, and then the host refuses the run: nothing stays loaded. */
+static void refused_after_load(void)
+{
+	static struct device_arg many[ABI_HOST_ARGS_MAX + 1];
+	struct device_object object;
+	struct device_job job = { .object = &object, .args = many, .kernels = kernels };
+	struct err err = { "" };
+
+	object_open(&object, "works");
+	for (int i = 0; i < 2; i++) {
+		job.arg_count = i ? 1 : ABI_HOST_ARGS_MAX + 1;
+		many[0] = (struct device_arg){ .kind = i ? DEVICE_ARG_OUTPUT : DEVICE_ARG_SCALAR,
+					       .size = i ? MEMORY_BYTES + 1 : 0 };
+		assert_int_equal(device_run(rig.device, &job, rig.result, &err),
+				 i ? -ENOMEM : -EINVAL);
+		assert_int_equal(rig.result->failure, DEVICE_REFUSED);
+		assert_int_equal(rig.result->failed_phase, PHASE_ARGS);
+		assert_true(lane_has(&rig.result->early, PHASE_READ));
+		assert_false(device_has(rig.device, &object, 0));
+		must_run(&object, 0);
+		assert_false(rig.result->restarted);
+		assert_false(lane_has(&rig.result->early, PHASE_UNLOAD));
+	}
+	device_object_release(&object);
+}
+
 /* The same while the host prepares a run: the run is not begun. */
 static void test_prewarm_failures(void **state)
 {
@@ -352,6 +382,7 @@ static void test_prewarm_failures(void **state)
 	object_open(&object, "works");
 	assert_false(device_has(rig.device, &object, 0));
 	device_object_release(&object);
+	refused_after_load();
 	device_down();
 	rig.when = NULL;
 }
