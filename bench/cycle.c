@@ -90,6 +90,8 @@ int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct 
 	if (!cycle->image)
 		return err_set(err, ENOMEM, "out of memory");
 	self_open(&cycle->self);
+	if (cycle->self.probe_count)
+		cycle->piece_count = pieces_of(&cycle->so, cycle->pieces);
 	stack_touch();
 	return 0;
 }
@@ -223,6 +225,16 @@ enum cycle_check cycle_check_due(struct cycle *cycle, const struct worker_run *r
 	return CYCLE_CHECK_QUICK;
 }
 
+/* The watcher's probes look at what is loaded now. */
+static void loaded_tell(struct cycle *cycle)
+{
+	self_loaded(&cycle->self, &(struct probe_object){
+					  .base = cycle->image->report.base,
+					  .pieces = cycle->pieces,
+					  .piece_count = cycle->piece_count,
+				  });
+}
+
 int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 {
 	struct worker_load *load = &cycle->loads[i];
@@ -236,6 +248,7 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 		cold_begin(cycle->options.cold);
 	getrusage(RUSAGE_THREAD, &before);
 	self_begin(&cycle->self);
+	time->hook = self_hook(&cycle->self);
 	cpu_ns = thread_cpu_ns();
 	mark(cycle, WORKER_MARK_LOAD);
 	timeline_begin(time, PHASE_OTHER);
@@ -250,7 +263,7 @@ int cycle_run(struct cycle *cycle, uint32_t i, enum cycle_check check)
 		if (check != CYCLE_CHECK_NONE)
 			freshness_take(load, cycle->image, check);
 	}
-	self_loaded(&cycle->self);
+	loaded_tell(cycle);
 	getrusage(RUSAGE_THREAD, &middle);
 	mark(cycle, WORKER_MARK_RESUME);
 	image_unload(cycle->image);

@@ -5,6 +5,7 @@
 #include "probes/attach.h"
 #include "probes/names.h"
 #include "probes/probe.h"
+#include "probes/smaps.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -125,11 +126,53 @@ static void smaps_sees_what_is_there(void **state)
 	(void)state;
 	assert_int_equal(probe->type->begin(probe), 0);
 	memory = pages_touch();
-	probe->type->loaded(probe);
+	probe->type->loaded(probe, &(struct probe_object){ 0 });
 	munmap(memory, bytes);
 	assert_int_equal(probe->type->end(probe, values), 0);
 	assert_true(values[metric_of(probe, "private_dirty")] >= bytes);
 	assert_true(values[metric_of(probe, "rss")] >= bytes);
+	probe_close(probe);
+}
+
+/* Three mappings side by side, of which the probe is told what they are: a page of code, one of data
+ * that was written, two of zeros of which one was touched. */
+static void smaps_tells_mappings_apart(void **state)
+{
+	struct probe *probe = open_or_skip("smaps");
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct probe_piece pieces[] = {
+		{ 0, page, SMAPS_TEXT },
+		{ page, 2 * page, SMAPS_RELRO }, /* not protected yet: it counts as data */
+		{ 2 * page, 4 * page, SMAPS_BSS },
+	};
+	uint64_t text[PROBE_METRICS_MAX], data[PROBE_METRICS_MAX], bss[PROBE_METRICS_MAX];
+	uint64_t relro[PROBE_METRICS_MAX];
+	int fd = memfd_create("pieces", MFD_CLOEXEC);
+	/* The last page keeps the kernel from making one mapping of ours and a neighbour. */
+	char *at = mmap(NULL, 5 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(fd >= 0 && at != MAP_FAILED && ftruncate(fd, (off_t)(2 * page)) == 0);
+	assert_int_equal(mprotect(at + 4 * page, page, PROT_NONE), 0);
+	assert_int_equal(probe->type->begin(probe), 0);
+	assert_true(mmap(at, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) == at);
+	assert_true(mmap(at + page, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+			 (off_t)page) == at + page);
+	at[page] = at[2 * page] = *(volatile char *)at;
+	probe->type->loaded(probe, &(struct probe_object){ (uintptr_t)at, pieces, 3 });
+	probe->type->part(probe, SMAPS_TEXT, text);
+	probe->type->part(probe, SMAPS_DATA, data);
+	probe->type->part(probe, SMAPS_BSS, bss);
+	probe->type->part(probe, SMAPS_RELRO, relro);
+	assert_int_equal(text[metric_of(probe, "rss")], page);
+	assert_int_equal(text[metric_of(probe, "private_dirty")] +
+				 text[metric_of(probe, "shared_dirty")],
+			 0);
+	assert_int_equal(data[metric_of(probe, "private_dirty")], page);
+	assert_int_equal(bss[metric_of(probe, "rss")], page);
+	assert_true(relro[metric_of(probe, "rss")] == UINT64_MAX); /* there is none */
+	munmap(at, 5 * page);
+	close(fd);
 	probe_close(probe);
 }
 
@@ -234,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_probe_watches_one_process),
 		cmocka_unit_test(rusage_counts_faults),
 		cmocka_unit_test(smaps_sees_what_is_there),
+		cmocka_unit_test(smaps_tells_mappings_apart),
 		cmocka_unit_test(perf_counts_hardware_or_nothing),
 		cmocka_unit_test(markers_keep_the_red_zone),
 	};
