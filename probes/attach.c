@@ -119,18 +119,21 @@ int attach_uprobes(struct attach *attach, int program, bool returns,
 		   const struct attach_sites *sites, struct err *err)
 {
 	unsigned int before = attach->count;
-	int r = -EOPNOTSUPP;
+	int r = -EOPNOTSUPP, first = 0;
 
 	if (sites->count == 0)
 		return 0;
 	if (attach->way != ATTACH_PERF)
-		r = multi_attach(attach, program, returns, sites);
-	if (r < 0 && attach->way != ATTACH_MULTI) {
-		attach->way = ATTACH_PERF;
-		r = perf_attach(attach, program, returns, sites);
-	} else if (r == 0) {
+		r = first = multi_attach(attach, program, returns, sites);
+	if (r == 0)
 		attach->way = ATTACH_MULTI;
-	}
+	else if (attach->way != ATTACH_MULTI)
+		r = perf_attach(attach, program, returns, sites);
+	if (r == 0 && attach->way == ATTACH_AUTO)
+		attach->way = ATTACH_PERF;
+	/* To a program of the one kind the other is no answer: EINVAL would hide the reason. */
+	if (r == -EINVAL && first < 0)
+		r = first;
 	if (r == 0)
 		return 0;
 	while (attach->count > before)

@@ -59,6 +59,7 @@ struct ldphase {
 	probe_take take;
 	void *to;
 	bool children, described;
+	bool refused; /* uprobes could not be attached */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
@@ -69,22 +70,67 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-/* Whether this process may load such programs at all: the smallest one says so. */
-static int ldphase_available(const struct probe *probe, struct err *err)
+static int nothing_load(enum attach_way way)
 {
 	const struct bpf_insn nothing[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
+	struct bpf_prog_load_opts options = {
+		.sz = sizeof(options),
+		.expected_attach_type =
+			(enum bpf_attach_type)(way == ATTACH_MULTI ? ATTACH_UPROBE_MULTI : 0),
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, &options);
+}
+
+/* Puts the smallest program onto a function of soload's own, this way. */
+static int nothing_attach(enum attach_way way, struct err *err)
+{
+	struct attach attach = { .way = way };
+	struct calibrate_sites own = { "", 0, 0 };
+	uint64_t cookie = 0;
+	struct attach_sites sites = { .pid = getpid(), .count = 1, .cookies = &cookie };
+	int program = nothing_load(way), r;
+
+	if (program < 0)
+		return err_sys(err, "load a BPF program");
+	r = calibrate_sites(&own, err);
+	sites.path = own.path;
+	sites.offsets = &own.step;
+	if (r == 0)
+		r = attach_uprobes(&attach, program, false, &sites, err);
+	attach_close(&attach);
+	close(program);
+	return r;
+}
+
+static int attach_check(const struct ldphase_options *options, struct err *err)
+{
+	int r = -EOPNOTSUPP;
+
+	if (options->attach != ATTACH_PERF)
+		r = nothing_attach(ATTACH_MULTI, err);
+	if (r == 0 || options->attach == ATTACH_MULTI)
+		return r;
+	if (options->attach == ATTACH_PERF)
+		return nothing_attach(ATTACH_PERF, err);
+	return nothing_attach(ATTACH_PERF, NULL) == 0 ? 0 : r;
+}
+
+/* Whether this process may load such programs at all, and attach them: the smallest one says so.
+ */
+static int ldphase_available(const struct probe *probe, struct err *err)
+{
 	int fd, code;
 
-	(void)probe;
 	libbpf_set_print(quiet);
-	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, NULL);
+	fd = nothing_load(ATTACH_PERF);
 	code = errno;
 	if (fd >= 0) {
 		close(fd);
-		return 0;
+		return attach_check(probe->options, err);
 	}
 	if (code == EPERM || code == EACCES)
 		return err_set(
@@ -110,25 +156,21 @@ static int event_take(void *context, void *data, size_t size)
 	const struct probe_named_event *named = data;
 
 	if (size >= sizeof(*named))
-		self->take(self->to, &named->event, named->name);
+		self->take(self->to, &named->event,
+			   named->event.extra == LDPHASE_UNNAMED ? NULL : named->name);
 	else if (size >= sizeof(named->event))
 		self->take(self->to, &named->event, NULL);
 	return 0;
 }
 
 /* The second object shares the maps of the first; without kernel BTF it does not load. */
-static void core_load(struct probe *probe, struct ldphase *self)
+static bool core_open(struct ldphase *self)
 {
-	struct ldphase_core_bpf *core;
+	struct ldphase_core_bpf *core = ldphase_core_bpf__open();
 	int r;
 
-	if (self->base->rodata->pid_ns_ino) {
-		probe_note(probe, "ldphase: inside a PID namespace: time off the CPU left out");
-		goto lost;
-	}
-	core = ldphase_core_bpf__open();
 	if (!core)
-		goto lost;
+		return false;
 	r = bpf_map__reuse_fd(core->maps.events, bpf_map__fd(self->base->maps.events));
 	if (r == 0)
 		r = bpf_map__reuse_fd(core->maps.threads, bpf_map__fd(self->base->maps.threads));
@@ -138,15 +180,28 @@ static void core_load(struct probe *probe, struct ldphase *self)
 		r = bpf_map__reuse_fd(core->maps.drops, bpf_map__fd(self->base->maps.drops));
 	if (r == 0)
 		r = ldphase_core_bpf__load(core);
-	if (r == 0) {
+	if (r == 0)
 		self->core = core;
-		return;
-	}
-	ldphase_core_bpf__destroy(core);
-	probe_note(probe, "ldphase: no kernel BTF (/sys/kernel/btf/vmlinux): time off the CPU left "
-			  "out; needs a kernel with CONFIG_DEBUG_INFO_BTF");
-lost:
-	probe->sight &= ~(unsigned int)PROBE_OFFCPU;
+	else
+		ldphase_core_bpf__destroy(core);
+	return r == 0;
+}
+
+/* Without it a child is known when the call that forked it returns, which may be a moment late. */
+static void core_load(struct probe *probe, struct ldphase *self, int level)
+{
+	const char *lost = level == LEVEL_ALL ? "time off the CPU left out"
+					      : "the first dlopens of a child may be missed";
+
+	if (self->base->rodata->pid_ns_ino)
+		probe_note(probe, "ldphase: inside a PID namespace: %s", lost);
+	else if (!core_open(self))
+		probe_note(probe,
+			   "ldphase: no kernel BTF (/sys/kernel/btf/vmlinux): %s; needs a kernel "
+			   "with CONFIG_DEBUG_INFO_BTF",
+			   lost);
+	if (!self->core)
+		probe->sight &= ~(unsigned int)PROBE_OFFCPU;
 }
 
 static int base_load(struct probe *probe, struct ldphase *self, bool children, struct err *err)
@@ -173,8 +228,8 @@ static int base_load(struct probe *probe, struct ldphase *self, bool children, s
 	if (!self->ring)
 		return err_sys(err, "map the BPF ring buffer");
 	self->children = children;
-	if (options->level == LEVEL_ALL)
-		core_load(probe, self);
+	if (options->level == LEVEL_ALL || children)
+		core_load(probe, self, options->level);
 	return 0;
 }
 
@@ -289,12 +344,34 @@ static int kernel_attach(struct probe *probe, struct ldphase *self, int level, s
 		tracepoint_try(probe, self, self->base->progs.fault_user, "page_fault_user");
 		tracepoint_try(probe, self, self->base->progs.fault_kernel, "page_fault_kernel");
 	}
-	if (!self->core)
-		return 0;
-	tracepoint_try(probe, self, self->core->progs.task_switch, "sched_switch");
-	if (self->children)
-		tracepoint_try(probe, self, self->core->progs.task_fork, "sched_process_fork");
+	if (self->core && level == LEVEL_ALL)
+		tracepoint_try(probe, self, self->core->progs.task_switch, "sched_switch");
 	return 0;
+}
+
+/* Children are known at the moment of their fork, or when it returns. */
+static int children_attach(struct probe *probe, struct ldphase *self, int level, struct err *err)
+{
+	if (self->core)
+		tracepoint_try(probe, self, self->core->progs.task_fork, "sched_process_fork");
+	if (level <= LEVEL_SYSCALLS) /* call_exit is there */
+		return 0;
+	return attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
+				 "sys_exit", err);
+}
+
+/* What this level does not look at is not seen: its columns are empty, not 0. */
+static void level_narrow(struct probe *probe, int level)
+{
+	static const unsigned int lost[] = {
+		[LEVEL_ALL] = 0,
+		[LEVEL_FAULTS] = PROBE_OFFCPU,
+		[LEVEL_SYSCALLS] = PROBE_OFFCPU | PROBE_FAULTS,
+		[LEVEL_PHASES] = PROBE_OFFCPU | PROBE_FAULTS | PROBE_SYSCALLS,
+		[LEVEL_TOTAL] = PROBE_OFFCPU | PROBE_FAULTS | PROBE_SYSCALLS,
+	};
+
+	probe->sight &= ~lost[level];
 }
 
 static void bare_calibrate(struct ldphase *self)
@@ -307,7 +384,7 @@ static void bare_calibrate(struct ldphase *self)
 	calibrate_far(&own);
 }
 
-static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+static int all_attach(struct probe *probe, const struct probe_target *target, struct err *err)
 {
 	const struct ldphase_options *options = probe->options;
 	struct ldphase *self = probe->state;
@@ -326,12 +403,36 @@ static int ldphase_attach(struct probe *probe, const struct probe_target *target
 	r = steps_attach(self, options, target->children ? 0 : target->pid, false, err);
 	if (r == 0)
 		r = steps_attach(self, options, target->children ? 0 : target->pid, true, err);
+	self->refused = r < 0;
 	if (r == 0 && options->level <= LEVEL_SYSCALLS)
 		r = kernel_attach(probe, self, options->level, err);
-	else if (r == 0 && target->children) /* tells what is forked, and writes nothing */
-		r = attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
-				      "sys_exit", err);
+	if (r == 0 && target->children)
+		r = children_attach(probe, self, options->level, err);
 	return r;
+}
+
+/* A program that was loaded for uprobe_multi cannot be attached by perf events (kernel 6.6 on):
+ * where the one is refused, it is loaded anew for the other. */
+static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+{
+	struct ldphase_options *options = probe->options;
+	struct ldphase *self = probe->state;
+	int r;
+
+	level_narrow(probe, options->level);
+	self->refused = false;
+	r = all_attach(probe, target, err);
+	if (r == 0 || !self->refused || options->attach != ATTACH_AUTO)
+		return r;
+	attach_close(&self->attach);
+	all_unload(self);
+	options->attach = ATTACH_PERF;
+	if (all_attach(probe, target, NULL) == 0)
+		return 0;
+	options->attach = ATTACH_AUTO;
+	attach_close(&self->attach);
+	all_unload(self);
+	return r; /* the reason of the first */
 }
 
 struct collected {
