@@ -116,7 +116,7 @@ static void load_write(struct writer *writer, const struct split_load *load, con
 			    .name = load->name[0] ? load->name : words[load->what],
 			    .category = origin,
 			    .start_ns = load->start_ns,
-			    .dur_ns = load->total_ns,
+			    .dur_ns = load->end_ns - load->start_ns, /* its pauses, too */
 			    .arguments = json_pack(
 				    "{s:s,s:I,s:I,s:I,s:b}", "what", words[load->what], "own_ns",
 				    (json_int_t)own, "calls", (json_int_t)load->calls, "faults",

@@ -99,8 +99,10 @@ void la_activity(uintptr_t *cookie, unsigned int flag)
 			begin(OPENING, NULL);
 		state = OPENING;
 	} else if (flag == LA_ACT_DELETE) {
-		begin(CLOSING, NULL);
-		emit(EVENT_STEP, STEP_UNMAP, 0);
+		/* dlclose has closed something before. The end of the program begins with this. */
+		started = state == CLOSING;
+		if (started)
+			emit(EVENT_STEP, STEP_UNMAP, 0);
 	} else if (state == OPENING) {
 		emit(EVENT_STEP, STEP_ACTIVATE, 0);
 		state = OUTSIDE;
