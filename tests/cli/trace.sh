@@ -317,11 +317,12 @@ checks=$((checks + 1))
 timeout --foreground --preserve-status -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
 equal "exit code of an interrupted trace" "$?" 130
 for way in multi perf; do
+	idle=$(uprobes_count)
 	env --default-signal=INT "$soload" trace --probe ldphase:attach=$way -p $victim >"$scratch/out" 2>"$scratch/err" &
 	tracer=$!
 	await "$scratch/err" "watching process"
 	sleep 0.2
-	[ -z "$bpftool" ] || [ "$(uprobes_count)" -gt "$before" ] || fail "no uprobe to be seen while one is attached, attach=$way"
+	[ -z "$bpftool" ] || [ "$(uprobes_count)" -gt "$idle" ] || fail "no uprobe to be seen while one is attached, attach=$way"
 	kill -INT $tracer
 	wait $tracer
 	equal "exit code after Ctrl-C, attach=$way" "$?" 0
