@@ -36,8 +36,8 @@ struct span {
 	uint32_t arg; /* what the phase is about, by the phase's own meaning; 0 when nothing */
 };
 
-/* Whom a lane tells of every phase that begins, right after its time was taken; PHASE_COUNT when the
- * lane ends. What that takes is the new phase's, so nothing that is measured has one. */
+/* Whom a lane tells of every phase that begins, right after its time was taken; PHASE_COUNT when
+ * the lane ends. What that takes is the new phase's, so nothing that is measured has one. */
 struct timeline_hook {
 	void (*entered)(void *to, uint32_t phase);
 	void *to;
@@ -47,8 +47,8 @@ struct timeline_hook {
  * One lane; owned and used by one thread. `spans` is memory of the caller's, touched beforehand, or
  * NULL for totals only; a full array drops and counts. `watch`, when set, always holds the current
  * phase for another process to read (the host names the phase in which its device crashed). `about`
- * is what the markers tell of the lane: the path of the object being loaded, or NULL. `hook` is of a
- * probe, or NULL.
+ * is what the markers tell of the lane: the path of the object being loaded, or NULL. `hook` is of
+ * a probe, or NULL.
  */
 struct timeline {
 	uint64_t begin, mark;

@@ -49,7 +49,7 @@ struct cycle {
 	struct self self; /* what a watcher asked for; nothing, mostly */
 	struct probe_piece pieces[PIECES_MAX];
 	size_t piece_count;
-	bool marks;	  /* bracket what is timed with the marks of worker.h, for a tracer */
+	bool marks; /* bracket what is timed with the marks of worker.h, for a tracer */
 };
 
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);

@@ -114,8 +114,9 @@ static void ldhook_detach(struct probe *probe)
 	if (!watch->ring || strstr(probe->note, "ldhook: "))
 		return;
 	if (!watch_came(watch)) {
-		probe_note(probe, "ldhook: never came into the program, so nothing was seen: it has "
-				  "another ld.so than glibc's, or more rights than its user");
+		probe_note(probe,
+			   "ldhook: never came into the program, so nothing was seen: it has "
+			   "another ld.so than glibc's, or more rights than its user");
 		return;
 	}
 	for (int step = 0; step < STEP_COUNT; step++) {

@@ -34,6 +34,7 @@ static const struct option_def ldphase_options[] = {
 #include "ldphase.skel.h"
 #include "ldphase_core.skel.h"
 #include "probes/ldphase_sites.h"
+#include "probes/ldphase_try.h"
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -44,8 +45,7 @@ static const struct option_def ldphase_options[] = {
 #include <unistd.h>
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, linux/proc_ns.h */
-#define CPUS_MAX 4096
-#define CALIBRATIONS 3 /* each time the probe is attached */
+#define CALIBRATIONS 3			/* each time the probe is attached */
 
 struct ldphase {
 	struct ldphase_bpf *base;
@@ -62,82 +62,13 @@ struct ldphase {
 	bool refused; /* uprobes could not be attached */
 };
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
+#define LDPHASE_BYTES sizeof(struct ldphase)
 
-static int nothing_load(enum attach_way way)
-{
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	struct bpf_prog_load_opts options = {
-		.sz = sizeof(options),
-		.expected_attach_type =
-			(enum bpf_attach_type)(way == ATTACH_MULTI ? ATTACH_UPROBE_MULTI : 0),
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, &options);
-}
-
-/* Puts the smallest program onto a function of soload's own, this way. */
-static int nothing_attach(enum attach_way way, struct err *err)
-{
-	struct attach attach = { .way = way };
-	struct calibrate_sites own = { "", 0, 0 };
-	uint64_t cookie = 0;
-	struct attach_sites sites = { .pid = getpid(), .count = 1, .cookies = &cookie };
-	int program = nothing_load(way), r;
-
-	if (program < 0)
-		return err_sys(err, "load a BPF program");
-	r = calibrate_sites(&own, err);
-	sites.path = own.path;
-	sites.offsets = &own.step;
-	if (r == 0)
-		r = attach_uprobes(&attach, program, false, &sites, err);
-	attach_close(&attach);
-	close(program);
-	return r;
-}
-
-static int attach_check(const struct ldphase_options *options, struct err *err)
-{
-	int r = -EOPNOTSUPP;
-
-	if (options->attach != ATTACH_PERF)
-		r = nothing_attach(ATTACH_MULTI, err);
-	if (r == 0 || options->attach == ATTACH_MULTI)
-		return r;
-	if (options->attach == ATTACH_PERF)
-		return nothing_attach(ATTACH_PERF, err);
-	return nothing_attach(ATTACH_PERF, NULL) == 0 ? 0 : r;
-}
-
-/* Whether this process may load such programs at all, and attach them: the smallest one says so.
- */
 static int ldphase_available(const struct probe *probe, struct err *err)
 {
-	int fd, code;
+	const struct ldphase_options *options = probe->options;
 
-	libbpf_set_print(quiet);
-	fd = nothing_load(ATTACH_PERF);
-	code = errno;
-	if (fd >= 0) {
-		close(fd);
-		return attach_check(probe->options, err);
-	}
-	if (code == EPERM || code == EACCES)
-		return err_set(
-			err, code,
-			"no CAP_BPF and CAP_PERFMON; to get them: run as root, or sudo setcap "
-			"cap_bpf,cap_perfmon+ep soload");
-	return err_set(err, code, "this kernel loads no BPF program: %s", strerror(code));
+	return ldphase_try((enum attach_way)options->attach, err);
 }
 
 static void namespace_set(struct ldphase *self)
@@ -509,21 +440,6 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 	return r;
 }
 
-static uint64_t drops_count(const struct ldphase *self)
-{
-	static uint64_t values[CPUS_MAX];
-	int cpus = libbpf_num_possible_cpus();
-	uint32_t zero = 0;
-	uint64_t sum = 0;
-
-	if (cpus < 0 || cpus > CPUS_MAX ||
-	    bpf_map_lookup_elem(bpf_map__fd(self->base->maps.drops), &zero, values) < 0)
-		return 0;
-	for (int i = 0; i < cpus; i++)
-		sum += values[i];
-	return sum;
-}
-
 static long ldphase_read(struct probe *probe, probe_take take, void *to)
 {
 	struct ldphase *self = probe->state;
@@ -534,7 +450,7 @@ static long ldphase_read(struct probe *probe, probe_take take, void *to)
 	self->take = take;
 	self->to = to;
 	ring_buffer__consume(self->ring);
-	drops = drops_count(self);
+	drops = attach_counter(bpf_map__fd(self->base->maps.drops));
 	self->drops = drops;
 	return (long)(drops - before);
 }
@@ -550,6 +466,21 @@ static void ldphase_finish(struct probe *probe)
 {
 	all_unload(probe->state);
 }
+#else
+
+static int ldphase_available(const struct probe *probe, struct err *err)
+{
+	(void)probe;
+	return err_set(err, ENOTSUP,
+		       "built without BPF: install clang, bpftool and libbpf-dev, then build anew");
+}
+#define ldphase_attach NULL
+#define ldphase_calibrate NULL
+#define ldphase_read NULL
+#define ldphase_detach NULL
+#define ldphase_finish NULL
+#define LDPHASE_BYTES 0
+#endif
 
 const struct probe_type probe_ldphase = {
 	.name = "ldphase",
@@ -557,7 +488,7 @@ const struct probe_type probe_ldphase = {
 	.origin = "ldphase",
 	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
 		 PROBE_CHILDREN,
-	.probe_size = sizeof(struct ldphase),
+	.probe_size = LDPHASE_BYTES,
 	.options_size = sizeof(struct ldphase_options),
 	.options = ldphase_options,
 	.available = ldphase_available,
@@ -567,25 +498,3 @@ const struct probe_type probe_ldphase = {
 	.detach = ldphase_detach,
 	.finish = ldphase_finish,
 };
-
-#else
-
-static int ldphase_available(const struct probe *probe, struct err *err)
-{
-	(void)probe;
-	return err_set(err, ENOTSUP,
-		       "built without BPF: install clang, bpftool and libbpf-dev, then build anew");
-}
-
-const struct probe_type probe_ldphase = {
-	.name = "ldphase",
-	.summary = "phases inside ld.so, system calls, page faults, off-CPU time, by BPF",
-	.origin = "ldphase",
-	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
-		 PROBE_CHILDREN,
-	.options_size = sizeof(struct ldphase_options),
-	.options = ldphase_options,
-	.available = ldphase_available,
-};
-
-#endif

@@ -8,7 +8,8 @@
 #define LDPHASE_NAMES 2u
 #define LDPHASE_CHILDREN 4u /* what targets fork are targets */
 
-#define LDPHASE_NESTED 16 /* dlopen inside a constructor inside a dlopen …; deeper ones are dropped */
+#define LDPHASE_NESTED \
+	16 /* dlopen inside a constructor inside a dlopen …; deeper ones are dropped */
 #define LDPHASE_UNNAMED 2 /* in `extra` of an OPEN: its name could not be read */
 
 #define LDPHASE_PATH_BYTES 4096 /* PATH_MAX */

@@ -1,7 +1,8 @@
 /*
  * perf: one group of hardware counters per thread, read at the begin and the end of a load, and
- * where a phase begins if the processor lets user space read them. Where there is no PMU, or no right to it, every metric is empty and the reason is said once: a software
- * event in its place would be silently wrong (with exclude_kernel it misses the kernel's faults).
+ * where a phase begins if the processor lets user space read them. Where there is no PMU, or no
+ * right to it, every metric is empty and the reason is said once: a software event in its place
+ * would be silently wrong (with exclude_kernel it misses the kernel's faults).
  */
 #include "probes/probe.h"
 
@@ -210,9 +211,9 @@ static void perf_part(struct probe *probe, unsigned int part, uint64_t *ret_valu
 	const struct perf *self = probe->state;
 
 	for (unsigned int i = 0; i < COUNTERS + 2; i++)
-		ret_values[i] = i < COUNTERS ? perf_phases_count(&self->phases, self->pages, part,
-								 i)
-					     : UINT64_MAX;
+		ret_values[i] = i < COUNTERS
+					? perf_phases_count(&self->phases, self->pages, part, i)
+					: UINT64_MAX;
 }
 
 void perf_give(struct probe *probe, const struct counter_page *pages,

@@ -144,7 +144,7 @@ static void sight_list(unsigned int lost, char *ret_text, size_t size)
 			continue;
 		lost &= ~all[i].sight;
 		used += (size_t)snprintf(ret_text + used, size - used, "%s%s",
-					 !used				       ? ""
+					 !used					? ""
 					 : lost & (PROBE_FAULTS | PROBE_OFFCPU) ? ", "
 										: " and ",
 					 all[i].words);

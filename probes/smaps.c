@@ -39,7 +39,7 @@ static const char *const labels[METRICS] = {
 };
 
 static const char *const parts[] = {
-	[SMAPS_HEAD] = "head", [SMAPS_TEXT] = "text", [SMAPS_RODATA] = "rodata",
+	[SMAPS_HEAD] = "head",	 [SMAPS_TEXT] = "text", [SMAPS_RODATA] = "rodata",
 	[SMAPS_RELRO] = "relro", [SMAPS_DATA] = "data", [SMAPS_BSS] = "bss",
 	[SMAPS_PARTS] = NULL,
 };

@@ -142,9 +142,8 @@ long watch_read(struct watch *watch, probe_take take, void *to)
 		watch->read++;
 	}
 	/* Whoever has taken a slot meanwhile still writes behind it: then the next time. */
-	if (watch->read < end ||
-	    !__atomic_compare_exchange_n(&ring->cursor, &cursor, 0, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (watch->read < end || !__atomic_compare_exchange_n(&ring->cursor, &cursor, 0, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	watch->read = 0;
 	return (long)(cursor - end);

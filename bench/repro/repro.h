@@ -121,7 +121,7 @@ struct repro_arm {
 	bool first_passed;
 	struct device_stamp clock[DEVICE_STAMPS]; /* of the device's clock when it was opened ... */
 	bool clock_known;			  /* ... if it could be asked */
-	int64_t kept_bytes; /* of device memory, by all rounds so far */
+	int64_t kept_bytes;			  /* of device memory, by all rounds so far */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
 	int64_t stale, reused;	   /* answered by an old image: not, or as it should be */
 	struct device_ahead ahead; /* of the last round that was answered ... */

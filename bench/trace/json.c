@@ -71,7 +71,8 @@ struct entry {
 	json_t *arguments;
 };
 
-/* JSON is UTF-8, names of files are bytes: in one that is not valid, what is not ASCII becomes '?'. */
+/* JSON is UTF-8, names of files are bytes: in one that is not valid, what is not ASCII becomes '?'.
+ */
 static json_t *name_json(const char *name)
 {
 	json_t *string = json_string(name);
@@ -79,8 +80,10 @@ static json_t *name_json(const char *name)
 
 	if (!ascii)
 		return string;
-	for (char *at = ascii; *at; at++)
-		*at = (signed char)*at < 0 ? '?' : *at;
+	for (char *at = ascii; *at; at++) {
+		if ((unsigned char)*at > 127)
+			*at = '?';
+	}
 	string = json_string(ascii);
 	free(ascii);
 	return string;
@@ -88,8 +91,8 @@ static json_t *name_json(const char *name)
 
 static void entry_write(struct writer *writer, const struct entry *entry)
 {
-	json_t *event = json_pack("{s:o,s:s,s:s,s:f,s:I,s:i,s:o}", "name", name_json(entry->name), "cat",
-				  entry->category, "ph", entry->instant ? "i" : "X", "ts",
+	json_t *event = json_pack("{s:o,s:s,s:s,s:f,s:I,s:i,s:o}", "name", name_json(entry->name),
+				  "cat", entry->category, "ph", entry->instant ? "i" : "X", "ts",
 				  us(writer, entry->start_ns), "pid", (json_int_t)entry->pid, "tid",
 				  lane_number(writer, entry->pid, entry->tid, entry->lane), "args",
 				  entry->arguments ? entry->arguments : json_object());
@@ -215,8 +218,7 @@ int trace_json_write(const struct trace *trace, const char *path, struct err *er
 		"\"start_monotonic_ns\":\"%" PRIu64 "\"",
 		trace->origin ? trace->origin : "none", trace->clock_error_ns, writer.start_ns);
 	if (trace->record_error_ns > 0.0)
-		fprintf(writer.file, ",\"aicpu_clock_error_ns\":\"%.0f\"",
-			trace->record_error_ns);
+		fprintf(writer.file, ",\"aicpu_clock_error_ns\":\"%.0f\"", trace->record_error_ns);
 	fputs("}}\n", writer.file);
 	if (ferror(writer.file))
 		r = err_sys(err, "write %s", path);

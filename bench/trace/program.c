@@ -156,7 +156,7 @@ int trace_program(struct trace *trace, struct probe *probe, const struct trace_o
 
 /* Until there is something to do, or the process has ended: false then. kill() would go on finding
  * one that has ended and that nobody has waited for. Kernels before 5.3 have nothing better. */
-static bool process_await(int pidfd, pid_t pid)
+static bool lives_on(int pidfd, pid_t pid)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 
@@ -188,7 +188,7 @@ int trace_process(struct trace *trace, struct probe *probe, const struct trace_o
 	fprintf(stderr, "soload: watching process %d; Ctrl-C ends it\n", (int)options->pid);
 	pidfd = (int)syscall(SYS_pidfd_open, options->pid, 0);
 	while (!command_interrupted() && (options->seconds <= 0.0 || clock_now_ns() < until) &&
-	       process_await(pidfd, options->pid))
+	       lives_on(pidfd, options->pid))
 		drain(trace, probe);
 	if (pidfd >= 0)
 		close(pidfd);

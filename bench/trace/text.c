@@ -235,8 +235,8 @@ static void load_row(struct table *table, const struct trace *trace, const struc
 		table_cell(table, "%u", open->faults);
 	if (trace->sight & PROBE_OFFCPU)
 		time_cell(table, (double)open->offcpu_ns);
-	table_cell(table, "%*s%s%s%s", (int)open->depth * 2, "",
-		   load_name(open), open->failed ? "  failed" : "", open->open_ended ? "  end not seen" : "");
+	table_cell(table, "%*s%s%s%s", (int)open->depth * 2, "", load_name(open),
+		   open->failed ? "  failed" : "", open->open_ended ? "  end not seen" : "");
 }
 
 static struct table *loads_table(const struct trace *trace, unsigned int seen)

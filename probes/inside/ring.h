@@ -46,13 +46,13 @@ struct ring_name {
 
 struct ring {
 	uint32_t magic, version;
-	uint32_t capacity;	      /* events */
-	uint32_t raw;		      /* the counter may be read raw: times are its ticks, not ns */
-	uint32_t cursor;	      /* may run past the capacity: that many were lost */
-	uint32_t name_cursor;	      /* names so far */
-	uint32_t attached;	      /* how many have mapped it to write */
-	uint32_t refused;	      /* hooks refused because of their first instructions */
-	unsigned char build_id[32];   /* of the ld.so that `sites` are in */
+	uint32_t capacity;	    /* events */
+	uint32_t raw;		    /* the counter may be read raw: times are its ticks, not ns */
+	uint32_t cursor;	    /* may run past the capacity: that many were lost */
+	uint32_t name_cursor;	    /* names so far */
+	uint32_t attached;	    /* how many have mapped it to write */
+	uint32_t refused;	    /* hooks refused because of their first instructions */
+	unsigned char build_id[32]; /* of the ld.so that `sites` are in */
 	uint32_t build_id_bytes, padding;
 	struct ring_site sites[STEP_COUNT];
 	struct ring_name names[RING_NAMES];

@@ -1,6 +1,6 @@
 /*
- * What soload trace shows of what was seen, on loads made up for it: names that are no UTF-8, or not
- * known, kinds of page faults, columns that add up.
+ * What soload trace shows of what was seen, on loads made up for it: names that are no UTF-8, or
+ * not known, kinds of page faults, columns that add up.
  */
 #include "bench/trace/trace.h"
 

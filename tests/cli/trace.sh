@@ -360,6 +360,8 @@ else
 	checks=$((checks + 1))
 	LD_PRELOAD=libm.so.6 "$soload" prove_probes -n 1 :level=phases "$object" >"$scratch/out" 2>"$scratch/err"
 	[ $? -le 1 ] || fail "prove_probes: $(cat "$scratch/err")"
+	has "$scratch/out" "at revision "
+	has "$scratch/out" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
 	# Both sides have seen the steps that every load has.
 	for step in verify map relocate init unmap; do
 		equal "rows of $step" "$(awk -F'|' -v step=" $step " '$3 == step && $4 > 0 && $5 > 0 && $6 > 0' "$scratch/out" | wc -l)" 1

@@ -37,7 +37,8 @@ static void stamps_take(struct align_sample *ret_samples)
 	}
 }
 
-/* The AICPU's clock is this machine's: by its stamps alone it is found to be, within what they claim. */
+/* The AICPU's clock is this machine's: by its stamps alone it is found to be, within what they
+ * claim. */
 static void test_stamps(void **state)
 {
 	struct align_sample begin[DEVICE_STAMPS], end[DEVICE_STAMPS];
@@ -308,12 +309,12 @@ static void test_identity(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stamps),	     cmocka_unit_test(test_rounds),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_killed),	     cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_bad_loader),
-		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_stamps),	   cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_order),	   cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_timeouts),   cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_bad_loader), cmocka_unit_test(test_host_refuses),
+		cmocka_unit_test(test_identity),
 	};
 
 	if (is_aicpu(argc, argv))
