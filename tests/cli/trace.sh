@@ -161,6 +161,10 @@ run 0 "$soload" run --so "$object" -l memfd,elf -n 10 --probe auto,rusage,smaps,
 has "$out" "Probe "
 has "$out" "inflation"
 has "$out" "smaps: rss"
+has "$out" "unmatched 0"
+for part in head text relro data; do # of what dlopen has mapped
+	equal "rows of $part" "$(grep -c "memfd.*,smaps.rss.$part,p50,bytes," "$scratch/record/summary.csv")" 1
+done
 equal "measured rows" "$(rows_counted '!=')" 20
 equal "probed rows that count" "$(rows_counted '==')" 0
 run 2 "$soload" run --so "$object" -l memfd -n 3 --probe ldaudit,ldhook --out "$scratch/record"
@@ -318,6 +322,7 @@ timeout --foreground --preserve-status -s INT 2 "$soload" trace --probe ldphase 
 equal "exit code of an interrupted trace" "$?" 130
 for way in multi perf; do
 	idle=$(uprobes_count)
+	: >"$scratch/err" # what the one before said
 	env --default-signal=INT "$soload" trace --probe ldphase:attach=$way -p $victim >"$scratch/out" 2>"$scratch/err" &
 	tracer=$!
 	await "$scratch/err" "watching process"
