@@ -2,12 +2,12 @@
 #include "bench/trace/trace.h"
 
 #include "base/file.h"
+#include "bench/clocks.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,44 +18,8 @@
  * far the AICPU's clock is off it. */
 struct record_time {
 	uint64_t start_ns;
-	bool aicpu_known;
-	double from_ns, offset_ns, drift_ppm, uncertainty_ns;
+	struct clocks clocks;
 };
-
-static double number_of(const json_t *from, const char *key)
-{
-	return json_number_value(json_object_get(from, key));
-}
-
-/* Every device of a run has the same two clocks: the sharpest look at them counts for all. */
-static void clocks_read(const json_t *clocks, struct record_time *ret_time)
-{
-	size_t i;
-	const json_t *clock;
-
-	json_array_foreach(clocks, i, clock)
-	{
-		double uncertainty = number_of(clock, "uncertainty_ns");
-
-		if (!(uncertainty > 0.0) ||
-		    (ret_time->aicpu_known && uncertainty >= ret_time->uncertainty_ns))
-			continue;
-		ret_time->aicpu_known = true;
-		ret_time->from_ns = number_of(clock, "from_monotonic_ns");
-		ret_time->offset_ns = number_of(clock, "offset_ns");
-		ret_time->drift_ppm = number_of(clock, "drift_ppm");
-		ret_time->uncertainty_ns = uncertainty;
-	}
-}
-
-/* How much later than true the AICPU's clock shows this moment; 0 where that is no more than what
- * cannot be told. */
-static double aicpu_late(const struct record_time *time, double ns)
-{
-	double late = time->offset_ns + time->drift_ppm / 1e6 * (ns - time->from_ns);
-
-	return time->aicpu_known && fabs(late) > time->uncertainty_ns ? late : 0.0;
-}
 
 static int time_read(const char *folder, struct record_time *ret_time, struct err *err)
 {
@@ -73,8 +37,8 @@ static int time_read(const char *folder, struct record_time *ret_time, struct er
 		json_decref(json);
 		return err_set(err, EINVAL, "%s says not when it began (start_monotonic_ns)", path);
 	}
-	*ret_time = (struct record_time){ .start_ns = (uint64_t)json_integer_value(start) };
-	clocks_read(json_object_get(json, "clocks"), ret_time);
+	*ret_time = (struct record_time){ .start_ns = (uint64_t)json_integer_value(start),
+					  .clocks = clocks_read(json) };
 	json_decref(json);
 	return 0;
 }
@@ -105,8 +69,8 @@ static int row_take(struct trace *trace, char *row, const struct record_time *ti
 	span.start_ns = time->start_ns + (uint64_t)strtoll(fields[5], &end, 10);
 	if (end == fields[5])
 		return -EINVAL;
-	if (strncmp(span.lane, "aicpu", 5) == 0)
-		span.start_ns -= (uint64_t)(int64_t)aicpu_late(time, (double)span.start_ns);
+	span.start_ns -=
+		(uint64_t)(int64_t)clocks_late_ns(&time->clocks, span.lane, (double)span.start_ns);
 	span.dur_ns = strtoull(fields[6], NULL, 10);
 	span.arg = strtoull(fields[7], NULL, 10);
 	return trace_lane_add(trace, &span);
@@ -134,12 +98,7 @@ int trace_record(struct trace *trace, const char *folder, struct err *err)
 
 	if (r < 0)
 		return r;
-	/* What was not taken off may still be there. */
-	trace->record_error_ns = -1.0;
-	if (time.aicpu_known)
-		trace->record_error_ns =
-			time.uncertainty_ns +
-			(fabs(time.offset_ns) > time.uncertainty_ns ? 0.0 : fabs(time.offset_ns));
+	trace->record_error_ns = time.clocks.known ? clocks_error_ns(&time.clocks) : -1.0;
 	snprintf(path, sizeof(path), "%s/spans.csv", folder);
 	r = file_load(path, &file, err);
 	if (r < 0)
