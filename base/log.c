@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LINE_BYTES 1024
@@ -44,6 +45,16 @@ void log_warn(const char *format, ...)
 	va_start(args, format);
 	line_write("soload: ", format, args);
 	va_end(args);
+}
+
+void log_warn_lines(const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		log_warn("%.*s", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
 }
 
 void log_line(const char *format, ...)

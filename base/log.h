@@ -12,6 +12,7 @@ extern enum log_level log_level; /* LOG_LEVEL_WARN at the start; set by -v and b
 /* "soload: text". One write per line, so lines of several processes do not mix. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warn_lines(const char *text); /* a warning per line of it; "" says nothing */
 void log_line(const char *format, ...)
 	__attribute__((format(printf, 1, 2))); /* at INFO, without a prefix */
 

@@ -44,6 +44,8 @@ void timeline_begin(struct timeline *time, enum phase phase)
 	time->begin = clock_ticks();
 	time->mark = time->begin;
 	timeline_marker(time, phase, 0);
+	if (time->hook)
+		time->hook->entered(time->hook->to, phase);
 	if (time->watch)
 		*time->watch = phase;
 	if (time->span_capacity)
@@ -57,6 +59,8 @@ void timeline_end(struct timeline *time)
 
 	time->ticks[time->phase] += now - time->mark;
 	time->mark = now;
+	if (time->hook)
+		time->hook->entered(time->hook->to, PHASE_COUNT);
 }
 
 uint64_t timeline_ns(const struct timeline *time, const struct clock_map *map, uint64_t *ret_ns)

@@ -36,11 +36,19 @@ struct span {
 	uint32_t arg; /* what the phase is about, by the phase's own meaning; 0 when nothing */
 };
 
+/* Whom a lane tells of every phase that begins, right after its time was taken; PHASE_COUNT when
+ * the lane ends. What that takes is the new phase's, so nothing that is measured has one. */
+struct timeline_hook {
+	void (*entered)(void *to, uint32_t phase);
+	void *to;
+};
+
 /*
  * One lane; owned and used by one thread. `spans` is memory of the caller's, touched beforehand, or
  * NULL for totals only; a full array drops and counts. `watch`, when set, always holds the current
  * phase for another process to read (the host names the phase in which its device crashed). `about`
- * is what the markers tell of the lane: the path of the object being loaded, or NULL.
+ * is what the markers tell of the lane: the path of the object being loaded, or NULL. `hook` is of
+ * a probe, or NULL.
  */
 struct timeline {
 	uint64_t begin, mark;
@@ -49,6 +57,7 @@ struct timeline {
 	struct span *spans;
 	volatile uint32_t *watch;
 	const char *about;
+	const struct timeline_hook *hook;
 	uint64_t ticks[PHASE_COUNT];
 };
 
@@ -96,6 +105,8 @@ static inline void timeline_enter_arg(struct timeline *time, enum phase phase, u
 	time->mark = now;
 	time->phase = phase;
 	timeline_marker(time, phase, arg);
+	if (time->hook)
+		time->hook->entered(time->hook->to, phase);
 	if (time->watch)
 		*time->watch = phase;
 	if (time->span_count < time->span_capacity)

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "bench/cold.h"
 #include "bench/inject.h"
+#include "bench/pieces.h"
 #include "bench/worker.h"
 #include "loaders/freshness.h"
 #include "loaders/loader.h"
@@ -46,7 +47,9 @@ struct cycle {
 	bool beside; /* file and loader belong to another cycle */
 	bool locked;
 	struct self self; /* what a watcher asked for; nothing, mostly */
-	bool marks;	  /* bracket what is timed with the marks of worker.h, for a tracer */
+	struct probe_piece pieces[PIECES_MAX];
+	size_t piece_count;
+	bool marks; /* bracket what is timed with the marks of worker.h, for a tracer */
 };
 
 int cycle_open(struct cycle *cycle, const struct cycle_options *options, struct err *err);

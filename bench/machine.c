@@ -230,6 +230,11 @@ const char *machine_line(char *buffer, size_t size)
 	return buffer;
 }
 
+const char *machine_revision(void)
+{
+	return SOLOAD_REVISION;
+}
+
 int machine_steal(double *ret_steal, double *ret_total)
 {
 	char line[LINE_BYTES];

@@ -21,6 +21,9 @@ struct json_t *machine_state_json(void);
 /* "AMD EPYC 9R14, 2 CPUs, Linux 6.18.5, glibc 2.36, KVM": returns `buffer`. */
 const char *machine_line(char *buffer, size_t size);
 
+/* The revision this program was built from, "" = not known. */
+const char *machine_revision(void);
+
 /* CPU time of the whole machine since boot, in seconds: all of it, and what the hypervisor gave to
  * others (steal). -ENOENT where /proc/stat cannot tell. */
 int machine_steal(double *ret_steal, double *ret_total);

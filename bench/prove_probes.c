@@ -4,6 +4,7 @@
  * prints is committed as results/baseline/probes.md.
  */
 #include "bench/command.h"
+#include "bench/machine.h"
 #include "bench/stats.h"
 #include "bench/watch/probed.h"
 
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define ROUNDS_DEFAULT 16 /* as many as the kernel's tree has mappings in a node */
@@ -42,7 +42,7 @@ struct row {
 struct proof {
 	struct row steps[STEP_COUNT], whole;
 	size_t rounds;
-	uint64_t drops, gaps;
+	uint64_t drops, gaps, unmatched;
 };
 
 static double p10_of(const struct probed *probed, size_t column, int step)
@@ -76,6 +76,7 @@ static void round_add(struct proof *proof, const struct probed *sides)
 	for (int side = 0; side < SIDES; side++) {
 		proof->drops += sides[side].drops;
 		proof->gaps += sides[side].gaps;
+		proof->unmatched += sides[side].unmatched;
 	}
 }
 
@@ -152,7 +153,7 @@ static bool row_print(struct row *row, size_t rounds, const char *object, const 
 
 static unsigned int proof_print(struct proof *proof, const char *object, double limit)
 {
-	unsigned int wrong = proof->drops || proof->gaps;
+	unsigned int wrong = proof->drops || proof->gaps || proof->unmatched;
 
 	/* What is not inside ld.so the hooks do not see. */
 	for (int step = 0; step < STEP_COUNT; step++) {
@@ -204,11 +205,11 @@ static int object_prove(const char *path, const struct probed_choice *choices, s
 
 static void head_print(const char *options, size_t rounds, double limit)
 {
-	struct utsname name;
+	char machine[256];
+	const char *revision = machine_revision();
 
-	uname(&name);
 	printf("# Steps inside ld.so: corrected uprobes against hooks\n\n"
-	       "Written by `make prove-probes` on Linux %s, %s, %ld CPUs%s; probe `ldphase%s`. "
+	       "Written by `make prove-probes` at revision %s on %s%s; probe `ldphase%s`. "
 	       "%zu rounds, each of two processes that are laid out alike, with %d loads by "
 	       "`memfd` in each of %d blocks in turns. A time is the median of the rounds' p10, "
 	       "in ns; the difference is the median of the rounds' own, with its 95 %% interval. A "
@@ -216,7 +217,7 @@ static void head_print(const char *options, size_t rounds, double limit)
 	       "with the unprobed within 10 %%.\n\n"
 	       "| object | step | ldhook | ldphase observed | corrected | difference | interval | "
 	       "|\n|---|---|---:|---:|---:|---:|---:|---|\n",
-	       name.release, name.machine, sysconf(_SC_NPROCESSORS_ONLN),
+	       revision[0] ? revision : "unknown", machine_line(machine, sizeof(machine)),
 	       limit > LIMIT_QUIET ? ", other work running" : "", options, rounds, BLOCK_LOADS,
 	       BLOCKS, limit * 100.0);
 	fflush(stdout);

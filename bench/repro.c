@@ -174,8 +174,10 @@ static int run(struct repro *repro, char **argv)
 		code = EXIT_SIGNAL_BASE + command_interrupted();
 	else if (r < 0)
 		code = EXIT_USAGE;
-	else
+	else {
+		repro_clocks_record(repro);
 		code = repro_tables_print(repro);
+	}
 	if (r < 0)
 		log_error("%s", err.text);
 	if (repro->record && record_close(repro->record, code, &err) < 0) {

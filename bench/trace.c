@@ -141,17 +141,6 @@ void trace_free(struct trace *trace)
 	*trace = (struct trace){ 0 };
 }
 
-/* One warning per line of a note. */
-static void note_warn(const char *note)
-{
-	while (*note) {
-		size_t length = strcspn(note, "\n");
-
-		log_warn("%.*s", (int)length, note);
-		note += length + (note[length] == '\n');
-	}
-}
-
 static int subject_watch(struct trace *trace, struct probe *probe,
 			 const struct trace_options *options, struct err *err)
 {
@@ -195,7 +184,7 @@ static int watch(struct trace *trace, const struct trace_options *options, struc
 	if (r == 0) {
 		trace->origin = probe->type->origin;
 		r = subject_watch(trace, probe, options, err);
-		note_warn(probe->note);
+		log_warn_lines(probe->note);
 		trace->sight = probe->sight;
 	}
 	if (foreign)

@@ -273,6 +273,11 @@ static void serve(struct aicpu *aicpu)
 		seen++;
 		if (control->request.leave)
 			return;
+		if (control->request.stamp) {
+			__atomic_store_n(&control->stamp, clock_ticks(), __ATOMIC_RELEASE);
+			bell_ring(&control->answered);
+			continue;
+		}
 		aicpu_serve(aicpu);
 		leaves = control->answer.leaves;
 		bell_ring(&control->answered);

@@ -53,6 +53,7 @@ struct control_request {
 	bool keep;	 /* leave it loaded afterwards */
 	bool bytes_stay; /* in device memory, for as long as it is loaded */
 	bool leave;	 /* nothing of this: end the process */
+	bool stamp;	 /* nothing of this: tell the time */
 };
 
 struct control_answer {
@@ -95,6 +96,7 @@ struct control {
 	struct control_startup startup;
 	struct control_request request;
 	struct control_answer answer;
+	uint64_t stamp; /* the AICPU's counter, when it was last asked */
 	struct control_lane lanes[DEVICE_THREADS_MAX];
 	struct staged_list staged;
 };

@@ -89,6 +89,20 @@ const char *device_directories(const struct device *device);
 /* The process that runs now, or 0. */
 pid_t device_process(const struct device *device);
 
+/* The AICPU's clock between two looks at CLOCK_MONOTONIC: `device` was read in between. */
+struct device_stamp {
+	uint64_t before_ns, device, after_ns;
+};
+
+#define DEVICE_STAMPS 64
+
+/* So many stamps, between two rounds. Whoever asks at the beginning and at the end can lay the two
+ * clocks over each other (probes/align.h). */
+int device_stamps(struct device *device, struct device_stamp *ret_stamps, struct err *err);
+
+/* What `device` counts: CLOCK_MONOTONIC as the AICPU sees it, or the counter of base/clock.h. */
+bool device_clock_is_ns(const struct device *device);
+
 /* What to run; everything is the caller's and outlives the round. Where an object was given up in
  * the host (device/host_guard.h), what it was given outlives everything. */
 struct device_job {

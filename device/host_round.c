@@ -258,6 +258,7 @@ void host_lane_take(const struct device *device, struct device_lane *ret_lane, u
 	memcpy(ret_lane->spans, taken->spans, sizeof(ret_lane->spans));
 	time->spans = ret_lane->spans;
 	time->watch = NULL;
+	time->hook = NULL;
 	time->span_capacity = DEVICE_SPANS_MAX;
 	if (time->span_count > DEVICE_SPANS_MAX)
 		time->span_count = DEVICE_SPANS_MAX;

@@ -6,6 +6,7 @@
 
 #ifdef HAVE_BPF
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define CPUS_MAX 4096
 #define MULTI_RETURN 1u /* BPF_F_UPROBE_MULTI_RETURN */
 
 /* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi (linux/bpf.h, 6.6). */
@@ -119,23 +121,40 @@ int attach_uprobes(struct attach *attach, int program, bool returns,
 		   const struct attach_sites *sites, struct err *err)
 {
 	unsigned int before = attach->count;
-	int r = -EOPNOTSUPP;
+	int r = -EOPNOTSUPP, first = 0;
 
 	if (sites->count == 0)
 		return 0;
 	if (attach->way != ATTACH_PERF)
-		r = multi_attach(attach, program, returns, sites);
-	if (r < 0 && attach->way != ATTACH_MULTI) {
-		attach->way = ATTACH_PERF;
-		r = perf_attach(attach, program, returns, sites);
-	} else if (r == 0) {
+		r = first = multi_attach(attach, program, returns, sites);
+	if (r == 0)
 		attach->way = ATTACH_MULTI;
-	}
+	else if (attach->way != ATTACH_MULTI)
+		r = perf_attach(attach, program, returns, sites);
+	if (r == 0 && attach->way == ATTACH_AUTO)
+		attach->way = ATTACH_PERF;
+	/* To a program of the one kind the other is no answer: EINVAL would hide the reason. */
+	if (r == -EINVAL && first < 0)
+		r = first;
 	if (r == 0)
 		return 0;
 	while (attach->count > before)
 		close(attach->fds[--attach->count]);
 	return err_set(err, -r, "uprobes on %s: %s", sites->path, strerror(-r));
+}
+
+uint64_t attach_counter(int map)
+{
+	static uint64_t values[CPUS_MAX];
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t zero = 0;
+	uint64_t sum = 0;
+
+	if (cpus < 0 || cpus > CPUS_MAX || bpf_map_lookup_elem(map, &zero, values) < 0)
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		sum += values[i];
+	return sum;
 }
 
 int attach_tracepoint(struct attach *attach, int program, const char *name, struct err *err)

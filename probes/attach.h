@@ -33,6 +33,9 @@ struct attach {
 int attach_uprobes(struct attach *attach, int program, bool returns,
 		   const struct attach_sites *sites, struct err *err);
 int attach_tracepoint(struct attach *attach, int program, const char *name, struct err *err);
+/* What a counter that each CPU has for itself has come to, in the first entry of a map. */
+uint64_t attach_counter(int map);
+
 void attach_close(struct attach *attach);
 
 #endif

@@ -124,9 +124,3 @@ int counter_page_read(const volatile struct perf_event_mmap_page *page,
 }
 
 const struct counter_hardware counter_processor = { hardware_read, clock_ticks };
-
-int counter_read(const struct counter_page *counter, struct counter_value *ret_value)
-{
-	return counter->page ? counter_page_read(counter->page, &counter_processor, ret_value)
-			     : -EAGAIN;
-}

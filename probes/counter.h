@@ -32,9 +32,6 @@ void counter_map(struct counter_page *counter, int fd);
 void counter_unmap(struct counter_page *counter);
 
 /* -EAGAIN where it cannot be read this way now. */
-int counter_read(const struct counter_page *counter, struct counter_value *ret_value);
-
-/* What counter_read() does, on any page and any hardware. */
 int counter_page_read(const volatile struct perf_event_mmap_page *page,
 		      const struct counter_hardware *hardware, struct counter_value *ret_value);
 

@@ -2,6 +2,8 @@
 #include "probes/probe.h"
 #include "probes/watch.h"
 
+#include <string.h>
+
 static const unsigned char object[] = {
 #include "ldaudit.bytes"
 };
@@ -22,6 +24,15 @@ static long ldaudit_read(struct probe *probe, probe_take take, void *to)
 	return watch->bytes ? watch_read(watch, take, to) : 0;
 }
 
+static void ldaudit_detach(struct probe *probe)
+{
+	const struct watch *watch = probe->state;
+
+	if (watch->bytes && !watch_came(watch) && !strstr(probe->note, "never came"))
+		probe_note(probe, "ldaudit: never came into the program, so nothing was seen: it "
+				  "has another ld.so than glibc's, or more rights than its user");
+}
+
 static void ldaudit_finish(struct probe *probe)
 {
 	watch_close(probe->state);
@@ -35,5 +46,6 @@ const struct probe_type probe_ldaudit = {
 	.probe_size = sizeof(struct watch),
 	.environment = ldaudit_environment,
 	.read = ldaudit_read,
+	.detach = ldaudit_detach,
 	.finish = ldaudit_finish,
 };

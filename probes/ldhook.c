@@ -95,32 +95,48 @@ static int ldhook_environment(struct probe *probe, struct probe_environment *env
 	return r < 0 ? r : watch_environment(watch, "LD_PRELOAD", environment, err);
 }
 
-/* The process has started: were the hooks put in? */
 static int ldhook_attach(struct probe *probe, const struct probe_target *target, struct err *err)
 {
 	const struct watch *watch = probe->state;
-	unsigned int hooked = 0, wanted = 0;
 
 	(void)target;
 	if (!watch->ring)
 		return err_set(err, EINVAL, "cannot be put into a process that runs already");
+	return 0;
+}
+
+/* The process has run: were the hooks put in? Said once, however often it is watched. */
+static void ldhook_detach(struct probe *probe)
+{
+	const struct watch *watch = probe->state;
+	unsigned int hooked = 0, wanted = 0;
+
+	if (!watch->ring || strstr(probe->note, "ldhook: "))
+		return;
+	if (!watch_came(watch)) {
+		probe_note(probe,
+			   "ldhook: never came into the program, so nothing was seen: it has "
+			   "another ld.so than glibc's, or more rights than its user");
+		return;
+	}
 	for (int step = 0; step < STEP_COUNT; step++) {
 		const struct ring_site *site = &watch->ring->sites[step];
 
 		wanted += site->address != 0;
 		hooked += site->hooked;
-		if (site->address && watch->ring->attached && !site->hooked)
+	}
+	probe->skipped = wanted - hooked;
+	if (wanted && !hooked)
+		probe_note(probe, "ldhook: no hook could be put in, so nothing was seen: another "
+				  "ld.so than soload's own (ldhook:linker=FILE), or a policy that "
+				  "forbids writable code (SELinux execmod)");
+	for (int step = 0; hooked && step < STEP_COUNT; step++) {
+		if (watch->ring->sites[step].address && !watch->ring->sites[step].hooked)
 			probe_note(probe,
 				   "ldhook: %s begins with instructions it does not know: "
 				   "not hooked",
 				   step_function((enum step)step));
 	}
-	probe->skipped = wanted - hooked;
-	if (watch->ring->attached && wanted && !hooked)
-		return err_set(err, EACCES,
-			       "no hook could be put in: another ld.so, or a policy that forbids "
-			       "writable code (SELinux execmod)");
-	return 0;
 }
 
 static long ldhook_read(struct probe *probe, probe_take take, void *to)
@@ -142,6 +158,7 @@ static int ldhook_available(const struct probe *probe, struct err *err)
 }
 #define ldhook_environment NULL
 #define ldhook_attach NULL
+#define ldhook_detach NULL
 #define ldhook_read NULL
 #define ldhook_finish NULL
 #endif
@@ -157,6 +174,7 @@ const struct probe_type probe_ldhook = {
 	.available = ldhook_available,
 	.environment = ldhook_environment,
 	.attach = ldhook_attach,
+	.detach = ldhook_detach,
 	.read = ldhook_read,
 	.finish = ldhook_finish,
 };

@@ -9,10 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "probes/kdefs.h"
-#include "probes/ldphase.h"
-
-typedef unsigned int u32;
-typedef unsigned long long u64;
+#include "probes/ldphase_maps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -21,32 +18,6 @@ const volatile unsigned long long pid_ns_dev,
 	pid_ns_ino; /* 0 = pids are those of the first namespace */
 
 unsigned int only_tgid; /* 0 = whoever is in `targets` */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 24);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u32);
-	__type(value, struct ldphase_thread);
-} threads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u32);
-	__type(value, u32);
-} targets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} drops SEC(".maps");
 
 static __always_inline u64 ids_now(void)
 {
@@ -92,15 +63,6 @@ static __always_inline int thread_inside(const struct ldphase_thread *thread)
 	return thread && (thread->depth || thread->marked);
 }
 
-static __always_inline void drop_count(void)
-{
-	u32 zero = 0;
-	u64 *count = bpf_map_lookup_elem(&drops, &zero);
-
-	if (count)
-		(*count)++;
-}
-
 static __always_inline void event_fill(struct probe_event *event, u64 ids,
 				       struct ldphase_thread *thread, u64 ts)
 {
@@ -139,6 +101,7 @@ static __always_inline void thread_return(u64 ids, struct ldphase_thread *thread
 	struct probe_event *event;
 
 	thread->depth--;
+	thread->beyond = 0;
 	event = event_new(ids, thread, ts);
 	if (!event)
 		return;
@@ -156,10 +119,31 @@ static __always_inline void frames_settle(u64 ids, struct ldphase_thread *thread
 	}
 }
 
+/* A name that does not fit loses its beginning: what tells one object from another is its end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, char[LDPHASE_PATH_BYTES]);
+} paths SEC(".maps");
+
+static __always_inline void name_tail(char *ret_name, const char *name)
+{
+	u32 zero = 0;
+	char *path = bpf_map_lookup_elem(&paths, &zero);
+	long size = path ? bpf_probe_read_user_str(path, LDPHASE_PATH_BYTES, name) : 0;
+
+	if (size <= EVENT_NAME_BYTES)
+		return;
+	bpf_probe_read_user_str(ret_name, EVENT_NAME_BYTES, name + size - EVENT_NAME_BYTES);
+	ret_name[0] = ret_name[1] = ret_name[2] = '.';
+}
+
 static __always_inline void open_named(u64 ids, struct ldphase_thread *thread, u64 ts,
 				       const void *name)
 {
 	struct probe_named_event *named = bpf_ringbuf_reserve(&events, sizeof(*named), 0);
+	long size;
 
 	if (!named) {
 		thread->seq++;
@@ -171,19 +155,33 @@ static __always_inline void open_named(u64 ids, struct ldphase_thread *thread, u
 	named->event.extra = 0;
 	named->event.kind = EVENT_STEP;
 	named->event.what = STEP_OPEN;
-	if (bpf_probe_read_user_str(named->name, sizeof(named->name), name) < 0)
+	size = bpf_probe_read_user_str(named->name, sizeof(named->name), name);
+	if (size < 0) {
 		named->name[0] = '\0';
+		named->event.extra = LDPHASE_UNNAMED;
+	} else if (size == EVENT_NAME_BYTES) {
+		name_tail(named->name, name);
+	}
 	bpf_ringbuf_submit(named, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void frame_enter(struct ldphase_thread *thread, u32 step, u64 stack)
+/* 0 when there is no room for one more: it is counted as dropped, and so is its return. */
+static __always_inline int frame_enter(struct ldphase_thread *thread, u32 step, u64 stack)
 {
-	u32 top = thread->depth & (LDPHASE_NESTED - 1);
+	u32 top = thread->depth;
 
+	if (top >= LDPHASE_NESTED) {
+		thread->beyond++;
+		drop_count();
+		return 0;
+	}
+	/* The compiler knows now that the mask is not needed; the verifier does not. */
+	asm volatile("" : "+r"(top));
+	top &= LDPHASE_NESTED - 1;
 	thread->stack[top] = stack;
 	thread->step[top] = (unsigned short)step;
-	if (thread->depth < LDPHASE_NESTED)
-		thread->depth++;
+	thread->depth++;
+	return 1;
 }
 
 SEC("uprobe")
@@ -202,7 +200,8 @@ int step_enter(struct pt_regs *ctx)
 			return 0;
 		if (thread->depth)
 			frames_settle(ids, thread, REGS_STACK(ctx), ts);
-		frame_enter(thread, step, REGS_STACK(ctx));
+		if (!frame_enter(thread, step, REGS_STACK(ctx)))
+			return 0;
 		if (step == STEP_OPEN && flags & LDPHASE_NAMES) {
 			open_named(ids, thread, ts, (const void *)REGS_FIRST(ctx));
 			return 0;
@@ -231,11 +230,15 @@ int step_return(struct pt_regs *ctx)
 	thread = thread_find(ids);
 	if (!thread || !thread->depth)
 		return 0;
-	thread_return(ids, thread, ts, 0);
+	if (thread->beyond)
+		thread->beyond--;
+	else
+		thread_return(ids, thread, ts, 0);
 	return 0;
 }
 
-static __always_inline void mark_take(u64 ids, const struct pt_regs *regs)
+/* Whether this prctl is a mark of soload's worker. */
+static __always_inline int mark_take(u64 ids, const struct pt_regs *regs)
 {
 	u64 option = 0, mark = 0, ts = bpf_ktime_get_ns();
 	struct ldphase_thread *thread;
@@ -243,17 +246,19 @@ static __always_inline void mark_take(u64 ids, const struct pt_regs *regs)
 
 	bpf_probe_read_kernel(&option, sizeof(option), &REGS_FIRST(regs));
 	if (option != LDPHASE_MARK)
-		return;
+		return 0;
 	bpf_probe_read_kernel(&mark, sizeof(mark), &REGS_SECOND(regs));
 	thread = thread_make(ids);
 	if (!thread)
-		return;
+		return 1;
+	for (int i = 0; i < LDPHASE_NESTED && thread->depth; i++) /* left by longjmp */
+		thread_return(ids, thread, ts, 1);
 	thread->marked = mark == LDPHASE_MARK_LOAD || mark == LDPHASE_MARK_RESUME;
-	thread->depth = 0;
 	thread->call = -1;
 	event = event_new(ids, thread, ts);
 	if (event)
 		event_done(event, EVENT_MARK, (u32)mark);
+	return 1;
 }
 
 SEC("raw_tp/sys_enter")
@@ -266,10 +271,8 @@ int call_enter(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!is_target(ids))
 		return 0;
-	if (call == CALL_PRCTL) {
-		mark_take(ids, regs);
+	if (call == CALL_PRCTL && mark_take(ids, regs))
 		return 0;
-	}
 	thread = thread_find(ids);
 	if (!thread_inside(thread))
 		return 0;

@@ -34,6 +34,7 @@ static const struct option_def ldphase_options[] = {
 #include "ldphase.skel.h"
 #include "ldphase_core.skel.h"
 #include "probes/ldphase_sites.h"
+#include "probes/ldphase_try.h"
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -44,8 +45,7 @@ static const struct option_def ldphase_options[] = {
 #include <unistd.h>
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO, linux/proc_ns.h */
-#define CPUS_MAX 4096
-#define CALIBRATIONS 3 /* each time the probe is attached */
+#define CALIBRATIONS 3			/* each time the probe is attached */
 
 struct ldphase {
 	struct ldphase_bpf *base;
@@ -59,39 +59,16 @@ struct ldphase {
 	probe_take take;
 	void *to;
 	bool children, described;
+	bool refused; /* uprobes could not be attached */
 };
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
+#define LDPHASE_BYTES sizeof(struct ldphase)
 
-/* Whether this process may load such programs at all: the smallest one says so. */
 static int ldphase_available(const struct probe *probe, struct err *err)
 {
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd, code;
+	const struct ldphase_options *options = probe->options;
 
-	(void)probe;
-	libbpf_set_print(quiet);
-	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, NULL);
-	code = errno;
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (code == EPERM || code == EACCES)
-		return err_set(
-			err, code,
-			"no CAP_BPF and CAP_PERFMON; to get them: run as root, or sudo setcap "
-			"cap_bpf,cap_perfmon+ep soload");
-	return err_set(err, code, "this kernel loads no BPF program: %s", strerror(code));
+	return ldphase_try((enum attach_way)options->attach, err);
 }
 
 static void namespace_set(struct ldphase *self)
@@ -110,25 +87,21 @@ static int event_take(void *context, void *data, size_t size)
 	const struct probe_named_event *named = data;
 
 	if (size >= sizeof(*named))
-		self->take(self->to, &named->event, named->name);
+		self->take(self->to, &named->event,
+			   named->event.extra == LDPHASE_UNNAMED ? NULL : named->name);
 	else if (size >= sizeof(named->event))
 		self->take(self->to, &named->event, NULL);
 	return 0;
 }
 
 /* The second object shares the maps of the first; without kernel BTF it does not load. */
-static void core_load(struct probe *probe, struct ldphase *self)
+static bool core_open(struct ldphase *self)
 {
-	struct ldphase_core_bpf *core;
+	struct ldphase_core_bpf *core = ldphase_core_bpf__open();
 	int r;
 
-	if (self->base->rodata->pid_ns_ino) {
-		probe_note(probe, "ldphase: inside a PID namespace: time off the CPU left out");
-		goto lost;
-	}
-	core = ldphase_core_bpf__open();
 	if (!core)
-		goto lost;
+		return false;
 	r = bpf_map__reuse_fd(core->maps.events, bpf_map__fd(self->base->maps.events));
 	if (r == 0)
 		r = bpf_map__reuse_fd(core->maps.threads, bpf_map__fd(self->base->maps.threads));
@@ -138,15 +111,28 @@ static void core_load(struct probe *probe, struct ldphase *self)
 		r = bpf_map__reuse_fd(core->maps.drops, bpf_map__fd(self->base->maps.drops));
 	if (r == 0)
 		r = ldphase_core_bpf__load(core);
-	if (r == 0) {
+	if (r == 0)
 		self->core = core;
-		return;
-	}
-	ldphase_core_bpf__destroy(core);
-	probe_note(probe, "ldphase: no kernel BTF (/sys/kernel/btf/vmlinux): time off the CPU left "
-			  "out; needs a kernel with CONFIG_DEBUG_INFO_BTF");
-lost:
-	probe->sight &= ~(unsigned int)PROBE_OFFCPU;
+	else
+		ldphase_core_bpf__destroy(core);
+	return r == 0;
+}
+
+/* Without it a child is known when the call that forked it returns, which may be a moment late. */
+static void core_load(struct probe *probe, struct ldphase *self, int level)
+{
+	const char *lost = level == LEVEL_ALL ? "time off the CPU left out"
+					      : "the first dlopens of a child may be missed";
+
+	if (self->base->rodata->pid_ns_ino)
+		probe_note(probe, "ldphase: inside a PID namespace: %s", lost);
+	else if (!core_open(self))
+		probe_note(probe,
+			   "ldphase: no kernel BTF (/sys/kernel/btf/vmlinux): %s; needs a kernel "
+			   "with CONFIG_DEBUG_INFO_BTF",
+			   lost);
+	if (!self->core)
+		probe->sight &= ~(unsigned int)PROBE_OFFCPU;
 }
 
 static int base_load(struct probe *probe, struct ldphase *self, bool children, struct err *err)
@@ -173,8 +159,8 @@ static int base_load(struct probe *probe, struct ldphase *self, bool children, s
 	if (!self->ring)
 		return err_sys(err, "map the BPF ring buffer");
 	self->children = children;
-	if (options->level == LEVEL_ALL)
-		core_load(probe, self);
+	if (options->level == LEVEL_ALL || children)
+		core_load(probe, self, options->level);
 	return 0;
 }
 
@@ -289,12 +275,34 @@ static int kernel_attach(struct probe *probe, struct ldphase *self, int level, s
 		tracepoint_try(probe, self, self->base->progs.fault_user, "page_fault_user");
 		tracepoint_try(probe, self, self->base->progs.fault_kernel, "page_fault_kernel");
 	}
-	if (!self->core)
-		return 0;
-	tracepoint_try(probe, self, self->core->progs.task_switch, "sched_switch");
-	if (self->children)
-		tracepoint_try(probe, self, self->core->progs.task_fork, "sched_process_fork");
+	if (self->core && level == LEVEL_ALL)
+		tracepoint_try(probe, self, self->core->progs.task_switch, "sched_switch");
 	return 0;
+}
+
+/* Children are known at the moment of their fork, or when it returns. */
+static int children_attach(struct probe *probe, struct ldphase *self, int level, struct err *err)
+{
+	if (self->core)
+		tracepoint_try(probe, self, self->core->progs.task_fork, "sched_process_fork");
+	if (level <= LEVEL_SYSCALLS) /* call_exit is there */
+		return 0;
+	return attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
+				 "sys_exit", err);
+}
+
+/* What this level does not look at is not seen: its columns are empty, not 0. */
+static void level_narrow(struct probe *probe, int level)
+{
+	static const unsigned int lost[] = {
+		[LEVEL_ALL] = 0,
+		[LEVEL_FAULTS] = PROBE_OFFCPU,
+		[LEVEL_SYSCALLS] = PROBE_OFFCPU | PROBE_FAULTS,
+		[LEVEL_PHASES] = PROBE_OFFCPU | PROBE_FAULTS | PROBE_SYSCALLS,
+		[LEVEL_TOTAL] = PROBE_OFFCPU | PROBE_FAULTS | PROBE_SYSCALLS,
+	};
+
+	probe->sight &= ~lost[level];
 }
 
 static void bare_calibrate(struct ldphase *self)
@@ -307,7 +315,7 @@ static void bare_calibrate(struct ldphase *self)
 	calibrate_far(&own);
 }
 
-static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+static int all_attach(struct probe *probe, const struct probe_target *target, struct err *err)
 {
 	const struct ldphase_options *options = probe->options;
 	struct ldphase *self = probe->state;
@@ -326,12 +334,36 @@ static int ldphase_attach(struct probe *probe, const struct probe_target *target
 	r = steps_attach(self, options, target->children ? 0 : target->pid, false, err);
 	if (r == 0)
 		r = steps_attach(self, options, target->children ? 0 : target->pid, true, err);
+	self->refused = r < 0;
 	if (r == 0 && options->level <= LEVEL_SYSCALLS)
 		r = kernel_attach(probe, self, options->level, err);
-	else if (r == 0 && target->children) /* tells what is forked, and writes nothing */
-		r = attach_tracepoint(&self->attach, bpf_program__fd(self->base->progs.call_exit),
-				      "sys_exit", err);
+	if (r == 0 && target->children)
+		r = children_attach(probe, self, options->level, err);
 	return r;
+}
+
+/* A program that was loaded for uprobe_multi cannot be attached by perf events (kernel 6.6 on):
+ * where the one is refused, it is loaded anew for the other. */
+static int ldphase_attach(struct probe *probe, const struct probe_target *target, struct err *err)
+{
+	struct ldphase_options *options = probe->options;
+	struct ldphase *self = probe->state;
+	int r;
+
+	level_narrow(probe, options->level);
+	self->refused = false;
+	r = all_attach(probe, target, err);
+	if (r == 0 || !self->refused || options->attach != ATTACH_AUTO)
+		return r;
+	attach_close(&self->attach);
+	all_unload(self);
+	options->attach = ATTACH_PERF;
+	if (all_attach(probe, target, NULL) == 0)
+		return 0;
+	options->attach = ATTACH_AUTO;
+	attach_close(&self->attach);
+	all_unload(self);
+	return r; /* the reason of the first */
 }
 
 struct collected {
@@ -408,21 +440,6 @@ static int ldphase_calibrate(struct probe *probe, struct probe_cost *ret_cost, s
 	return r;
 }
 
-static uint64_t drops_count(const struct ldphase *self)
-{
-	static uint64_t values[CPUS_MAX];
-	int cpus = libbpf_num_possible_cpus();
-	uint32_t zero = 0;
-	uint64_t sum = 0;
-
-	if (cpus < 0 || cpus > CPUS_MAX ||
-	    bpf_map_lookup_elem(bpf_map__fd(self->base->maps.drops), &zero, values) < 0)
-		return 0;
-	for (int i = 0; i < cpus; i++)
-		sum += values[i];
-	return sum;
-}
-
 static long ldphase_read(struct probe *probe, probe_take take, void *to)
 {
 	struct ldphase *self = probe->state;
@@ -433,7 +450,7 @@ static long ldphase_read(struct probe *probe, probe_take take, void *to)
 	self->take = take;
 	self->to = to;
 	ring_buffer__consume(self->ring);
-	drops = drops_count(self);
+	drops = attach_counter(bpf_map__fd(self->base->maps.drops));
 	self->drops = drops;
 	return (long)(drops - before);
 }
@@ -449,6 +466,21 @@ static void ldphase_finish(struct probe *probe)
 {
 	all_unload(probe->state);
 }
+#else
+
+static int ldphase_available(const struct probe *probe, struct err *err)
+{
+	(void)probe;
+	return err_set(err, ENOTSUP,
+		       "built without BPF: install clang, bpftool and libbpf-dev, then build anew");
+}
+#define ldphase_attach NULL
+#define ldphase_calibrate NULL
+#define ldphase_read NULL
+#define ldphase_detach NULL
+#define ldphase_finish NULL
+#define LDPHASE_BYTES 0
+#endif
 
 const struct probe_type probe_ldphase = {
 	.name = "ldphase",
@@ -456,7 +488,7 @@ const struct probe_type probe_ldphase = {
 	.origin = "ldphase",
 	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
 		 PROBE_CHILDREN,
-	.probe_size = sizeof(struct ldphase),
+	.probe_size = LDPHASE_BYTES,
 	.options_size = sizeof(struct ldphase_options),
 	.options = ldphase_options,
 	.available = ldphase_available,
@@ -466,25 +498,3 @@ const struct probe_type probe_ldphase = {
 	.detach = ldphase_detach,
 	.finish = ldphase_finish,
 };
-
-#else
-
-static int ldphase_available(const struct probe *probe, struct err *err)
-{
-	(void)probe;
-	return err_set(err, ENOTSUP,
-		       "built without BPF: install clang, bpftool and libbpf-dev, then build anew");
-}
-
-const struct probe_type probe_ldphase = {
-	.name = "ldphase",
-	.summary = "phases inside ld.so, system calls, page faults, off-CPU time, by BPF",
-	.origin = "ldphase",
-	.sight = PROBE_STEPS | PROBE_SYSCALLS | PROBE_FAULTS | PROBE_OFFCPU | PROBE_RUNNING |
-		 PROBE_CHILDREN,
-	.options_size = sizeof(struct ldphase_options),
-	.options = ldphase_options,
-	.available = ldphase_available,
-};
-
-#endif

@@ -8,7 +8,11 @@
 #define LDPHASE_NAMES 2u
 #define LDPHASE_CHILDREN 4u /* what targets fork are targets */
 
-#define LDPHASE_NESTED 8 /* dlopen inside a constructor inside a dlopen … */
+#define LDPHASE_NESTED \
+	16 /* dlopen inside a constructor inside a dlopen …; deeper ones are dropped */
+#define LDPHASE_UNNAMED 2 /* in `extra` of an OPEN: its name could not be read */
+
+#define LDPHASE_PATH_BYTES 4096 /* PATH_MAX */
 
 /* A probe site's cookie: the step, and whether its return is watched, too. */
 #define LDPHASE_STEP(cookie) ((unsigned int)((cookie)&0xff))
@@ -31,6 +35,7 @@ struct ldphase_thread {
 	unsigned long long off_ns;  /* when it left the CPU, 0 = it is on it */
 	int call;		    /* its number, -1 = none that is wanted */
 	unsigned int depth, seq;
+	unsigned int beyond; /* frames deeper than there is room for */
 	unsigned int marked;
 };
 

@@ -9,10 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "probes/ldphase.h"
-
-typedef unsigned int u32;
-typedef unsigned long long u64;
+#include "probes/ldphase_maps.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -20,53 +17,24 @@ struct task_struct {
 	int pid, tgid;
 } __attribute__((preserve_access_index));
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 24);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u32);
-	__type(value, struct ldphase_thread);
-} threads SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, u32);
-	__type(value, u32);
-} targets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} drops SEC(".maps");
-
 static __always_inline void off_emit(struct ldphase_thread *thread, u32 tgid, u32 tid, u64 now)
 {
 	struct probe_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	u32 zero = 0, seq = thread->seq++;
-	u64 *count;
+	u32 seq = thread->seq++;
 
-	if (event) {
-		event->ts = thread->off_ns;
-		event->value = now - thread->off_ns;
-		event->extra = 0;
-		event->pid = tgid;
-		event->tid = tid;
-		event->seq = seq;
-		event->kind = EVENT_OFFCPU;
-		event->what = 0;
-		bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	if (!event) {
+		drop_count();
 		return;
 	}
-	count = bpf_map_lookup_elem(&drops, &zero);
-	if (count)
-		(*count)++;
+	event->ts = thread->off_ns;
+	event->value = now - thread->off_ns;
+	event->extra = 0;
+	event->pid = tgid;
+	event->tid = tid;
+	event->seq = seq;
+	event->kind = EVENT_OFFCPU;
+	event->what = 0;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
 SEC("raw_tp/sched_switch")

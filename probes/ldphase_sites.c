@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libc exports dlopen even when stripped, and lies beside ld.so. */
+/* libc exports dlopen even when stripped, and lies beside ld.so. What a process has mapped is named
+ * by its real path, through its root: /proc/PID/root is a link that leads out of its container when
+ * it is read instead of walked. */
 static void dlopen_find(struct ldphase_sites *sites, const char *linker)
 {
 	char real[PATH_MAX];
 	char *slash;
 
-	if (!realpath(linker, real))
+	if (strncmp(linker, "/proc/", 6) == 0)
+		snprintf(real, sizeof(real), "%s", linker);
+	else if (!realpath(linker, real))
 		return;
 	slash = strrchr(real, '/');
 	snprintf(sites->library, sizeof(sites->library), "%.*s/libc.so.6", (int)(slash - real),

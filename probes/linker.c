@@ -12,12 +12,31 @@
 
 #define SCRIPTS_MAX 4 /* as many interpreters as the kernel follows */
 
+int resolve_program(const char *name, char *ret_path, size_t size)
+{
+	const char *at = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		snprintf(ret_path, size, "%s", name);
+		return access(name, X_OK) == 0 ? 0 : -errno;
+	}
+	while (at && *at) {
+		size_t length = strcspn(at, ":");
+
+		snprintf(ret_path, size, "%.*s/%s", (int)length, at, name);
+		if (access(ret_path, X_OK) == 0)
+			return 0;
+		at += length + (at[length] == ':');
+	}
+	return -ENOENT;
+}
+
 /* "#!/usr/bin/env python3": the program behind it, or an empty text. */
 static void script_interpreter(const char *path, char *ret_path, size_t size)
 {
 	char line[PATH_MAX] = "", word[256] = "", first[PATH_MAX] = "";
 	FILE *file = fopen(path, "re");
-	char *found;
+	const char *found;
 
 	ret_path[0] = '\0';
 	if (!file)
@@ -31,17 +50,8 @@ static void script_interpreter(const char *path, char *ret_path, size_t size)
 	found = strrchr(first, '/');
 	if (!found || strcmp(found, "/env") != 0 || !word[0])
 		return;
-	for (const char *at = getenv("PATH"); at && *at;) {
-		size_t length = strcspn(at, ":");
-		char candidate[PATH_MAX];
-
-		snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, at, word);
-		if (access(candidate, X_OK) == 0) {
-			snprintf(ret_path, size, "%s", candidate);
-			return;
-		}
-		at += length + (at[length] == ':');
-	}
+	if (resolve_program(word, first, sizeof(first)) == 0)
+		snprintf(ret_path, size, "%s", first);
 }
 
 int resolve_linker_of_program(const char *path, char *ret_path, size_t size, struct err *err)

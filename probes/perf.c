@@ -1,11 +1,13 @@
 /*
- * perf: one group of hardware counters per thread, read at the begin and the end of a load. Where
- * there is no PMU, or no right to it, every metric is empty and the reason is said once: a software
- * event in its place would be silently wrong (with exclude_kernel it misses the kernel's faults).
+ * perf: one group of hardware counters per thread, read at the begin and the end of a load, and
+ * where a phase begins if the processor lets user space read them. Where there is no PMU, or no
+ * right to it, every metric is empty and the reason is said once: a software event in its place
+ * would be silently wrong (with exclude_kernel it misses the kernel's faults).
  */
 #include "probes/probe.h"
 
 #include "probes/counter.h"
+#include "probes/perf_phases.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -33,6 +35,7 @@ static const struct counter_def {
 };
 
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
+_Static_assert(COUNTERS == PERF_COUNTERS, "phases count them all");
 #define SHARE COUNTERS /* of the time in which the group was counted, in percent */
 #define USER_ONLY (COUNTERS + 1)
 
@@ -42,6 +45,20 @@ static const struct probe_metric metrics[] = {
 	{ "counted", "percent" },     { "user_only", "flag" },	   { NULL, NULL },
 };
 
+/* The phases of a load, in their order. */
+static const char *const parts[] = {
+#define PART_LOAD(label) #label,
+#define PART_HOST(label)
+#define PART_DEVICE(label)
+#define PART_HARNESS(label)
+#define PHASE(id, label, class, text) PART_##class(label)
+#include "base/phases.def"
+#undef PHASE
+	NULL,
+};
+
+_Static_assert(sizeof(parts) / sizeof(parts[0]) == PERF_PHASES + 1, "phases of a load come first");
+
 struct perf_group {
 	uint64_t count, enabled, running, values[COUNTERS];
 };
@@ -50,8 +67,10 @@ struct perf {
 	int fds[COUNTERS], leader; /* -1 = not counted */
 	int place[COUNTERS];	   /* in the group's answer, -1 = none */
 	struct counter_page pages[COUNTERS];
+	const struct counter_hardware *hardware;
 	struct perf_group before;
-	bool open, user_only;
+	struct perf_phases phases;
+	bool open, user_only, given;
 };
 
 static int event_open(const struct counter_def *def, int leader, bool user_only)
@@ -111,7 +130,7 @@ static void perf_finish(struct probe *probe)
 {
 	struct perf *self = probe->state;
 
-	for (size_t i = 0; self->open && i < COUNTERS; i++) {
+	for (size_t i = 0; self->open && !self->given && i < COUNTERS; i++) {
 		counter_unmap(&self->pages[i]);
 		if (self->fds[i] >= 0)
 			close(self->fds[i]);
@@ -126,6 +145,7 @@ static void perf_open(struct probe *probe)
 	int code = group_open(self, false);
 
 	self->open = true;
+	self->hardware = &counter_processor;
 	if (self->leader < 0 && (code == EACCES || code == EPERM))
 		code = group_open(self, true);
 	if (self->leader < 0) {
@@ -140,6 +160,10 @@ static void perf_open(struct probe *probe)
 				  "(mapping, page faults): needs CAP_PERFMON");
 	for (size_t i = 0; i < COUNTERS; i++)
 		counter_map(&self->pages[i], self->fds[i]);
+	if (!perf_phases_readable(self->pages))
+		probe_note(probe, "perf: no counts per phase: counters cannot be read from user "
+				  "space here (/sys/bus/event_source/devices/cpu/rdpmc; on "
+				  "aarch64 sysctl kernel.perf_user_access=1)");
 	ioctl(self->leader, PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
 }
 
@@ -153,14 +177,16 @@ static bool group_read(struct perf *self, struct perf_group *ret_group)
 
 		if (self->place[i] < 0)
 			continue;
-		fast = counter_read(&self->pages[i], &value) == 0;
+		fast = self->pages[i].page &&
+		       counter_page_read(self->pages[i].page, self->hardware, &value) == 0;
 		if (!fast)
 			break;
 		ret_group->values[self->place[i]] = value.count;
 		ret_group->enabled = value.enabled_ns;
 		ret_group->running = value.running_ns;
 	}
-	return fast || (self->leader >= 0 && read(self->leader, ret_group, sizeof(*ret_group)) > 0);
+	return fast || (self->leader >= 0 && !self->given &&
+			read(self->leader, ret_group, sizeof(*ret_group)) > 0);
 }
 
 static int perf_begin(struct probe *probe)
@@ -169,7 +195,38 @@ static int perf_begin(struct probe *probe)
 
 	if (!self->open)
 		perf_open(probe);
+	perf_phases_begin(&self->phases);
 	return group_read(self, &self->before) ? 0 : -ENODATA;
+}
+
+static void perf_entered(struct probe *probe, uint32_t phase)
+{
+	struct perf *self = probe->state;
+
+	perf_phases_enter(&self->phases, self->pages, self->hardware, phase);
+}
+
+static void perf_part(struct probe *probe, unsigned int part, uint64_t *ret_values)
+{
+	const struct perf *self = probe->state;
+
+	for (unsigned int i = 0; i < COUNTERS + 2; i++)
+		ret_values[i] = i < COUNTERS
+					? perf_phases_count(&self->phases, self->pages, part, i)
+					: UINT64_MAX;
+}
+
+void perf_give(struct probe *probe, const struct counter_page *pages,
+	       const struct counter_hardware *hardware)
+{
+	struct perf *self = probe->state;
+
+	self->open = self->given = true;
+	self->hardware = hardware;
+	for (size_t i = 0; i < COUNTERS; i++) {
+		self->pages[i] = pages[i];
+		self->place[i] = pages[i].page ? (int)i : -1;
+	}
 }
 
 /* A group that was not counted all the time gives no number, only its share: scaling would guess.
@@ -205,5 +262,8 @@ const struct probe_type probe_perf = {
 	.metrics = metrics,
 	.begin = perf_begin,
 	.end = perf_end,
+	.entered = perf_entered,
+	.parts = parts,
+	.part = perf_part,
 	.finish = perf_finish,
 };

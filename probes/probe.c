@@ -127,38 +127,65 @@ int probe_open(struct probe **ret_probe, const char *spec, struct err *err)
 	return 0;
 }
 
-static const char *sight_lost(unsigned int lost)
+/* "a, b and c" of what is in `lost`; "" = nothing of it. */
+static void sight_list(unsigned int lost, char *ret_text, size_t size)
 {
-	if (lost & PROBE_STEPS)
-		return lost & PROBE_COARSE ? "only totals are seen"
-					   : "not all steps are told apart";
-	return "";
+	static const struct {
+		unsigned int sight;
+		const char *words;
+	} all[] = { { PROBE_SYSCALLS, "system calls" },
+		    { PROBE_FAULTS, "page faults" },
+		    { PROBE_OFFCPU, "time off the CPU" } };
+	size_t used = 0;
+
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!(lost & all[i].sight))
+			continue;
+		lost &= ~all[i].sight;
+		used += (size_t)snprintf(ret_text + used, size - used, "%s%s",
+					 !used					? ""
+					 : lost & (PROBE_FAULTS | PROBE_OFFCPU) ? ", "
+										: " and ",
+					 all[i].words);
+	}
+}
+
+/* What the one sees and the other does not, in words. */
+static void sight_lost(unsigned int best, unsigned int left, char *ret_text, size_t size)
+{
+	unsigned int lost = best & ~left;
+	char list[64];
+
+	sight_list(lost, list, sizeof(list));
+	snprintf(ret_text, size, "%s%s%s%s",
+		 !(lost & PROBE_STEPS) ? ""
+		 : left & PROBE_COARSE ? "not all steps are told apart"
+				       : "only totals are seen",
+		 lost & PROBE_STEPS && list[0] ? "; " : "", list, list[0] ? " are not seen" : "");
 }
 
 int probe_open_auto(struct probe **ret_probe, unsigned int needed, struct err *err)
 {
-	char missing[PROBE_NOTE_BYTES] = "";
+	char missing[PROBE_NOTE_BYTES] = "", words[128];
+	unsigned int best = 0;
 
 	for (const struct probe_type *const *type = probe_types; *type; type++) {
 		struct err reason = { "" };
-		unsigned int lost;
 
 		if ((*type)->sight & (PROBE_OPT_IN | PROBE_COUNTS) ||
 		    ((*type)->sight & needed) != needed)
 			continue;
 		if (probe_open(ret_probe, (*type)->name, &reason) == 0) {
-			lost = (PROBE_STEPS | PROBE_COARSE) & ~(*type)->sight;
-			if ((*type)->sight & PROBE_COARSE)
-				lost = PROBE_STEPS;
-			if ((*type)->sight & PROBE_STEPS)
-				lost = 0;
+			sight_lost(best, (*ret_probe)->sight, words, sizeof(words));
 			if (missing[0])
 				probe_note(*ret_probe, "%s; using %s: %s", missing, (*type)->name,
-					   sight_lost(lost));
+					   words);
 			return 0;
 		}
 		if (!missing[0])
 			snprintf(missing, sizeof(missing), "%s", reason.text);
+		best |= (*type)->sight;
 	}
 	return err_set(err, ENOTSUP, "no probe can do this here: %s",
 		       missing[0] ? missing : "none can attach to a process that runs");

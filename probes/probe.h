@@ -47,6 +47,19 @@ struct probe_metric {
 	const char *name, *unit;
 };
 
+/* Where a piece of an object lies, in its own addresses, and which of a probe's parts it is. */
+struct probe_piece {
+	uint64_t begin, end;
+	unsigned int part;
+};
+
+/* A loaded object, as far as a probe cares. */
+struct probe_object {
+	uintptr_t base; /* the load bias, 0 = nothing is mapped */
+	const struct probe_piece *pieces;
+	size_t piece_count;
+};
+
 /* Variables to add to the environment of a process that is about to start, "NAME=VALUE". */
 #define PROBE_ENVIRONMENT_MAX 4
 struct probe_environment {
@@ -91,7 +104,13 @@ struct probe_type {
 	int (*begin)(struct probe *probe);
 	int (*end)(struct probe *probe, uint64_t *ret_values);
 	/* While the object is loaded, before it is unloaded. May be NULL. */
-	void (*loaded)(struct probe *probe);
+	void (*loaded)(struct probe *probe, const struct probe_object *object);
+	/* Every phase that begins during the load, PHASE_COUNT when it is over. May be NULL. */
+	void (*entered)(struct probe *probe, uint32_t phase);
+	/* The same metrics once more for each part of a load, of which these are the names (ends
+	 * with NULL), after `end`. NULL = there are none. */
+	const char *const *parts;
+	void (*part)(struct probe *probe, unsigned int part, uint64_t *ret_values);
 };
 
 #define PROBE_NOTE_BYTES 1024
@@ -107,6 +126,7 @@ struct probe {
 };
 
 #define PROBE_METRICS_MAX 16
+#define PROBE_PARTS_MAX 16
 
 /* All types in the order of probes.def, NULL-terminated; it is also the order of `auto`. */
 extern const struct probe_type *const probe_types[];

@@ -26,7 +26,7 @@ ifeq ($(HAVE_SDT),1)
 CPPFLAGS += -DHAVE_SDT
 endif
 
-$(BPF_GEN)/%.bpf.o: probes/%.bpf.c probes/ldphase.h probes/event.h probes/kdefs.h probes/steps.def probes/probes.mk
+$(BPF_GEN)/%.bpf.o: probes/%.bpf.c probes/ldphase.h probes/ldphase_maps.h probes/event.h probes/kdefs.h probes/steps.def probes/probes.mk
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPF_CLANG) $(BPF_FLAGS) -c -o $@ $<

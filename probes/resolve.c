@@ -62,7 +62,8 @@ static void site_set(struct resolve_site *site, const struct names_file *file, u
 	site->stepped = !resolve_emulated((const unsigned char *)file->bytes.bytes + offset, left);
 }
 
-/* GCC renames the copies it makes of a function: x.constprop.0, x.isra.1, x.part.0. */
+/* GCC renames the copies it makes of a function: x.constprop.0, x.isra.1. What it moves out of one
+ * because it is seldom run (.part.0, .cold) is not the function. */
 static bool name_matches(const char *symbol, const char *function)
 {
 	size_t length = strlen(function);
@@ -70,6 +71,8 @@ static bool name_matches(const char *symbol, const char *function)
 	if (strncmp(symbol, function, length) != 0)
 		return false;
 	symbol += length;
+	if (strstr(symbol, ".cold") || strstr(symbol, ".part."))
+		return false;
 	return symbol[0] == '\0' || strncmp(symbol, ".constprop.", 11) == 0 ||
 	       strncmp(symbol, ".isra.", 6) == 0;
 }

@@ -55,6 +55,9 @@ int resolve_export(const char *path, const char *name, struct resolve_site *ret_
  * uprobes.c: push, nop, call and jmp); elsewhere than on x86_64 this is not known and true. */
 bool resolve_emulated(const unsigned char *bytes, size_t size);
 
+/* Where the shell would find a program: by its path, or in PATH. -ENOENT, -EACCES. */
+int resolve_program(const char *name, char *ret_path, size_t size);
+
 /* The ld.so a program asks for (PT_INTERP; scripts are followed to their interpreter), or the one a
  * running process has. */
 int resolve_linker_of_program(const char *path, char *ret_path, size_t size, struct err *err);

@@ -52,11 +52,31 @@ void self_begin(struct self *self)
 		self->begun[i] = self->probes[i]->type->begin(self->probes[i]) == 0;
 }
 
-void self_loaded(struct self *self)
+static void phase_entered(void *to, uint32_t phase)
+{
+	struct self *self = to;
+
+	for (unsigned int i = 0; i < self->probe_count; i++) {
+		if (self->begun[i] && self->probes[i]->type->entered)
+			self->probes[i]->type->entered(self->probes[i], phase);
+	}
+}
+
+const struct timeline_hook *self_hook(struct self *self)
+{
+	self->hook = (struct timeline_hook){ phase_entered, self };
+	for (unsigned int i = 0; i < self->probe_count; i++) {
+		if (self->begun[i] && self->probes[i]->type->entered)
+			return &self->hook;
+	}
+	return NULL;
+}
+
+void self_loaded(struct self *self, const struct probe_object *object)
 {
 	for (unsigned int i = 0; i < self->probe_count; i++) {
 		if (self->begun[i] && self->probes[i]->type->loaded)
-			self->probes[i]->type->loaded(self->probes[i]);
+			self->probes[i]->type->loaded(self->probes[i], object);
 	}
 }
 
@@ -72,7 +92,9 @@ static void event_put(const struct self *self, const struct probe_event *from, e
 	ring_done(event, kind);
 }
 
-static void values_put(const struct self *self, unsigned int place, const uint64_t *values)
+/* `part` counts from 1; 0 is the whole load. */
+static void values_put(const struct self *self, unsigned int place, unsigned int part,
+		       const uint64_t *values)
 {
 	const struct probe_metric *metrics = self->probes[place]->type->metrics;
 
@@ -83,9 +105,20 @@ static void values_put(const struct self *self, unsigned int place, const uint64
 					  .ts = ring_now(self->ring),
 					  .value = values[i],
 					  .extra = (uint64_t)place << 32 | self->load,
-					  .what = (unsigned short)i,
+					  .what = (unsigned short)(part << 8 | i),
 				  },
 				  EVENT_VALUE);
+	}
+}
+
+static void parts_put(const struct self *self, unsigned int place)
+{
+	struct probe *probe = self->probes[place];
+	uint64_t values[PROBE_METRICS_MAX];
+
+	for (unsigned int part = 0; probe->type->parts && probe->type->parts[part]; part++) {
+		probe->type->part(probe, part, values);
+		values_put(self, place, part + 1, values);
 	}
 }
 
@@ -100,10 +133,12 @@ void self_end(struct self *self)
 	for (unsigned int i = self->probe_count; i-- > 0;)
 		r[i] = self->begun[i] ? self->probes[i]->type->end(self->probes[i], values[i]) : -1;
 	for (unsigned int i = 0; i < self->probe_count; i++) {
-		if (r[i] == 0)
-			values_put(self, i, values[i]);
+		if (r[i] == 0) {
+			values_put(self, i, 0, values[i]);
+			parts_put(self, i);
+		}
 		if (self->probes[i]->note[0] && !self->noted[i])
-			log_warn("%s", self->probes[i]->note);
+			log_warn_lines(self->probes[i]->note);
 		self->noted[i] = true;
 	}
 	self->load++;

@@ -120,6 +120,7 @@ static void frame_push(struct walk *walk, const struct split_point *point, enum 
 		.depth = walk->depth,
 		.start_ns = point->ts,
 	};
+	load->named = point->name != NULL;
 	if (point->name)
 		snprintf(load->name, sizeof(load->name), "%s", point->name);
 	if (!walk->depth && what != SPLIT_LOADER)
@@ -136,14 +137,16 @@ static void frame_pop(struct walk *walk, uint64_t ts)
 
 	step_close(walk, frame, ts);
 	for (int step = 0; step < STEP_COUNT; step++) {
-		load->total_ns += load->observed_ns[step];
 		if (load->corrected_ns[step] < 0.0)
 			load->corrected_ns[step] = 0.0;
 	}
-	load->total_ns += load->nested_ns;
+	load->end_ns = ts;
+	load->total_ns = ts - load->start_ns - load->paused_ns;
 	walk->depth--;
-	if (walk->depth)
+	if (walk->depth) {
 		frame_load(walk, frame_top(walk))->nested_ns += load->total_ns;
+		frame_load(walk, frame_top(walk))->paused_ns += load->paused_ns;
+	}
 }
 
 /* The time since the last point belongs to the step that is open. */
@@ -153,9 +156,13 @@ static void interval_close(struct walk *walk, const struct split_point *point)
 	struct split_load *load;
 	double cost;
 
-	if (!frame || !walk->last || frame->paused)
+	if (!frame || !walk->last)
 		return;
 	load = frame_load(walk, frame);
+	if (frame->paused) {
+		load->paused_ns += point->ts - walk->last->ts;
+		return;
+	}
 	cost = split_meter_interval(&walk->meter, walk->last, point);
 	load->observed_ns[frame->step] += point->ts - walk->last->ts;
 	load->corrected_ns[frame->step] += (double)(point->ts - walk->last->ts) - cost;
@@ -214,8 +221,6 @@ static void mark_walk(struct walk *walk, const struct split_point *point)
 
 	switch (point->event->what) {
 	case LDPHASE_MARK_LOAD:
-		while (walk->depth)
-			frame_pop(walk, walk->last ? walk->last->ts : point->ts);
 		frame_push(walk, point, SPLIT_LOADER);
 		break;
 	case LDPHASE_MARK_PAUSE:
@@ -281,10 +286,24 @@ static void return_walk(struct walk *walk, const struct split_point *point)
 	frame_pop(walk, point->ts);
 }
 
+/* What is open although nothing more can come of it has ended with the last event before. */
+static void frames_cut(struct walk *walk)
+{
+	while (walk->depth) {
+		struct split_load *load = frame_load(walk, frame_top(walk));
+
+		walk->split->unmatched += !load->open_ended;
+		load->open_ended = true;
+		frame_pop(walk, walk->last->ts);
+	}
+}
+
 static void point_walk(struct walk *walk, const struct split_point *point)
 {
 	struct frame *frame;
 
+	if (point->event->kind == EVENT_MARK && point->event->what == LDPHASE_MARK_LOAD)
+		frames_cut(walk);
 	if (point->event->kind != EVENT_OFFCPU) {
 		split_meter_take(&walk->meter, point);
 		interval_close(walk, point);
@@ -321,13 +340,7 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 /* What is still open when a thread's events end was cut off. */
 static void thread_finish(struct walk *walk)
 {
-	while (walk->depth) {
-		struct split_load *load = frame_load(walk, frame_top(walk));
-
-		walk->split->unmatched += !load->open_ended;
-		load->open_ended = true;
-		frame_pop(walk, walk->last->ts);
-	}
+	frames_cut(walk);
 	walk->last = NULL;
 	split_meter_reset(&walk->meter);
 }

@@ -23,9 +23,12 @@ struct split_load {
 	enum split_what what;
 	char name[SPLIT_NAME_BYTES]; /* that was asked for, or "" */
 	uint32_t pid, tid;
-	uint32_t depth;	    /* 0 = not inside another */
-	uint64_t start_ns;  /* CLOCK_MONOTONIC */
-	uint64_t total_ns;  /* as observed: the sum of observed_ns, and nested_ns */
+	uint32_t depth;		   /* 0 = not inside another */
+	bool named;		   /* the name is known: "" is then the program itself */
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	uint64_t paused_ns;	   /* between its ends, but not its time */
+	uint64_t total_ns; /* from end to end without pauses: observed_ns and nested_ns add up to it
+			    */
 	uint64_t nested_ns; /* in loads inside this one */
 	uint64_t observed_ns[STEP_COUNT];
 	double corrected_ns[STEP_COUNT]; /* never below 0 */

@@ -50,15 +50,33 @@ void watch_close(struct watch *watch)
 	*watch = (struct watch){ .ring_fd = -1, .object_fd = -1 };
 }
 
+/* What the variable holds already, without an object of this process in front: the program's own
+ * library is loaded behind ours. */
+static const char *variable_rest(const char *variable)
+{
+	const char *value = getenv(variable);
+	char own[32];
+	int length = snprintf(own, sizeof(own), "/proc/%d/fd/", (int)getpid());
+
+	if (!value)
+		return "";
+	if (strncmp(value, own, (size_t)length) == 0) {
+		value += strcspn(value, ":");
+		value += *value == ':';
+	}
+	return value;
+}
+
 int watch_environment(const struct watch *watch, const char *variable,
 		      struct probe_environment *environment, struct err *err)
 {
+	const char *rest = variable ? variable_rest(variable) : "";
 	int r = asprintf(&environment->variables[0], "%s=/proc/%d/fd/%d", RING_VARIABLE,
 			 (int)getpid(), watch->ring_fd);
 
 	if (r >= 0 && variable)
-		r = asprintf(&environment->variables[1], "%s=/proc/%d/fd/%d", variable,
-			     (int)getpid(), watch->object_fd);
+		r = asprintf(&environment->variables[1], "%s=/proc/%d/fd/%d%s%s", variable,
+			     (int)getpid(), watch->object_fd, *rest ? ":" : "", rest);
 	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
@@ -73,28 +91,44 @@ int watch_own_environment(const struct watch *watch, const char *counting,
 	return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+/* The name at a place, copied; NULL when another has taken its turn there. */
+static const char *name_copy(const struct ring *ring, uint32_t place, char *ret_text)
+{
+	const struct ring_name *name = &ring->names[place % RING_NAMES];
+
+	if (!place || __atomic_load_n(&name->place, __ATOMIC_ACQUIRE) != place)
+		return NULL;
+	memcpy(ret_text, name->text, EVENT_NAME_BYTES);
+	ret_text[EVENT_NAME_BYTES - 1] = '\0';
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&name->place, __ATOMIC_RELAXED) == place ? ret_text : NULL;
+}
+
 static void event_hand(const struct watch *watch, const struct clock_map *map,
 		       const struct probe_event *from, probe_take take, void *to)
 {
 	struct probe_event event = *from;
 	const char *name = NULL;
+	char text[EVENT_NAME_BYTES];
 
 	if (watch->ring->raw && event.kind != EVENT_TIMING)
 		event.ts = clock_map_ns(map, event.ts);
 	if (event.kind == EVENT_STEP && event.what == STEP_OPEN) {
-		uint32_t place = RING_NAME(event.extra);
-
-		if (place && place <= RING_NAMES)
-			name = watch->ring->names[place - 1];
+		name = name_copy(watch->ring, RING_NAME(event.extra), text);
 		event.extra = (event.extra & RING_OPEN_ENDED) != 0;
 	}
 	take(to, &event, name);
 }
 
+bool watch_came(const struct watch *watch)
+{
+	return __atomic_load_n(&watch->ring->attached, __ATOMIC_RELAXED) > 0;
+}
+
 long watch_read(struct watch *watch, probe_take take, void *to)
 {
 	struct ring *ring = watch->ring;
-	uint32_t cursor = ring->cursor;
+	uint32_t cursor = __atomic_load_n(&ring->cursor, __ATOMIC_ACQUIRE);
 	uint32_t end = cursor < ring->capacity ? cursor : ring->capacity;
 	struct clock_map map = clock_map_now();
 
@@ -107,9 +141,10 @@ long watch_read(struct watch *watch, probe_take take, void *to)
 		event->kind = EVENT_NONE;
 		watch->read++;
 	}
-	if (watch->read < end || ring->cursor != cursor)
+	/* Whoever has taken a slot meanwhile still writes behind it: then the next time. */
+	if (watch->read < end || !__atomic_compare_exchange_n(&ring->cursor, &cursor, 0, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	watch->read = 0;
-	ring->cursor = 0;
 	return (long)(cursor - end);
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "probes/probe.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,9 +31,14 @@ void watch_close(struct watch *watch);
 int watch_own_environment(const struct watch *watch, const char *counting,
 			  struct probe_environment *environment, struct err *err);
 
-/* Adds SOLOAD_WATCH, and `variable` naming the object if it is not NULL. */
+/* Adds SOLOAD_WATCH, and `variable` naming the object if it is not NULL, before what the variable
+ * holds already. */
 int watch_environment(const struct watch *watch, const char *variable,
 		      struct probe_environment *environment, struct err *err);
+
+/* Whether the object has come into any process: another ld.so than glibc's, or one that starts a
+ * privileged program, does not bring it in. */
+bool watch_came(const struct watch *watch);
 
 /* Hands over what is new; returns how many events were lost. Everything read and nobody writing:
  * the ring begins anew. */

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/timeline.h"
+#include "bench/clocks.h"
 #include "bench/record.h"
 
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct data_run {
 	char *folder;
 	struct json_t *json; /* run.json, or NULL */
 	const char *name;
+	struct clocks clocks; /* what its lanes of the AICPU are off */
 	size_t loads, lost;
 	double load_before, load_after; /* one-minute load average, NaN = not recorded */
 };

@@ -75,6 +75,7 @@ void data_read_json(struct data *data, struct data_run *run)
 		run->name = data_text(data, run, "run");
 	run->load_before = load_average(run, "before");
 	run->load_after = load_average(run, "after");
+	run->clocks = clocks_read(run->json);
 	state_note(data, run);
 	emulated_note(data, run);
 }

@@ -108,6 +108,14 @@ static void samples_row(struct reading *reading)
 	data->sets[arm->set].measured += !load.warmup && !load.failed;
 }
 
+/* Lanes are drawn on the host's clock. */
+static int64_t lane_late_ns(const struct data_run *run, const struct data_span *span)
+{
+	double start_ns = data_number(run, "start_monotonic_ns") + (double)span->start_ns;
+
+	return isnan(start_ns) ? 0 : (int64_t)clocks_late_ns(&run->clocks, span->lane, start_ns);
+}
+
 static void spans_row(struct reading *reading)
 {
 	struct data_span span = { .run = run_index(reading) }, *place;
@@ -125,6 +133,7 @@ static void spans_row(struct reading *reading)
 		rows_drop(&reading->rows);
 		return;
 	}
+	span.start_ns -= lane_late_ns(reading->run, &span);
 	place = data_push(&reading->data->spans);
 	if (place)
 		*place = span;

@@ -218,9 +218,11 @@ static int arm_add(struct repro *repro, struct err *err)
 	r = arm_check(repro, arm, err);
 	if (r == 0)
 		r = arm_open(repro, arm, err);
-	if (r == 0)
-		repro->arms_open++;
-	return r;
+	if (r < 0)
+		return r;
+	repro->arms_open++;
+	repro_clock_open(arm);
+	return 0;
 }
 
 /* The arms of one loader, transport and life cycle, one per die: all of them are there, or none. */

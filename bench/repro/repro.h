@@ -129,7 +129,9 @@ struct repro_arm {
 	double *values;		   /* [round][VALUE_COUNT] of the rounds that passed */
 	double first[VALUE_COUNT]; /* of the first round of all, if it passed */
 	bool first_passed;
-	int64_t kept_bytes; /* of device memory, by all rounds so far */
+	struct device_stamp clock[DEVICE_STAMPS]; /* of the device's clock when it was opened ... */
+	bool clock_known;			  /* ... if it could be asked */
+	int64_t kept_bytes;			  /* of device memory, by all rounds so far */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
 	int64_t stale, reused;	   /* answered by an old image: not, or as it should be */
 	struct device_ahead ahead; /* of the last round that was answered ... */
@@ -270,6 +272,11 @@ void repro_switches_print(const struct repro *repro, double *buffer);
 
 /* The same for run.json. */
 void repro_first_record(struct repro *repro, double *buffer);
+
+/* Asks the arm's device for its clock, when it is opened; and once more after the last round: how
+ * far it is off the host's, for run.json. */
+void repro_clock_open(struct repro_arm *arm);
+void repro_clocks_record(struct repro *repro);
 
 /* True where the tables have to say which life cycle an arm has. */
 bool repro_whens_differ(const struct repro *repro);

@@ -14,17 +14,6 @@
 #define WARMUP 5
 #define PROBES_MAX (PROBED_COUNTING_MAX + 1)
 
-/* One warning per line of a note. */
-static void note_warn(const char *note)
-{
-	while (*note) {
-		size_t length = strcspn(note, "\n");
-
-		log_warn("%.*s", (int)length, note);
-		note += length + (note[length] == '\n');
-	}
-}
-
 int run_probe_check(const char *probes, struct err *err)
 {
 	struct probed_choice choice;
@@ -33,7 +22,7 @@ int run_probe_check(const char *probes, struct err *err)
 	if (r < 0)
 		return r;
 	if (choice.probe)
-		note_warn(choice.probe->note);
+		log_warn_lines(choice.probe->note);
 	probed_choice_close(&choice);
 	return 0;
 }
@@ -72,7 +61,7 @@ static int arm_probe(struct runner *runner, struct arm *arm, const char *probes,
 	plan.client.spread = false;
 	r = probed_run(&probed, &choice, &plan, &err);
 	if (choice.probe)
-		note_warn(choice.probe->note + known);
+		log_warn_lines(choice.probe->note + known);
 	if (r < 0 && r != -EINTR)
 		log_error("%s: %s", arm->name, err.text);
 	if (r == 0) {

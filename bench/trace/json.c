@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LANES_MAX 256
@@ -70,10 +71,28 @@ struct entry {
 	json_t *arguments;
 };
 
+/* JSON is UTF-8, names of files are bytes: in one that is not valid, what is not ASCII becomes '?'.
+ */
+static json_t *name_json(const char *name)
+{
+	json_t *string = json_string(name);
+	char *ascii = string ? NULL : strdup(name);
+
+	if (!ascii)
+		return string;
+	for (char *at = ascii; *at; at++) {
+		if ((unsigned char)*at > 127)
+			*at = '?';
+	}
+	string = json_string(ascii);
+	free(ascii);
+	return string;
+}
+
 static void entry_write(struct writer *writer, const struct entry *entry)
 {
-	json_t *event = json_pack("{s:s,s:s,s:s,s:f,s:I,s:i,s:o}", "name", entry->name, "cat",
-				  entry->category, "ph", entry->instant ? "i" : "X", "ts",
+	json_t *event = json_pack("{s:o,s:s,s:s,s:f,s:I,s:i,s:o}", "name", name_json(entry->name),
+				  "cat", entry->category, "ph", entry->instant ? "i" : "X", "ts",
 				  us(writer, entry->start_ns), "pid", (json_int_t)entry->pid, "tid",
 				  lane_number(writer, entry->pid, entry->tid, entry->lane), "args",
 				  entry->arguments ? entry->arguments : json_object());
@@ -100,7 +119,7 @@ static void load_write(struct writer *writer, const struct split_load *load, con
 			    .name = load->name[0] ? load->name : words[load->what],
 			    .category = origin,
 			    .start_ns = load->start_ns,
-			    .dur_ns = load->total_ns,
+			    .dur_ns = load->end_ns - load->start_ns, /* its pauses, too */
 			    .arguments = json_pack(
 				    "{s:s,s:I,s:I,s:I,s:b}", "what", words[load->what], "own_ns",
 				    (json_int_t)own, "calls", (json_int_t)load->calls, "faults",
@@ -134,7 +153,7 @@ static void span_write(struct writer *writer, const struct split_span *span, con
 		break;
 	default:
 		entry.lane = "page faults";
-		entry.name = span->what & 2 ? "write" : "read";
+		entry.name = trace_fault_word(span->what);
 		entry.instant = true;
 		entry.arguments =
 			json_pack("{s:o,s:o,s:s}", "address",
@@ -196,8 +215,11 @@ int trace_json_write(const struct trace *trace, const char *path, struct err *er
 	all_write(&writer, trace);
 	fprintf(writer.file,
 		"\n],\"otherData\":{\"probe\":\"%s\",\"clock_error_ns\":\"%.0f\","
-		"\"start_monotonic_ns\":\"%" PRIu64 "\"}}\n",
+		"\"start_monotonic_ns\":\"%" PRIu64 "\"",
 		trace->origin ? trace->origin : "none", trace->clock_error_ns, writer.start_ns);
+	if (trace->record_error_ns > 0.0)
+		fprintf(writer.file, ",\"aicpu_clock_error_ns\":\"%.0f\"", trace->record_error_ns);
+	fputs("}}\n", writer.file);
 	if (ferror(writer.file))
 		r = err_sys(err, "write %s", path);
 	if (fclose(writer.file) != 0 && r == 0)

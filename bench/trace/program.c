@@ -7,34 +7,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define DRAIN_US 5000
 #define NOT_FOUND 127
 
-/* Where the shell would find it. */
 static int program_find(const char *name, char *ret_path, size_t size, struct err *err)
 {
-	const char *at = getenv("PATH");
+	int r = resolve_program(name, ret_path, size);
 
-	if (strchr(name, '/')) {
-		snprintf(ret_path, size, "%s", name);
-		if (access(name, X_OK) == 0)
-			return 0;
-		return err_sys(err, "%s", name);
-	}
-	while (at && *at) {
-		size_t length = strcspn(at, ":");
-
-		snprintf(ret_path, size, "%.*s/%s", (int)length, at, name);
-		if (access(ret_path, X_OK) == 0)
-			return 0;
-		at += length + (at[length] == ':');
-	}
+	if (r == 0)
+		return 0;
+	if (strchr(name, '/'))
+		return err_set(err, -r, "%s: %s", name, strerror(-r));
 	return err_set(err, ENOENT, "no program called '%s' in PATH", name);
 }
 
@@ -163,13 +154,25 @@ int trace_program(struct trace *trace, struct probe *probe, const struct trace_o
 	return r;
 }
 
+/* Until there is something to do, or the process has ended: false then. kill() would go on finding
+ * one that has ended and that nobody has waited for. Kernels before 5.3 have nothing better. */
+static bool lives_on(int pidfd, pid_t pid)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	if (pidfd >= 0)
+		return poll(&ended, 1, DRAIN_US / 1000) <= 0;
+	usleep(DRAIN_US);
+	return kill(pid, 0) == 0;
+}
+
 int trace_process(struct trace *trace, struct probe *probe, const struct trace_options *options,
 		  struct err *err)
 {
 	uint64_t until = clock_now_ns() + (uint64_t)(options->seconds * 1e9);
 	struct probe_target target = { .pid = options->pid };
 	char linker[PATH_MAX];
-	int r;
+	int r, pidfd;
 
 	snprintf(trace->title, sizeof(trace->title), "process %d", (int)options->pid);
 	r = resolve_linker_of_process(options->pid, linker, sizeof(linker), err);
@@ -183,11 +186,12 @@ int trace_process(struct trace *trace, struct probe *probe, const struct trace_o
 	if (r < 0)
 		return r;
 	fprintf(stderr, "soload: watching process %d; Ctrl-C ends it\n", (int)options->pid);
-	while (!command_interrupted() && kill(options->pid, 0) == 0 &&
-	       (options->seconds <= 0.0 || clock_now_ns() < until)) {
-		usleep(DRAIN_US);
+	pidfd = (int)syscall(SYS_pidfd_open, options->pid, 0);
+	while (!command_interrupted() && (options->seconds <= 0.0 || clock_now_ns() < until) &&
+	       lives_on(pidfd, options->pid))
 		drain(trace, probe);
-	}
+	if (pidfd >= 0)
+		close(pidfd);
 	drain(trace, probe);
 	probe_detach(probe);
 	return 0;

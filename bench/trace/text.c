@@ -30,7 +30,7 @@ static uint64_t mapping_before(const struct trace *trace, const struct split_spa
 }
 
 /* The error code of a page fault (Intel SDM 3A, 4.7): bit 1 write, bit 4 instruction fetch. */
-static const char *fault_word(uint32_t code)
+const char *trace_fault_word(uint32_t code)
 {
 	return code & 16 ? "exec" : code & 2 ? "write" : "read";
 }
@@ -39,7 +39,7 @@ static void fault_print(const struct trace *trace, const struct split_span *span
 {
 	uint64_t base = mapping_before(trace, span);
 
-	fprintf(out, "fault %s%s ", fault_word(span->what),
+	fprintf(out, "fault %s%s ", trace_fault_word(span->what),
 		span->what & EVENT_FAULT_KERNEL ? " by the kernel" : "");
 	if (base)
 		fprintf(out, "object+0x%" PRIx64, span->value - base);
@@ -111,11 +111,24 @@ static struct line *lines_make(const struct trace *trace, size_t *ret_count)
 	return lines;
 }
 
+/* How far the lanes of a record may be off everything else. */
+static void record_print(const struct trace *trace, FILE *out)
+{
+	if (trace->record_error_ns > 0.0)
+		fprintf(out, "  the AICPU's lanes agree with the host's within %.0f ns\n",
+			trace->record_error_ns);
+	else if (trace->record_error_ns < 0.0)
+		fputs("  how far the AICPU's lanes are off the host's is not in the record\n", out);
+}
+
 static void events_print(const struct trace *trace, FILE *out)
 {
 	fprintf(out,
-		"  events %zu, drops %" PRIu64 ", gaps %" PRIu64 "; clocks agree within %.0f ns\n",
-		trace->events.count, trace->drops, trace->split.gaps, trace->clock_error_ns);
+		"  events %zu, drops %" PRIu64 ", gaps %" PRIu64 ", unmatched %" PRIu64
+		"; clocks agree within %.0f ns\n",
+		trace->events.count, trace->drops, trace->split.gaps, trace->split.unmatched,
+		trace->clock_error_ns);
+	record_print(trace, out);
 }
 
 void trace_timeline_print(const struct trace *trace, FILE *out)
@@ -164,39 +177,44 @@ static int start_compare(const void *a, const void *b)
 	return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
 }
 
-static const struct split_load **opens_sort(const struct trace *trace, size_t *ret_count)
+/* dlopens and dlcloses, by their begin. */
+static const struct split_load **loads_sort(const struct trace *trace, size_t *ret_count)
 {
-	const struct split_load **opens = calloc(trace->split.load_count + 1, sizeof(opens[0]));
+	const struct split_load **loads = calloc(trace->split.load_count + 1, sizeof(loads[0]));
 	size_t count = 0;
 
-	for (size_t i = 0; opens && i < trace->split.load_count; i++) {
-		if (trace->split.loads[i].what == SPLIT_OPEN)
-			opens[count++] = &trace->split.loads[i];
+	for (size_t i = 0; loads && i < trace->split.load_count; i++) {
+		if (trace->split.loads[i].what != SPLIT_LOADER)
+			loads[count++] = &trace->split.loads[i];
 	}
-	if (opens)
-		qsort(opens, count, sizeof(opens[0]), start_compare);
+	if (loads)
+		qsort(loads, count, sizeof(loads[0]), start_compare);
 	*ret_count = count;
-	return opens;
+	return loads;
 }
 
-static const enum step shown[] = { STEP_VERIFY, STEP_FIND,     STEP_MAP,  STEP_DEPS,
-				   STEP_BIND,	STEP_RELOCATE, STEP_INIT, STEP_ACTIVATE };
-
-#define SHOWN (sizeof(shown) / sizeof(shown[0]))
-
-/* A step is a column when any dlopen was in it. */
-static unsigned int steps_seen(const struct split_load *const *opens, size_t count)
+/* Every step is a column when anything was in it, so that the columns of a row are its Own. */
+static unsigned int steps_seen(const struct split_load *const *loads, size_t count)
 {
 	unsigned int seen = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		for (unsigned int j = 0; j < SHOWN; j++)
-			seen |= (opens[i]->entered[shown[j]] != 0 ? 1u : 0u) << j;
+		for (unsigned int step = 0; step < STEP_COUNT; step++)
+			seen |= (loads[i]->entered[step] != 0 ? 1u : 0u) << step;
 	}
 	return seen;
 }
 
-static void open_row(struct table *table, const struct trace *trace, const struct split_load *open,
+static const char *load_name(const struct split_load *load)
+{
+	if (load->what == SPLIT_CLOSE)
+		return "(dlclose)";
+	if (!load->named)
+		return "(name not known)";
+	return load->name[0] ? load->name : "(the program itself)";
+}
+
+static void load_row(struct table *table, const struct trace *trace, const struct split_load *open,
 		     unsigned int seen, uint64_t start_ns)
 {
 	double own = 0.0;
@@ -207,9 +225,9 @@ static void open_row(struct table *table, const struct trace *trace, const struc
 	table_cell(table, "%u", open->pid);
 	time_cell(table, (double)open->total_ns);
 	time_cell(table, own);
-	for (unsigned int j = 0; j < SHOWN; j++) {
-		if (seen & (1u << j))
-			time_cell(table, open->corrected_ns[shown[j]]);
+	for (unsigned int step = 0; step < STEP_COUNT; step++) {
+		if (seen & (1u << step))
+			time_cell(table, open->corrected_ns[step]);
 	}
 	if (trace->sight & PROBE_SYSCALLS)
 		table_cell(table, "%u", open->calls);
@@ -217,12 +235,11 @@ static void open_row(struct table *table, const struct trace *trace, const struc
 		table_cell(table, "%u", open->faults);
 	if (trace->sight & PROBE_OFFCPU)
 		time_cell(table, (double)open->offcpu_ns);
-	table_cell(table, "%*s%s%s%s", (int)open->depth * 2, "",
-		   open->name[0] ? open->name : "(the program itself)",
+	table_cell(table, "%*s%s%s%s", (int)open->depth * 2, "", load_name(open),
 		   open->failed ? "  failed" : "", open->open_ended ? "  end not seen" : "");
 }
 
-static struct table *opens_table(const struct trace *trace, unsigned int seen)
+static struct table *loads_table(const struct trace *trace, unsigned int seen)
 {
 	struct table *table = table_new();
 
@@ -230,9 +247,9 @@ static struct table *opens_table(const struct trace *trace, unsigned int seen)
 	table_column_number(table, "Process");
 	table_column_number(table, "Observed us");
 	table_column_number(table, "Own us");
-	for (unsigned int j = 0; j < SHOWN; j++) {
-		if (seen & (1u << j))
-			table_column_number(table, step_label(shown[j]));
+	for (unsigned int step = 0; step < STEP_COUNT; step++) {
+		if (seen & (1u << step))
+			table_column_number(table, step_label((enum step)step));
 	}
 	if (trace->sight & PROBE_SYSCALLS)
 		table_column_number(table, "Calls");
@@ -246,26 +263,30 @@ static struct table *opens_table(const struct trace *trace, unsigned int seen)
 
 void trace_table_print(const struct trace *trace, FILE *out)
 {
-	size_t count;
-	const struct split_load **opens = opens_sort(trace, &count);
-	unsigned int seen = opens ? steps_seen(opens, count) : 0;
-	struct table *table = opens_table(trace, seen);
+	size_t count, closes = 0;
+	const struct split_load **loads = loads_sort(trace, &count);
+	unsigned int seen = loads ? steps_seen(loads, count) : 0;
+	struct table *table = loads_table(trace, seen);
 	double sum = 0.0, observed = 0.0;
 
 	for (size_t i = 0; i < count; i++) {
-		open_row(table, trace, opens[i], seen, opens[0]->start_ns);
-		observed += opens[i]->depth ? 0.0 : (double)opens[i]->total_ns;
+		load_row(table, trace, loads[i], seen, loads[0]->start_ns);
+		closes += loads[i]->what == SPLIT_CLOSE;
+		if (loads[i]->what == SPLIT_CLOSE)
+			continue;
+		observed += loads[i]->depth ? 0.0 : (double)loads[i]->total_ns;
 		for (int step = 0; step < STEP_COUNT; step++)
-			sum += opens[i]->corrected_ns[step];
+			sum += loads[i]->corrected_ns[step];
 	}
-	fprintf(out, "%s: %zu dlopens, probe %s\n", trace->title, count, trace->origin);
+	fprintf(out, "%s: %zu dlopens, %zu dlcloses, probe %s\n", trace->title, count - closes,
+		closes, trace->origin);
 	if (count)
 		table_print(table, out);
 	fprintf(out,
-		"  dlopen took %.2f ms in all as observed, %.2f ms less what watching cost; own us "
-		"and the steps are corrected and without the dlopens inside\n",
+		"  dlopen took %.2f ms in all as observed, %.2f ms less what watching cost; Own us "
+		"is the sum of the steps, corrected and without the dlopens inside\n",
 		observed / 1e6, sum / 1e6);
 	events_print(trace, out);
 	table_free(table);
-	free(opens);
+	free(loads);
 }

@@ -44,6 +44,7 @@ struct trace {
 	char *names; /* where names of lane spans out of a file live */
 	pid_t pid;
 	double clock_error_ns;
+	double record_error_ns; /* of the AICPU's lanes of a record; below 0 = not told */
 	unsigned int sight;
 	const char *origin;
 };
@@ -62,6 +63,9 @@ int trace_process(struct trace *trace, struct probe *probe, const struct trace_o
 
 /* Adds the lanes of a results folder (spans.csv), placed by its run.json. */
 int trace_record(struct trace *trace, const char *folder, struct err *err);
+
+/* What the access was that faulted: "exec", "write" or "read". */
+const char *trace_fault_word(uint32_t code);
 
 /* The timeline of one load, line by line; the table of all dlopens of a program. */
 void trace_timeline_print(const struct trace *trace, FILE *out);

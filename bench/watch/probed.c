@@ -177,17 +177,22 @@ static void spans_record(const struct probed_plan *plan, const struct split *spl
 	}
 }
 
-static void values_take(struct probed *probed, const struct split_events *events, uint32_t base,
-			size_t first)
+void probed_values_take(struct probed *probed, const struct split_events *events)
 {
+	size_t first = probed->load_count;
+	uint32_t base = probed->warm_count + (uint32_t)first + probed->lead_count + LEAD;
+
 	for (size_t i = 0; i < events->count; i++) {
 		const struct probe_event *event = &events->items[i].event;
 		uint32_t load = SELF_VALUE_LOAD(event->extra) - base;
 		unsigned int place = SELF_VALUE_PROBE(event->extra);
+		unsigned int part = SELF_VALUE_PART(event->what);
+		unsigned int metric = SELF_VALUE_METRIC(event->what);
 
 		if (event->kind == EVENT_VALUE && load < probed->block_loads &&
-		    place < PROBED_COUNTING_MAX && event->what < PROBE_METRICS_MAX)
-			probed->loads[first + load].values[place][event->what] =
+		    place < PROBED_COUNTING_MAX && part <= PROBE_PARTS_MAX &&
+		    metric < PROBE_METRICS_MAX)
+			probed->loads[first + load].values[place][part][metric] =
 				(double)event->value;
 	}
 }
@@ -202,8 +207,7 @@ static int block_split(struct probed *probed, struct watched *watched,
 	struct split split;
 	int r;
 
-	values_take(probed, &watched->events,
-		    plan->warmup + (uint32_t)first + probed->lead_count + LEAD, first);
+	probed_values_take(probed, &watched->events);
 	r = split_make(&split, &watched->events, &watched->cost,
 		       probe && probe->sight & PROBE_COARSE, err);
 	if (r < 0)
@@ -289,7 +293,7 @@ static int blocks_run(struct probed *probed, struct client *base, struct watched
 	return r < 0 ? r : 0;
 }
 
-static int room_make(struct probed *probed, struct err *err)
+int probed_room(struct probed *probed, struct err *err)
 {
 	size_t count = (size_t)probed->blocks * probed->block_loads;
 
@@ -298,10 +302,10 @@ static int room_make(struct probed *probed, struct err *err)
 	if (!probed->base_ns || !probed->loads)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		for (int j = 0; j < PROBED_COUNTING_MAX; j++) {
-			for (int k = 0; k < PROBE_METRICS_MAX; k++)
-				probed->loads[i].values[j][k] = (double)NAN;
-		}
+		double *values = &probed->loads[i].values[0][0][0];
+
+		for (size_t k = 0; k < sizeof(probed->loads[i].values) / sizeof(*values); k++)
+			values[k] = (double)NAN;
 	}
 	return 0;
 }
@@ -318,9 +322,10 @@ int probed_run(struct probed *probed, const struct probed_choice *choice,
 		.choice = choice,
 		.blocks = plan->blocks,
 		.block_loads = plan->block_loads,
+		.warm_count = plan->warmup,
 		.foreign = foreign_probes(),
 	};
-	r = room_make(probed, err);
+	r = probed_room(probed, err);
 	if (r == 0)
 		r = client_open(&base, &options, err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "bench/client.h"
 #include "bench/record.h"
 #include "probes/probe.h"
+#include "probes/split.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ struct probed_load {
 	double observed_ns[STEP_COUNT]; /* summed over the dlopens and dlcloses in it */
 	double corrected_ns[STEP_COUNT];
 	double calls, call_ns, faults, kernel_faults, offcpu_ns, events, loads;
-	double values[PROBED_COUNTING_MAX][PROBE_METRICS_MAX]; /* NaN = not observable */
+	/* Of each counting probe: the whole load, then its parts. NaN = not observable. */
+	double values[PROBED_COUNTING_MAX][PROBE_PARTS_MAX + 1][PROBE_METRICS_MAX];
 };
 
 struct probed {
@@ -47,6 +49,7 @@ struct probed {
 	struct probed_load *loads;
 	size_t load_count;
 	uint32_t lead_count; /* loads before those of a block, run and discarded */
+	uint32_t warm_count; /* and before the first block */
 	uint64_t events, drops, gaps, unmatched;
 	struct probe_cost cost;
 	unsigned int foreign; /* probes on this machine that are not ours */
@@ -70,6 +73,11 @@ struct probed_plan {
 int probed_run(struct probed *probed, const struct probed_choice *choice,
 	       const struct probed_plan *plan, struct err *err);
 void probed_free(struct probed *probed);
+
+/* Room for the loads of all blocks; what counting probes have told about those of the next block
+ * is taken in. Parts of probed_run(). */
+int probed_room(struct probed *probed, struct err *err);
+void probed_values_take(struct probed *probed, const struct split_events *events);
 
 /* The p10 and the median of a column: `offset` is that of a double in struct probed_load. */
 void probed_column(const struct probed *probed, size_t offset, double *ret_p10, double *ret_p50);

@@ -144,6 +144,59 @@ static void kernel_print(const struct probed *probed, FILE *out)
 		fputs(", median per load\n", out);
 }
 
+/* Part 0 is the whole load. */
+static size_t value_offset(size_t counter, size_t part, size_t metric)
+{
+	size_t place = (counter * (PROBE_PARTS_MAX + 1) + part) * PROBE_METRICS_MAX + metric;
+
+	return offsetof(struct probed_load, values) + place * sizeof(double);
+}
+
+static double value_median(const struct probed *probed, size_t counter, size_t part, size_t metric)
+{
+	double p10, p50;
+
+	probed_column(probed, value_offset(counter, part, metric), &p10, &p50);
+	return p50;
+}
+
+/* Whether any load has told anything of it. */
+static bool part_known(const struct probed *probed, size_t counter, size_t part)
+{
+	const struct probe_metric *metrics = probed->choice->counters[counter]->metrics;
+	bool known = false;
+
+	for (size_t i = 0; metrics[i].name; i++)
+		known = known || isfinite(value_median(probed, counter, part, i));
+	return known;
+}
+
+/* A row per part: a phase, a mapping. */
+static void parts_print(const struct probed *probed, size_t counter, FILE *out)
+{
+	const struct probe_type *type = probed->choice->counters[counter];
+	struct table *table = table_new();
+	bool any = false;
+
+	table_column_text(table, type->name);
+	for (size_t i = 0; type->metrics[i].name; i++)
+		table_column_number(table, type->metrics[i].name);
+	for (size_t part = 0; type->parts[part]; part++) {
+		if (!part_known(probed, counter, part + 1))
+			continue;
+		any = true;
+		table_cell(table, "%s", type->parts[part]);
+		for (size_t i = 0; type->metrics[i].name; i++) {
+			double value = value_median(probed, counter, part + 1, i);
+
+			table_cell(table, isfinite(value) ? "%.0f" : "-", value);
+		}
+	}
+	if (any)
+		table_print(table, out);
+	table_free(table);
+}
+
 static void counters_print(const struct probed *probed, FILE *out)
 {
 	for (size_t i = 0; i < probed->choice->counter_count; i++) {
@@ -151,12 +204,8 @@ static void counters_print(const struct probed *probed, FILE *out)
 
 		fprintf(out, "  %s:", type->name);
 		for (size_t j = 0; type->metrics[j].name; j++) {
-			double p10, p50;
+			double p50 = value_median(probed, i, 0, j);
 
-			probed_column(probed,
-				      offsetof(struct probed_load, values) +
-					      (i * PROBE_METRICS_MAX + j) * sizeof(double),
-				      &p10, &p50);
 			if (isfinite(p50))
 				fprintf(out, "%s %s %.0f", j ? "," : "", type->metrics[j].name,
 					p50);
@@ -164,6 +213,8 @@ static void counters_print(const struct probed *probed, FILE *out)
 				fprintf(out, "%s %s -", j ? "," : "", type->metrics[j].name);
 		}
 		fputs(" (medians)\n", out);
+		if (type->parts)
+			parts_print(probed, i, out);
 	}
 }
 
@@ -183,14 +234,14 @@ static void protocol_print(const struct probed *probed, const struct probed_verd
 		"corrected "
 		"%.2f us: %.3f of unprobed%s\n"
 		"  events %" PRIu64 " (%.0f per load), drops %" PRIu64 ", gaps %" PRIu64
-		", skipped functions %u\n",
+		", unmatched %" PRIu64 ", skipped functions %u\n",
 		verdict->base_p10 / NS_PER_US, verdict->base_p50 / NS_PER_US,
 		verdict->probed_p10 / NS_PER_US, verdict->inflation,
 		verdict->corrected_p10 / NS_PER_US, verdict->ratio,
 		fabs(verdict->ratio - 1.0) > 0.10 ? " (more than 10 % off: trust the shares less)"
 						  : "",
 		probed->events, (double)probed->events / (double)probed->load_count, probed->drops,
-		probed->gaps, probed->choice->probe->skipped);
+		probed->gaps, probed->unmatched, probed->choice->probe->skipped);
 }
 
 /* What was subtracted, and how sure it is. */
@@ -265,6 +316,23 @@ static void summary_row(const struct probed_record *to, const char *phase, const
 	}
 }
 
+/* "perf.cycles", and of a part "perf.cycles.map". */
+static void part_summary(const struct probed *probed, const struct probed_record *to,
+			 size_t counter, size_t part)
+{
+	const struct probe_type *type = probed->choice->counters[counter];
+
+	for (size_t i = 0; type->metrics[i].name; i++) {
+		struct stats_summary summary;
+		char phase[64];
+
+		free(column_take(probed, value_offset(counter, part, i), &summary));
+		snprintf(phase, sizeof(phase), "%s.%s%s%s", type->name, type->metrics[i].name,
+			 part ? "." : "", part ? type->parts[part - 1] : "");
+		summary_row(to, phase, type->metrics[i].unit, &summary);
+	}
+}
+
 void probed_summary(const struct probed *probed, const struct probed_record *to)
 {
 	struct stats_summary summary;
@@ -277,15 +345,10 @@ void probed_summary(const struct probed *probed, const struct probed_record *to)
 			summary_row(to, phase, "ns", &summary);
 	}
 	for (size_t i = 0; i < probed->choice->counter_count; i++) {
-		const struct probe_type *type = probed->choice->counters[i];
-
-		for (size_t j = 0; type->metrics[j].name; j++) {
-			free(column_take(probed,
-					 offsetof(struct probed_load, values) +
-						 (i * PROBE_METRICS_MAX + j) * sizeof(double),
-					 &summary));
-			snprintf(phase, sizeof(phase), "%s.%s", type->name, type->metrics[j].name);
-			summary_row(to, phase, type->metrics[j].unit, &summary);
-		}
+		part_summary(probed, to, i, 0);
+		for (size_t part = 1; probed->choice->counters[i]->parts &&
+				      probed->choice->counters[i]->parts[part - 1];
+		     part++)
+			part_summary(probed, to, i, part);
 	}
 }

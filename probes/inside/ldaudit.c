@@ -5,7 +5,6 @@
 #include "probes/inside/ring.h"
 
 #include <link.h>
-#include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -50,16 +49,6 @@ static void emit(enum event_kind kind, uint32_t what, uint64_t extra)
 	ring_done(event, kind);
 }
 
-static uint64_t name_keep(const char *name)
-{
-	uint32_t place = __atomic_fetch_add(&ring->name_cursor, 1, __ATOMIC_RELAXED);
-
-	if (place >= RING_NAMES)
-		return RING_OPEN_ENDED;
-	strncpy(ring->names[place], name, EVENT_NAME_BYTES - 1);
-	return RING_OPEN_ENDED | (place + 1);
-}
-
 static void begin(enum state wanted, const char *name)
 {
 	uint32_t tid = (uint32_t)syscall(SYS_gettid);
@@ -69,7 +58,7 @@ static void begin(enum state wanted, const char *name)
 	state = wanted;
 	inside_tid = tid;
 	emit(EVENT_STEP, wanted == CLOSING ? STEP_CLOSE : STEP_OPEN,
-	     name ? name_keep(name) : RING_OPEN_ENDED);
+	     RING_OPEN_ENDED | (name && ring ? ring_name_keep(ring, name) : 0));
 }
 
 unsigned int la_version(unsigned int version)
@@ -110,8 +99,10 @@ void la_activity(uintptr_t *cookie, unsigned int flag)
 			begin(OPENING, NULL);
 		state = OPENING;
 	} else if (flag == LA_ACT_DELETE) {
-		begin(CLOSING, NULL);
-		emit(EVENT_STEP, STEP_UNMAP, 0);
+		/* dlclose has closed something before. The end of the program begins with this. */
+		started = state == CLOSING;
+		if (started)
+			emit(EVENT_STEP, STEP_UNMAP, 0);
 	} else if (state == OPENING) {
 		emit(EVENT_STEP, STEP_ACTIVATE, 0);
 		state = OUTSIDE;

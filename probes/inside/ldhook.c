@@ -3,6 +3,8 @@
  * truth other probes are measured against. Preloaded by LD_PRELOAD; hooks only what the watcher
  * named, in the very ld.so it looked at, and refuses first instructions it does not know.
  */
+#define INSIDE __attribute__((target("general-regs-only")))
+#define RING_FUNCTION INSIDE static inline
 #include "probes/inside/ring.h"
 
 #include <elf.h>
@@ -15,7 +17,6 @@
 #define STOLEN_MAX 16
 #define CODE_BYTES 65536
 #define FRAMES 16
-#define INSIDE __attribute__((target("general-regs-only")))
 
 static struct ring *ring;
 static unsigned char *code, *code_end;
@@ -56,19 +57,6 @@ static INSIDE void emit(enum event_kind kind, uint32_t what, uint64_t value, uin
 	ring_done(event, kind);
 }
 
-static INSIDE uint64_t name_keep(const char *name)
-{
-	uint32_t place = __atomic_fetch_add(&ring->name_cursor, 1, __ATOMIC_RELAXED);
-	char *to;
-
-	if (place >= RING_NAMES || !name)
-		return 0;
-	to = ring->names[place];
-	for (int i = 0; i < EVENT_NAME_BYTES - 1 && name[i]; i++)
-		to[i] = name[i];
-	return place + 1;
-}
-
 INSIDE void hook_enter(uint32_t step, uint64_t *stack, uint64_t argument)
 {
 	uint64_t extra = 0;
@@ -81,8 +69,8 @@ INSIDE void hook_enter(uint32_t step, uint64_t *stack, uint64_t argument)
 		}
 		if (frame_count == FRAMES)
 			return;
-		if (step == STEP_OPEN && ring->name_cursor < RING_NAMES)
-			extra = name_keep((const char *)argument);
+		if (step == STEP_OPEN && argument)
+			extra = ring_name_keep(ring, (const char *)argument);
 		frames[frame_count++] =
 			(struct frame){ .stack = stack, .address = *stack, .step = step };
 		*stack = (uint64_t)(uintptr_t)hook_return;

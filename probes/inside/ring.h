@@ -23,8 +23,13 @@
 #define RING_PADS_VARIABLE "SOLOAD_PADS"      /* mappings it makes first, see self.h */
 #define RING_COUNT_VARIABLE "SOLOAD_COUNT"    /* the counting probes it opens */
 #define RING_MAGIC 0x72696e67u		      /* "ring" */
-#define RING_VERSION 1u
+#define RING_VERSION 2u
 #define RING_NAMES 4096
+
+/* What the functions below may use, where whoever includes this must not touch some registers. */
+#ifndef RING_FUNCTION
+#define RING_FUNCTION static inline
+#endif
 
 /* A function of ld.so for ldhook to hook: an address before the load bias is added. */
 struct ring_site {
@@ -33,25 +38,32 @@ struct ring_site {
 	uint32_t padding;
 };
 
+/* Names are kept in turns: `place` says whose is there now, from 1, 0 while it is written. */
+struct ring_name {
+	uint32_t place;
+	char text[EVENT_NAME_BYTES];
+};
+
 struct ring {
 	uint32_t magic, version;
-	uint32_t capacity;	      /* events */
-	uint32_t raw;		      /* the counter may be read raw: times are its ticks, not ns */
-	uint32_t cursor, name_cursor; /* may run past the capacity: that many were lost */
-	uint32_t attached;	      /* how many have mapped it to write */
-	uint32_t refused;	      /* hooks refused because of their first instructions */
-	unsigned char build_id[32];   /* of the ld.so that `sites` are in */
+	uint32_t capacity;	    /* events */
+	uint32_t raw;		    /* the counter may be read raw: times are its ticks, not ns */
+	uint32_t cursor;	    /* may run past the capacity: that many were lost */
+	uint32_t name_cursor;	    /* names so far */
+	uint32_t attached;	    /* how many have mapped it to write */
+	uint32_t refused;	    /* hooks refused because of their first instructions */
+	unsigned char build_id[32]; /* of the ld.so that `sites` are in */
 	uint32_t build_id_bytes, padding;
 	struct ring_site sites[STEP_COUNT];
-	char names[RING_NAMES][EVENT_NAME_BYTES];
+	struct ring_name names[RING_NAMES];
 	struct probe_event events[];
 };
 
-/* In `extra` of an OPEN: that its return will not be seen, and the place of its name, plus 1. */
+/* In `extra` of an OPEN: that its return will not be seen, and the place of its name, 0 = none. */
 #define RING_OPEN_ENDED (UINT64_C(1) << 32)
 #define RING_NAME(extra) ((uint32_t)(extra))
 
-static inline uint64_t ring_now(const struct ring *ring)
+RING_FUNCTION uint64_t ring_now(const struct ring *ring)
 {
 	struct timespec now;
 
@@ -102,7 +114,7 @@ static inline struct ring *ring_map(const char *variable)
 }
 
 /* One slot, or NULL when the ring is full. */
-static inline struct probe_event *ring_slot(struct ring *ring)
+RING_FUNCTION struct probe_event *ring_slot(struct ring *ring)
 {
 	uint32_t slot = __atomic_fetch_add(&ring->cursor, 1, __ATOMIC_RELAXED);
 
@@ -110,9 +122,33 @@ static inline struct probe_event *ring_slot(struct ring *ring)
 }
 
 /* The kind is written last: a reader takes a slot whose kind is set. */
-static inline void ring_done(struct probe_event *event, enum event_kind kind)
+RING_FUNCTION void ring_done(struct probe_event *event, enum event_kind kind)
 {
 	__atomic_store_n(&event->kind, (unsigned short)kind, __ATOMIC_RELEASE);
+}
+
+/* Keeps a name until 4095 more have come: its place. One that does not fit loses its beginning, as
+ * what tells one object from another is its end. */
+RING_FUNCTION uint32_t ring_name_keep(struct ring *ring, const char *text)
+{
+	uint32_t place = __atomic_add_fetch(&ring->name_cursor, 1, __ATOMIC_RELAXED);
+	struct ring_name *name = &ring->names[place % RING_NAMES];
+	unsigned int length = 0, at = 0;
+
+	__atomic_store_n(&name->place, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	while (text[length])
+		length++;
+	if (length >= EVENT_NAME_BYTES) {
+		text += length - (EVENT_NAME_BYTES - 1);
+		for (; at < 3; at++)
+			name->text[at] = '.';
+	}
+	for (; at < EVENT_NAME_BYTES - 1 && text[at]; at++)
+		name->text[at] = text[at];
+	name->text[at] = '\0';
+	__atomic_store_n(&name->place, place, __ATOMIC_RELEASE);
+	return place;
 }
 
 #endif

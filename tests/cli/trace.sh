@@ -16,13 +16,30 @@ opens() {
 	sed -n '1s/.*: \([0-9]*\) dlopens.*/\1/p' "$out"
 }
 nothing_lost() {
-	has "$out" "drops 0, gaps 0"
+	has "$out" "drops 0, gaps 0, unmatched 0"
 }
 
-# uprobes_count: of BPF, on this machine. uprobes_gone BEFORE: no more than before; others come and go here, too.
+# columns_add_up: in every row of the last table the steps are what Own says, but for the rounding of each.
+columns_add_up() {
+	checks=$((checks + 1))
+	awk '/^  *At ms/ { for (i = 1; i <= NF; i++) if ($i == "Own") own = i - 2; first = own + 1
+			for (last = first; $(last + 4) != "Calls" && $(last + 4) != "dlopen"; last++); next }
+		# Headings of two words ("At ms", "Observed us", "Own us") are one field of a row.
+		own && $1 ~ /^[0-9.]+$/ && NF > last { sum = 0; for (i = first; i <= last; i++) sum += $i; rows++
+			if (sum - $own > 0.05 * (last - first + 2) || $own - sum > 0.05 * (last - first + 2)) { print; wrong = 1 } }
+		END { exit wrong || !rows }' "$out" || fail "columns do not add up to Own"
+}
+
+# is_trace FILE: what a viewer reads.
+is_trace() {
+	checks=$((checks + 1))
+	python3 tests/reports/trace_schema "$1" nested >/dev/null || fail "no trace: $1"
+}
+
+# uprobes_count: of BPF, on this machine, attached in either way. uprobes_gone BEFORE: no more than before; others come and go here, too.
 bpftool=$(command -v bpftool || command -v /usr/sbin/bpftool)
 uprobes_count() {
-	"$bpftool" link show 2>/dev/null | grep -c 'type 12\|uprobe_multi'
+	"$bpftool" link show 2>/dev/null | grep -c 'type 12\|uprobe_multi\|perf_event'
 }
 uprobes_gone() {
 	checks=$((checks + 1))
@@ -72,9 +89,9 @@ trace = json.load(open(sys.argv[1]))
 events = [e for e in trace["traceEvents"] if e["ph"] != "M"]
 names = {e["args"]["name"].split(" (")[0] for e in trace["traceEvents"] if e["ph"] == "M"}
 assert events and "timing" in names, names
-assert all(e["ts"] >= 0 and e.get("dur", 0) >= 0 for e in events)
 END
 checks=$((checks + 1))
+is_trace "$scratch/load.json"
 
 # Anybody: LD_AUDIT sees every dlopen, in children too.
 run 0 "$soload" trace --probe ldaudit -- "${programs}many" "$object" 300
@@ -89,6 +106,22 @@ equal "times before the first" "$(awk '$1 ~ /^[0-9.]+$/ && $1 > 1e9' "$out" | wc
 run 0 "$soload" trace --probe ldaudit -- "${programs}many" "$object" 10000
 equal "ten thousand dlopens seen by ldaudit" "$(opens)" 10000
 nothing_lost
+equal "their names" "$(grep -c "$object" "$out")" 10001
+equal "dlcloses seen by ldaudit" "$(grep -c '(dlclose)$' "$out")" 10000
+columns_add_up
+
+# A program of more rights than its user does not take the object in, and says nothing: soload does.
+if [ "$(id -u)" = 0 ]; then
+	chmod 755 "$scratch"
+	cp "${programs}many" "$scratch/secure"
+	chown 65534 "$scratch/secure" && chmod u+s "$scratch/secure"
+	run 0 "$soload" trace --probe ldaudit -- "$scratch/secure" "$object" 5
+	has "$out" "0 dlopens"
+	has "$err" "never came into the program"
+	equal "lines of warning" "$(wc -l <"$err")" 1
+else
+	left_out "a program of more rights than its user: this user is not root"
+fi
 run 0 "$soload" trace --probe total -- "${programs}many" "$object" 3
 has "$out" "0 dlopens"
 
@@ -104,6 +137,12 @@ else
 	run 0 "$soload" trace --probe ldhook -- "${programs}many" "$object" 10000
 	equal "ten thousand dlopens seen by ldhook" "$(opens)" 10000
 	nothing_lost
+	equal "their names" "$(grep -c "$object" "$out")" 10001
+	columns_add_up
+	if [ -e "$scratch/secure" ]; then
+		run 0 "$soload" trace --probe ldhook -- "$scratch/secure" "$object" 5
+		has "$err" "never came into the program"
+	fi
 	run 0 "$soload" trace --probe ldhook -- "${programs}fails" "$object" 10
 	equal "dlopens seen by ldhook, half of them in vain" "$(opens)" 110
 	equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
@@ -122,6 +161,10 @@ run 0 "$soload" run --so "$object" -l memfd,elf -n 10 --probe auto,rusage,smaps,
 has "$out" "Probe "
 has "$out" "inflation"
 has "$out" "smaps: rss"
+has "$out" "unmatched 0"
+for part in head text relro data; do # of what dlopen has mapped
+	equal "rows of $part" "$(grep -c "memfd.*,smaps.rss.$part,p50,bytes," "$scratch/record/summary.csv")" 1
+done
 equal "measured rows" "$(rows_counted '!=')" 20
 equal "probed rows that count" "$(rows_counted '==')" 0
 run 2 "$soload" run --so "$object" -l memfd -n 3 --probe ldaudit,ldhook --out "$scratch/record"
@@ -142,7 +185,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	run 0 $nobody "$scratch/soload" trace --probe auto -- "$scratch/many" "$scratch/object.so" 5
 	equal "dlopens seen by nobody" "$(opens)" 5
 	has "$out" "probe ldaudit"
-	has "$err" "not all steps are told apart"
+	has "$err" "using ldaudit: not all steps are told apart; system calls, page faults and time off the CPU are not seen"
 	equal "lines of warning" "$(wc -l <"$err")" 1
 	run 2 $nobody "$scratch/soload" trace -p $$
 	has "$err" "no probe can do this here"
@@ -184,9 +227,36 @@ equal "what LD_DEBUG counts" "$(LD_DEBUG=files "${programs}forks" "$object" 20 2
 run 0 "$soload" trace --probe ldphase -- "${programs}fails" "$object" 10
 equal "dlopens, failed ones too" "$(opens)" 110
 equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
-run 0 "$soload" trace --probe ldphase -- "${programs}many" "$object" 10000
+run 0 "$soload" trace --probe ldphase --json "$scratch/many.json" -- "${programs}many" "$object" 10000
 equal "ten thousand dlopens" "$(opens)" 10000
 nothing_lost
+equal "their names" "$(grep -c "$object" "$out")" 10001
+equal "dlcloses" "$(grep -c '(dlclose)$' "$out")" 10000
+columns_add_up
+is_trace "$scratch/many.json"
+
+# Constructors that load: as deep as there is room for, and deeper, where what is beyond is counted as lost and all others end.
+mkdir -p "$scratch/a-folder-with-a-name-so-long/that-a-path-in-it-does-not-fit/into-the-room-that-an-event-has-for-it/however-it-is-cut"
+folder=$(echo "$scratch"/a-folder*/*/*/*)
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	cp "$fixtures/probe_nests.so" "$folder/nest_$i.so"
+done
+run 0 "$soload" trace --probe ldphase -- "${programs}many" "$folder/nest_16.so" 1
+equal "dlopens inside each other" "$(opens)" 16
+nothing_lost
+equal "names that have lost their beginning" "$(grep -c '\.\.\..*however-it-is-cut/nest_[0-9]*.so$' "$out")" 16
+run 0 "$soload" trace --probe ldphase -- "${programs}many" "$folder/nest_20.so" 1
+equal "dlopens inside each other, as deep as there is room" "$(opens)" 16
+has "$out" "drops 4, gaps 0, unmatched 0"
+
+# What a level does not look at has no column, instead of one of zeros.
+run 0 "$soload" trace --probe ldphase:level=phases -- "${programs}many" "$object" 3
+has_not "$out" "Calls"
+has_not "$out" "Faults"
+run 0 "$soload" run --so "$object" -l memfd -n 5 --probe ldphase:level=phases --out "$scratch/record"
+has "$out" "relocate"
+has_not "$out" "system calls"
+has_not "$out" "off the CPU"
 for way in attach=perf:level=total attach=multi:level=phases symbols=/nonexistent; do
 	run 0 "$soload" trace --probe "ldphase:$way" -- "${programs}threads" "$object" 50
 	equal "dlopens of two threads, $way" "$(opens)" 100
@@ -221,8 +291,26 @@ for call in openat mmap munmap mprotect read close; do
 	has_not "$out" " $call "
 done
 has_not "$out" "> "
-run 0 "$soload" trace "$object" --loader memfd
+
+# parts FILE LANE: how many events the last trace has there.
+parts() {
+	python3 - "$1" "$2" <<'END'
+import json, sys
+events = json.load(open(sys.argv[1]))["traceEvents"]
+lanes = {e["tid"] for e in events if e["ph"] == "M" and e["args"]["name"].startswith(sys.argv[2])}
+print(sum(e["ph"] != "M" and e["tid"] in lanes for e in events))
+END
+}
+for loader in elf:1 elf:dualmap:0 prelinked:0; do
+	run 0 "$soload" trace "$object" --loader "${loader%:*}" --json "$scratch/load.json"
+	equal "page faults of ${loader%:*}" "$(parts "$scratch/load.json" "page faults")" 0
+	checks=$((checks + 1))
+	[ "$(parts "$scratch/load.json" "system calls")" -le "${loader##*:}" ] || fail "more than ${loader##*:} system calls of ${loader%:*}"
+done
+run 0 "$soload" trace "$object" --loader memfd --json "$scratch/load.json"
 has "$out" "openat"
+checks=$((checks + 1))
+[ "$(parts "$scratch/load.json" "page faults")" -gt 0 ] || fail "no page fault of memfd seen"
 
 # A process that runs, for a while; then Ctrl-C: 0 and a table, and no uprobe is left.
 "${programs}many" "$object" 100000000 &
@@ -230,13 +318,16 @@ victim=$!
 run 0 "$soload" trace -p $victim -t 0.5
 checks=$((checks + 1))
 [ "$(opens)" -gt 0 ] || fail "no dlopen of a running process seen"
-timeout --foreground -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
-equal "exit code of an interrupted trace" "$?" 124
+timeout --foreground --preserve-status -s INT 2 "$soload" trace --probe ldphase -- "${programs}many" "$object" 100000000 >"$scratch/out" 2>"$scratch/err"
+equal "exit code of an interrupted trace" "$?" 130
 for way in multi perf; do
+	idle=$(uprobes_count)
+	: >"$scratch/err" # what the one before said
 	env --default-signal=INT "$soload" trace --probe ldphase:attach=$way -p $victim >"$scratch/out" 2>"$scratch/err" &
 	tracer=$!
 	await "$scratch/err" "watching process"
 	sleep 0.2
+	[ -z "$bpftool" ] || [ "$(uprobes_count)" -gt "$idle" ] || fail "no uprobe to be seen while one is attached, attach=$way"
 	kill -INT $tracer
 	wait $tracer
 	equal "exit code after Ctrl-C, attach=$way" "$?" 0
@@ -250,6 +341,19 @@ kill $victim
 wait $victim 2>/dev/null
 uprobes_gone "$before"
 
+# A process that has ended, and that nobody has waited for: the trace ends with it.
+sh -c '"$0" "$1" 20000 & exec sleep 60' "${programs}many" "$object" &
+parent=$!
+child=
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	child=$(cat "/proc/$parent/task/$parent/children" 2>/dev/null)
+	[ -z "$child" ] || break
+	sleep 0.1
+done
+run 0 timeout 30 "$soload" trace -p "${child% }"
+kill $parent
+wait $parent 2>/dev/null
+
 # The proof of the corrections: one round of each side says everything, and refuses what is no number.
 run 2 "$soload" prove_probes
 has "$err" "usage"
@@ -261,6 +365,8 @@ else
 	checks=$((checks + 1))
 	LD_PRELOAD=libm.so.6 "$soload" prove_probes -n 1 :level=phases "$object" >"$scratch/out" 2>"$scratch/err"
 	[ $? -le 1 ] || fail "prove_probes: $(cat "$scratch/err")"
+	has "$scratch/out" "at revision "
+	has "$scratch/out" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
 	# Both sides have seen the steps that every load has.
 	for step in verify map relocate init unmap; do
 		equal "rows of $step" "$(awk -F'|' -v step=" $step " '$3 == step && $4 > 0 && $5 > 0 && $6 > 0' "$scratch/out" | wc -l)" 1
@@ -285,6 +391,38 @@ for link in links:
 assert links
 END
 checks=$((checks + 1))
+is_trace "$scratch/all.json"
+
+# How far the lanes of the AICPU are off the host's is in the record, told, and used: an AICPU that is a millisecond late is put right.
+has "$out" "the AICPU's lanes agree with the host's within"
+python3 - "$scratch/repro/run.json" <<'END' || fail "the clocks of run.json"
+import json, sys
+clocks = json.load(open(sys.argv[1]))["clocks"]
+assert [c["arm"] for c in clocks] and all(c["uncertainty_ns"] > 0 and c["to_monotonic_ns"] > c["from_monotonic_ns"] for c in clocks), clocks
+END
+checks=$((checks + 1))
+aicpu_at() {
+	python3 - "$1" <<'END'
+import json, sys
+trace = json.load(open(sys.argv[1]))
+first = {}
+lanes = {e["tid"]: e["args"]["name"] for e in trace["traceEvents"] if e["ph"] == "M"}
+for e in trace["traceEvents"]:
+    if e["ph"] == "X":
+        first[lanes[e["tid"]]] = min(first.get(lanes[e["tid"]], e["ts"]), e["ts"])
+print(round(first["aicpu3"] - first["host"]))
+END
+}
+run 0 "$soload" trace --json "$scratch/right.json" --record "$scratch/repro"
+python3 - "$scratch/repro/run.json" <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+for clock in run["clocks"]:
+    clock.update(offset_ns=-1e6, drift_ppm=0, uncertainty_ns=500)
+json.dump(run, open(sys.argv[1], "w"))
+END
+run 0 "$soload" trace --json "$scratch/late.json" --record "$scratch/repro"
+equal "how much later the AICPU is, us" "$(($(aicpu_at "$scratch/late.json") - $(aicpu_at "$scratch/right.json")))" 1000
 
 # Without names: stripped of its debug file, phases come from system calls.
 run 0 "$soload" trace --probe ldphase:symbols=/nonexistent -- "${programs}many" "$object" 50

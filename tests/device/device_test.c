@@ -5,6 +5,9 @@
  */
 #include "tests/device/device_rig.h"
 
+#include "base/clock.h"
+#include "probes/align.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,6 +20,56 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+static void stamps_take(struct align_sample *ret_samples)
+{
+	struct device_stamp stamps[DEVICE_STAMPS];
+	struct err err = { "" };
+
+	if (device_stamps(rig.device, stamps, &err) < 0)
+		fail_msg("%s", err.text);
+	for (int i = 0; i < DEVICE_STAMPS; i++) {
+		assert_true(stamps[i].before_ns <= stamps[i].after_ns);
+		assert_true(!i || (stamps[i].before_ns >= stamps[i - 1].after_ns &&
+				   stamps[i].device > stamps[i - 1].device));
+		ret_samples[i] = (struct align_sample){ stamps[i].before_ns, stamps[i].device,
+							stamps[i].after_ns };
+	}
+}
+
+/* The AICPU's clock is this machine's: by its stamps alone it is found to be, within what they
+ * claim. */
+static void test_stamps(void **state)
+{
+	struct align_sample begin[DEVICE_STAMPS], end[DEVICE_STAMPS];
+	struct device_stamp unused[DEVICE_STAMPS];
+	struct clock_map map;
+	struct align align;
+	bool is_ns;
+
+	(void)state;
+	device_up("disk", "inline", 0);
+	stamps_take(begin);
+	works();
+	stamps_take(end);
+	works();
+	is_ns = device_clock_is_ns(rig.device);
+	assert_int_equal(align_make(&align, begin, end, DEVICE_STAMPS, 1.0), 0);
+	map = clock_map_now();
+	for (int i = 0; i < 2; i++) {
+		uint64_t device = i ? align.other1 : align.other0;
+		double off = (is_ns ? (double)device : (double)clock_map_ns(&map, device)) -
+			     (i ? align.ns1 : align.ns0);
+
+		assert_true(off <= align.uncertainty_ns + align_counter_error_ns());
+		assert_true(-off <= align.uncertainty_ns + align_counter_error_ns());
+	}
+	kill(device_process(rig.device), SIGKILL);
+	waitid(P_PID, (id_t)device_process(rig.device), &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	assert_true(device_stamps(rig.device, unused, NULL) < 0);
+	works();
+	device_down();
+}
 
 static const char *const loaders[] = { "disk", "tmpfs", "memfd", "cached" };
 #define LOADERS (sizeof(loaders) / sizeof(loaders[0]))
@@ -260,11 +313,12 @@ static void test_identity(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rounds),	     cmocka_unit_test(test_order),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_timeouts),
-		cmocka_unit_test(test_killed),	     cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_bad_loader),
-		cmocka_unit_test(test_host_refuses), cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_stamps),	   cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_order),	   cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_timeouts),   cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_bad_loader), cmocka_unit_test(test_host_refuses),
+		cmocka_unit_test(test_identity),
 	};
 
 	if (is_aicpu(argc, argv))

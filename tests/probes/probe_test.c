@@ -3,8 +3,12 @@
  * probe on a marker of one byte leaves the red zone of a leaf function alone.
  */
 #include "probes/attach.h"
+#include "probes/calibrate.h"
+#include "probes/foreign.h"
+#include "probes/ldphase_try.h"
 #include "probes/names.h"
 #include "probes/probe.h"
+#include "probes/smaps.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -125,11 +129,53 @@ static void smaps_sees_what_is_there(void **state)
 	(void)state;
 	assert_int_equal(probe->type->begin(probe), 0);
 	memory = pages_touch();
-	probe->type->loaded(probe);
+	probe->type->loaded(probe, &(struct probe_object){ 0 });
 	munmap(memory, bytes);
 	assert_int_equal(probe->type->end(probe, values), 0);
 	assert_true(values[metric_of(probe, "private_dirty")] >= bytes);
 	assert_true(values[metric_of(probe, "rss")] >= bytes);
+	probe_close(probe);
+}
+
+/* Three mappings side by side, of which the probe is told what they are: a page of code, one of
+ * data that was written, two of zeros of which one was touched. */
+static void smaps_tells_mappings_apart(void **state)
+{
+	struct probe *probe = open_or_skip("smaps");
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct probe_piece pieces[] = {
+		{ 0, page, SMAPS_TEXT },
+		{ page, 2 * page, SMAPS_RELRO }, /* not protected yet: it counts as data */
+		{ 2 * page, 4 * page, SMAPS_BSS },
+	};
+	uint64_t text[PROBE_METRICS_MAX], data[PROBE_METRICS_MAX], bss[PROBE_METRICS_MAX];
+	uint64_t relro[PROBE_METRICS_MAX];
+	int fd = memfd_create("pieces", MFD_CLOEXEC);
+	/* The last page keeps the kernel from making one mapping of ours and a neighbour. */
+	char *at = mmap(NULL, 5 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(fd >= 0 && at != MAP_FAILED && ftruncate(fd, (off_t)(2 * page)) == 0);
+	assert_int_equal(mprotect(at + 4 * page, page, PROT_NONE), 0);
+	assert_int_equal(probe->type->begin(probe), 0);
+	assert_true(mmap(at, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0) == at);
+	assert_true(mmap(at + page, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+			 (off_t)page) == at + page);
+	at[page] = at[2 * page] = *(volatile char *)at;
+	probe->type->loaded(probe, &(struct probe_object){ (uintptr_t)at, pieces, 3 });
+	probe->type->part(probe, SMAPS_TEXT, text);
+	probe->type->part(probe, SMAPS_DATA, data);
+	probe->type->part(probe, SMAPS_BSS, bss);
+	probe->type->part(probe, SMAPS_RELRO, relro);
+	assert_int_equal(text[metric_of(probe, "rss")], page);
+	assert_int_equal(text[metric_of(probe, "private_dirty")] +
+				 text[metric_of(probe, "shared_dirty")],
+			 0);
+	assert_int_equal(data[metric_of(probe, "private_dirty")], page);
+	assert_int_equal(bss[metric_of(probe, "rss")], page);
+	assert_true(relro[metric_of(probe, "rss")] == UINT64_MAX); /* there is none */
+	munmap(at, 5 * page);
+	close(fd);
 	probe_close(probe);
 }
 
@@ -154,6 +200,23 @@ static void perf_counts_hardware_or_nothing(void **state)
 	probe_close(probe);
 }
 
+#ifdef HAVE_BPF
+static int program_load(enum attach_way way)
+{
+	const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct bpf_prog_load_opts options = {
+		.sz = sizeof(options),
+		.expected_attach_type =
+			(enum bpf_attach_type)(way == ATTACH_MULTI ? ATTACH_UPROBE_MULTI : 0),
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "leaf", "GPL", nothing, 2, &options);
+}
+#endif
+
 #if defined(HAVE_BPF) && defined(HAVE_SDT)
 struct marker {
 	const struct names_file *file;
@@ -167,20 +230,6 @@ static void marker_take(void *to, const char *name, uint64_t address)
 
 	if (strcmp(name, "leaf") == 0)
 		names_offset(marker->file, address, &marker->offset, &left);
-}
-
-static int program_load(void)
-{
-	const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	struct bpf_prog_load_opts options = {
-		.sz = sizeof(options),
-		.expected_attach_type = (enum bpf_attach_type)ATTACH_UPROBE_MULTI,
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "leaf", "GPL", nothing, 2, &options);
 }
 #endif
 
@@ -196,7 +245,7 @@ static void markers_keep_the_red_zone(void **state)
 	struct attach_sites sites = { .pid = getpid(), .count = 1, .cookies = &cookie };
 	struct err err = { "" };
 	char path[PATH_MAX];
-	int program = program_load();
+	int program = program_load(ATTACH_MULTI);
 	long (*leaf)(long);
 	void *handle;
 
@@ -226,6 +275,48 @@ static void markers_keep_the_red_zone(void **state)
 #endif
 }
 
+/* Probes of others are seen in either way of attaching. Others of this machine come and go
+ * meanwhile: what must be is tried a few times. */
+static void foreign_probes_are_counted(void **state)
+{
+	(void)state;
+#ifdef HAVE_BPF
+	const enum attach_way ways[] = { ATTACH_MULTI, ATTACH_PERF };
+	struct calibrate_sites own = { "", 0, 0 };
+	uint64_t cookies[2] = { 1, 2 }, offsets[2];
+	struct attach_sites sites = { .pid = getpid(), .count = 2, .cookies = cookies };
+	bool seen[2] = { false };
+	struct err err = { "" };
+
+	if (ldphase_try(ATTACH_MULTI, &err) < 0 || ldphase_try(ATTACH_PERF, &err) < 0) {
+		print_message("left out: %s\n", err.text);
+		skip();
+	}
+	assert_int_equal(calibrate_sites(&own, &err), 0);
+	offsets[0] = own.gate;
+	offsets[1] = own.step;
+	sites.path = own.path;
+	sites.offsets = offsets;
+	for (int i = 0; i < 10 && !(seen[0] && seen[1]); i++) {
+		struct attach attach = { .way = ways[i & 1] };
+		int program = program_load(attach.way);
+		unsigned int before = foreign_probes();
+
+		assert_int_equal(attach_uprobes(&attach, program, false, &sites, &err), 0);
+		/* One link for all functions, and for one each its event, too: as much is closed.
+		 */
+		assert_int_equal(attach.count, attach.way == ATTACH_MULTI ? 1 : 4);
+		seen[i & 1] = seen[i & 1] || foreign_probes() > before;
+		attach_close(&attach);
+		close(program);
+	}
+	assert_true(seen[0] && seen[1]);
+#else
+	print_message("left out: built without BPF\n");
+	skip();
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,8 +325,10 @@ int main(void)
 		cmocka_unit_test(a_probe_watches_one_process),
 		cmocka_unit_test(rusage_counts_faults),
 		cmocka_unit_test(smaps_sees_what_is_there),
+		cmocka_unit_test(smaps_tells_mappings_apart),
 		cmocka_unit_test(perf_counts_hardware_or_nothing),
 		cmocka_unit_test(markers_keep_the_red_zone),
+		cmocka_unit_test(foreign_probes_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

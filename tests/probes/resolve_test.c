@@ -3,6 +3,7 @@
  * agree, first instructions that are refused, files that are no ELF files.
  */
 #include "probes/resolve.h"
+#include "probes/ldphase_sites.h"
 #include "probes/probe.h"
 
 #include <setjmp.h>
@@ -130,30 +131,36 @@ static void copy(const char *from, const char *to)
 	assert_int_equal(system(command), 0); /* NOLINT: names of our own */
 }
 
-/* The debug file of another build of the same library is worse than none. */
+/* The debug file of the same build names what the object does not; that of another build, under the
+ * same name, is worse than none. */
 static void debug_files_must_be_of_the_same_build(void **state)
 {
 	char root[] = "/tmp/soload-debug-XXXXXX", folder[PATH_MAX], path[2 * PATH_MAX];
-	struct resolved bare, found;
+	struct resolved bare, found, whole;
 
 	(void)state;
 	assert_non_null(mkdtemp(root));
-	names_of("probe_bare.so", NOWHERE, &bare);
+	names_of("probe_split.so", NOWHERE, &bare);
+	assert_int_equal(bare.found, 0);
+	assert_int_equal(strlen(bare.build_id), 40);
 	snprintf(folder, sizeof(folder), "%s/.build-id", root);
 	assert_int_equal(mkdir(folder, 0700), 0);
 	snprintf(folder, sizeof(folder), "%s/.build-id/%.2s", root, bare.build_id);
 	assert_int_equal(mkdir(folder, 0700), 0);
 	snprintf(path, sizeof(path), "%s/%s.debug", folder, bare.build_id + 2);
 	copy(fixture("answer_1.so"), path);
-	names_of("probe_bare.so", root, &found);
+	names_of("probe_split.so", root, &found);
 	assert_int_equal(found.found, 0);
-	copy(fixture("probe_names.so"), path);
-	names_of("probe_bare.so", root, &found);
-	names_of("probe_names.so", NOWHERE, &bare);
-	if (strcmp(bare.build_id, found.build_id) == 0)
-		assert_int_equal(found.sites[STEP_OPEN].source, RESOLVE_DEBUG_FILE);
-	else
-		assert_int_equal(found.found, 0);
+	copy(fixture("probe_split.debug"), path);
+	names_of("probe_split.so", root, &found);
+	names_of("probe_names.so", NOWHERE, &whole);
+	assert_string_equal(found.build_id, whole.build_id);
+	assert_int_equal(found.found, whole.found);
+	for (int step = 0; step < STEP_COUNT; step++) {
+		if (whole.sites[step].offset)
+			assert_int_equal(found.sites[step].source, RESOLVE_DEBUG_FILE);
+		assert_int_equal(found.sites[step].offset, whole.sites[step].offset);
+	}
 	unlink(path);
 	rmdir(folder);
 	snprintf(folder, sizeof(folder), "%s/.build-id", root);
@@ -196,6 +203,26 @@ static void cut_files_do_no_harm(void **state)
 	unlink(path);
 }
 
+/* Where ld.so has no names, dlopen is watched in the libc beside it: the process's own, reached
+ * through its root, whatever this process would find under that name. */
+static void libc_stays_inside_the_root(void **state)
+{
+	char linker[PATH_MAX], root[64];
+	struct ldphase_sites sites = { 0 };
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(resolve_linker_of_process(getpid(), linker, sizeof(linker), &err), 0);
+	assert_int_equal(ldphase_sites_find(&sites, linker, NOWHERE, &err), 0);
+	if (sites.named) {
+		print_message("this ld.so has its names with it: nothing to test\n");
+		skip();
+	}
+	snprintf(root, sizeof(root), "/proc/%d/root/", (int)getpid());
+	assert_memory_equal(sites.library, root, strlen(root));
+	assert_true(sites.dlopen.offset > 0);
+}
+
 static void linkers_are_found(void **state)
 {
 	char by_program[PATH_MAX], by_process[PATH_MAX];
@@ -226,6 +253,7 @@ int main(void)
 		cmocka_unit_test(debug_files_must_be_of_the_same_build),
 		cmocka_unit_test(exports_are_found),
 		cmocka_unit_test(cut_files_do_no_harm),
+		cmocka_unit_test(libc_stays_inside_the_root),
 		cmocka_unit_test(linkers_are_found),
 	};
 

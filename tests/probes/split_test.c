@@ -48,6 +48,8 @@ static void call(struct script *script, uint64_t ts, uint64_t ns, unsigned int n
 	split_take(&script->events, &event, NULL);
 }
 
+/* Whatever the events were: what lies between the ends of a load and is no pause is, to the
+ * nanosecond, in its steps and in the loads inside it. */
 static void finish(struct script *script, struct split *split, const struct probe_cost *cost,
 		   bool from_calls)
 {
@@ -60,6 +62,7 @@ static void finish(struct script *script, struct split *split, const struct prob
 
 		for (int step = 0; step < STEP_COUNT; step++)
 			sum += load->observed_ns[step];
+		assert_int_equal(sum, load->end_ns - load->start_ns - load->paused_ns);
 		assert_int_equal(sum, load->total_ns);
 	}
 	split_events_free(&script->events);
@@ -144,8 +147,52 @@ static void pauses_are_nobodys_time(void **state)
 	finish(&script, &split, NULL, false);
 	assert_int_equal(split.load_count, 1);
 	assert_int_equal(split.loads[0].total_ns, 150);
+	assert_int_equal(split.loads[0].paused_ns, 500);
+	assert_int_equal(split.loads[0].end_ns, 750);
+	assert_int_equal(split.unmatched, 0);
 	assert_int_equal(split.loads[0].calls, 1);
 	assert_int_equal(split.loads[0].call_ns, 10);
+	split_free(&split);
+}
+
+/* What watches while nothing is timed may load something itself. */
+static void loads_in_a_pause_count(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_MARK, LDPHASE_MARK_LOAD);
+	put(&script, 0, 200, EVENT_MARK, LDPHASE_MARK_PAUSE);
+	put(&script, 0, 300, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 340, EVENT_RETURN, STEP_OPEN);
+	put(&script, 0, 700, EVENT_MARK, LDPHASE_MARK_RESUME);
+	put(&script, 0, 750, EVENT_MARK, LDPHASE_MARK_DONE);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.loads[0].paused_ns, 460);
+	assert_int_equal(split.loads[0].nested_ns, 40);
+	assert_int_equal(split.loads[0].total_ns, 190);
+	split_free(&split);
+}
+
+/* An end that nobody saw: the load has ended with its last event, not where the next one begins. */
+static void a_lost_end_is_no_time(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_MARK, LDPHASE_MARK_LOAD);
+	put(&script, 0, 110, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 130, EVENT_STEP, STEP_MAP);
+	put(&script, 0, 900, EVENT_MARK, LDPHASE_MARK_LOAD);
+	put(&script, 0, 950, EVENT_MARK, LDPHASE_MARK_DONE);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 3);
+	assert_int_equal(split.loads[0].total_ns, 30);
+	assert_int_equal(split.loads[1].total_ns, 20);
+	assert_int_equal(split.loads[2].total_ns, 50);
+	assert_int_equal(split.unmatched, 2);
 	split_free(&split);
 }
 
@@ -300,6 +347,8 @@ int main(void)
 		cmocka_unit_test(nested_opens_balance),
 		cmocka_unit_test(threads_do_not_mix),
 		cmocka_unit_test(pauses_are_nobodys_time),
+		cmocka_unit_test(loads_in_a_pause_count),
+		cmocka_unit_test(a_lost_end_is_no_time),
 		cmocka_unit_test(gaps_and_lost_ends_are_told),
 		cmocka_unit_test(steps_come_from_calls),
 		cmocka_unit_test(costs_are_taken_where_they_arise),
