@@ -21,7 +21,7 @@ lint-format:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
 
 lint-shell:
-	$(Q)shellcheck $(SHELLED)
+	$(Q)shellcheck -x $(SHELLED)
 
 # Tests and objects under test break rules on purpose (leaks, half-loaded images): tidy and cppcheck judge the program.
 lint-cppcheck: | $(BUILD)/gen
