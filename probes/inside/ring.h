@@ -116,7 +116,7 @@ static inline struct ring *ring_map(const char *variable)
 /* One slot, or NULL when the ring is full. */
 RING_FUNCTION struct probe_event *ring_slot(struct ring *ring)
 {
-	uint32_t slot = __atomic_fetch_add(&ring->cursor, 1, __ATOMIC_RELAXED);
+	uint32_t slot = __atomic_fetch_add(&ring->cursor, 1, __ATOMIC_ACQUIRE);
 
 	return slot < ring->capacity ? &ring->events[slot] : NULL;
 }

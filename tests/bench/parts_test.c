@@ -247,14 +247,17 @@ static void pieces_are_those_of_the_object(void **state)
 	so.bytes = file.bytes;
 	so.size = file.size;
 	count = pieces_of(&so, pieces);
-	assert_true(count >= 4);
+	assert_true(count >= 3);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(pieces[i].begin < pieces[i].end);
 		assert_true(!i || pieces[i].begin >= pieces[i - 1].end);
 		assert_true(!i || pieces[i].part >= pieces[i - 1].part);
 		seen[pieces[i].part] = true;
 	}
-	assert_true(seen[SMAPS_HEAD] && seen[SMAPS_TEXT] && seen[SMAPS_RELRO] && seen[SMAPS_DATA]);
+	assert_true(seen[SMAPS_TEXT] && seen[SMAPS_RELRO] && seen[SMAPS_DATA]);
+#ifdef __x86_64__ /* elsewhere linkers put it into one mapping with the code */
+	assert_true(seen[SMAPS_HEAD]);
+#endif
 	so.size = 16;
 	assert_int_equal(pieces_of(&so, pieces), 0);
 	file_unload(&file);

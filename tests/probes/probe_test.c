@@ -9,6 +9,7 @@
 #include "probes/names.h"
 #include "probes/probe.h"
 #include "probes/smaps.h"
+#include "tests/emulator.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -155,6 +156,10 @@ static void smaps_tells_mappings_apart(void **state)
 	char *at = mmap(NULL, 5 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
+	if (emulator_words(NULL)) {
+		print_message("left out: an emulator's own /proc/self/smaps tells no memory\n");
+		skip();
+	}
 	assert_true(fd >= 0 && at != MAP_FAILED && ftruncate(fd, (off_t)(2 * page)) == 0);
 	assert_int_equal(mprotect(at + 4 * page, page, PROT_NONE), 0);
 	assert_int_equal(probe->type->begin(probe), 0);
