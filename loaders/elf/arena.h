@@ -5,6 +5,7 @@
 #include "loaders/elf/map.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define BORDER_ALIGN (UINT64_C(2) << 20) /* of the border in an unused slot: any usual p_align */
 
@@ -36,6 +37,7 @@ struct elf_arena {
 	struct elf_slot *free;
 	struct elf_object *spare;  /* objects to be used again */
 	struct elf_object *pinned; /* unloaded, but not let go */
+	atomic_uint pinned_count;  /* of that list; looked at without the lock */
 	unsigned int pinned_for_ever;
 	bool shadow_stack;	/* x86_64: this program runs with one */
 	bool branch_guard;	/* aarch64: this machine has BTI */
@@ -73,6 +75,9 @@ int elf_image_write(const struct elf_file *file, const struct elf_output *output
 /* A memory file that may be mapped executable, whatever vm.memfd_noexec says. */
 int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err);
 
+/* Whether that failure to make or map one is this process's lot, so that another way is needed. */
+bool elf_memory_refused(int r);
+
 /* Unloads pinned objects whose threads have ended. */
 void elf_objects_reap(struct elf_arena *arena);
 
@@ -86,7 +91,7 @@ void elf_memory_name(uintptr_t begin, uintptr_t end);
 int elf_fork_watch(struct elf_arena *arena, struct err *err);
 void elf_fork_forget(struct elf_arena *arena);
 
-/* A mapping of its own for the object. */
+/* A mapping of its own for the object, without a memory file where there may be none. */
 int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 		   struct elf_place *place, struct err *err);
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,

@@ -251,6 +251,9 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 		if (!object->tls_module)
 			return err_set(err, ENOEXEC, "'%.200s' is thread-local, the object is not",
 				       name);
+		if (symbol->st_value > object->file.tls.memory_bytes)
+			return err_set(err, ENOEXEC, "'%.200s' lies outside the object's PT_TLS",
+				       name);
 		address = (uintptr_t)elf_tls_address(object->tls_module, symbol->st_value);
 	} else if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && object->run) {
 		address = elf_resolver_run(address);
@@ -271,6 +274,7 @@ enum elf_unloaded elf_object_unload(struct elf_object *object)
 		if (unloaded == ELF_PINNED_THREADS) {
 			object->next = arena->pinned;
 			arena->pinned = object;
+			atomic_fetch_add(&arena->pinned_count, 1);
 		} else {
 			arena->pinned_for_ever++;
 		}
@@ -288,6 +292,7 @@ static struct elf_object *pinned_take(struct elf_arena *arena)
 	for (struct elf_object **at = &arena->pinned; (object = *at); at = &object->next) {
 		if (atomic_load(&object->pending) == 0) {
 			*at = object->next;
+			atomic_fetch_sub(&arena->pinned_count, 1);
 			break;
 		}
 	}
@@ -299,7 +304,7 @@ void elf_objects_reap(struct elf_arena *arena)
 {
 	struct elf_object *object;
 
-	if (!arena->pinned)
+	if (!atomic_load_explicit(&arena->pinned_count, memory_order_relaxed))
 		return;
 	while ((object = pinned_take(arena))) {
 		if (elf_object_stop(object) == ELF_UNLOADED)

@@ -170,19 +170,30 @@ static int slot_scratch(struct elf_slot *slot, uint64_t bytes, uint64_t page, st
 	return 0;
 }
 
+/* Memory that cannot be had is an error here and would be a signal when touched. */
+static int memory_get(const struct elf_slot *slot, uintptr_t low, struct err *err)
+{
+	size_t bytes = slot->code_low - low;
+	int r;
+
+	do
+		r = fallocate(slot->fd, 0, (off_t)(low - slot->begin), (off_t)bytes);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? err_sys(err, "get memory for %zu bytes of code", bytes) : 0;
+}
+
 /* Grows what the layout needs more than any before it. */
 static int slot_grow(struct elf_slot *slot, const struct elf_layout *layout, uint64_t page,
 		     struct err *err)
 {
 	uintptr_t low = slot->border - (layout->border - layout->begin);
 	uintptr_t high = slot->border + (layout->end - layout->border);
+	int r;
 
 	if (low < slot->code_low) {
-		/* Memory that cannot be had is an error here and would be a signal when touched. */
-		if (fallocate(slot->fd, 0, (off_t)(low - slot->begin),
-			      (off_t)(slot->code_low - low)) < 0)
-			return err_sys(err, "get memory for %zu bytes of code",
-				       (size_t)(slot->code_low - low));
+		r = memory_get(slot, low, err);
+		if (r < 0)
+			return r;
 		pages_touch(low, slot->code_low, page, false);
 		if (slot->alias)
 			pages_touch(low + slot->alias, slot->code_low + slot->alias, page, true);
