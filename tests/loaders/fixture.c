@@ -43,7 +43,7 @@ const struct so *fixture_so(const char *name)
 	fixtures[i].so = (struct so){ .bytes = fixtures[i].file.bytes,
 				      .size = fixtures[i].file.size,
 				      .path = fixtures[i].name,
-				      .fd = -1,
+				      .fd = open(path, O_RDONLY | O_CLOEXEC),
 				      .id = i + 1,
 				      .generation = 1 };
 	return &fixtures[i].so;
