@@ -57,8 +57,12 @@ static unsigned int rounds_of(unsigned int all)
 	return n > 1 ? (all + (unsigned int)n - 1) / (unsigned int)n : all;
 }
 
-static struct file_bytes files[OBJECTS];
-static atomic_uint failures;
+#define INTERRUPTED 64 /* loads into slots without pages that a signal must meet */
+#define GROWTHS_MAX 20000
+
+static struct file_bytes files[OBJECTS], large;
+static atomic_uint failures, interrupted;
+static atomic_bool growing;
 
 static int files_load(void **state)
 {
@@ -67,6 +71,9 @@ static int files_load(void **state)
 	struct err err;
 
 	(void)state;
+	snprintf(path, sizeof(path), "%s/objects/gen_4m.so", build ? build : "build");
+	if (file_load(path, &large, &err) < 0)
+		return -1;
 	for (size_t i = 0; i < OBJECTS; i++) {
 		snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build",
 			 objects[i].name);
@@ -146,6 +153,8 @@ static void on_alarm(int number)
 
 	(void)number;
 	(void)backtrace(frames, 32); /* asks for frame tables, whatever was interrupted */
+	if (atomic_load(&growing))
+		atomic_fetch_add(&interrupted, 1);
 }
 
 static void alarms(bool on)
@@ -226,6 +235,33 @@ static void threads_dualmap(void **state)
 {
 	(void)state;
 	threads_at_once(true);
+}
+
+/* A slot's first pages are asked for in calls that a signal can cut short. */
+static void signals_while_slots_grow(void **state)
+{
+	const struct elf_source source = { .bytes = large.bytes, .size = large.size, .fd = -1 };
+	struct elf_object *object;
+	struct err err = { "" };
+	int r;
+
+	(void)state;
+	if (!SIGNALS)
+		skip();
+	alarms(true);
+	for (int i = 0; i < GROWTHS_MAX && atomic_load(&interrupted) < INTERRUPTED; i++) {
+		struct elf_arena *arena = arena_make(1, i & 1);
+
+		atomic_store(&growing, true);
+		r = elf_object_load(arena, &source, &object, NULL, &err);
+		atomic_store(&growing, false);
+		if (r < 0)
+			fail_msg("%s", err.text);
+		elf_object_unload(object);
+		elf_arena_free(arena);
+	}
+	alarms(false);
+	assert_true(atomic_load(&interrupted) >= INTERRUPTED);
 }
 
 /* What is loaded before a fork runs on in both, whatever either loads afterwards. */
@@ -375,10 +411,10 @@ static void works_under_mdwe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_strict),     cmocka_unit_test(threads_dualmap),
-		cmocka_unit_test(fork_keeps_both),    cmocka_unit_test(descriptors_run_out),
-		cmocka_unit_test(file_size_runs_out), cmocka_unit_test(addresses_run_out),
-		cmocka_unit_test(works_under_mdwe),
+		cmocka_unit_test(threads_strict),	    cmocka_unit_test(threads_dualmap),
+		cmocka_unit_test(signals_while_slots_grow), cmocka_unit_test(fork_keeps_both),
+		cmocka_unit_test(descriptors_run_out),	    cmocka_unit_test(file_size_runs_out),
+		cmocka_unit_test(addresses_run_out),	    cmocka_unit_test(works_under_mdwe),
 	};
 
 	return cmocka_run_group_tests_name("elf/stress", tests, files_load, NULL);
