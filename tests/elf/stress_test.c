@@ -7,6 +7,7 @@
 #include "loaders/elf/object.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <limits.h>
@@ -26,6 +27,7 @@
 #include <cmocka.h>
 
 #define THREADS 64
+#define LOADERS 6 /* while libraries come and go */
 #define ROUNDS rounds_of(24)
 #if defined(__SANITIZE_THREAD__)
 #define FORKS 0 /* TSan's own locks do not survive a fork of many threads */
@@ -264,6 +266,30 @@ static void signals_while_slots_grow(void **state)
 	assert_true(atomic_load(&interrupted) >= INTERRUPTED);
 }
 
+/* What was found out about the process's libraries is found out anew, in the middle of loads. */
+static void libraries_come_and_go(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct elf_arena *arena = arena_make(4, false);
+	pthread_t threads[LOADERS];
+	char path[PATH_MAX];
+	void *handle;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fixtures/answer_1.so", build ? build : "build");
+	for (size_t i = 0; i < LOADERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, thread_run, arena), 0);
+	for (unsigned int i = 0; i < 8 * ROUNDS; i++) {
+		handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+		assert_non_null(handle);
+		dlclose(handle);
+	}
+	for (size_t i = 0; i < LOADERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&failures), 0);
+	elf_arena_free(arena);
+}
+
 /* What is loaded before a fork runs on in both, whatever either loads afterwards. */
 static void fork_keeps_both(void **state)
 {
@@ -413,8 +439,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_strict),	    cmocka_unit_test(threads_dualmap),
 		cmocka_unit_test(signals_while_slots_grow), cmocka_unit_test(fork_keeps_both),
-		cmocka_unit_test(descriptors_run_out),	    cmocka_unit_test(file_size_runs_out),
-		cmocka_unit_test(addresses_run_out),	    cmocka_unit_test(works_under_mdwe),
+		cmocka_unit_test(libraries_come_and_go),    cmocka_unit_test(descriptors_run_out),
+		cmocka_unit_test(file_size_runs_out),	    cmocka_unit_test(addresses_run_out),
+		cmocka_unit_test(works_under_mdwe),
 	};
 
 	return cmocka_run_group_tests_name("elf/stress", tests, files_load, NULL);
