@@ -5,6 +5,7 @@
 #include "include/soload.h"
 
 #include "loaders/elf/prelink.h"
+#include "loaders/elf/where.h"
 #include "loaders/loader.h"
 
 #include <errno.h>
@@ -179,6 +180,17 @@ const char *soload_note(const struct soload_image *image)
 uintptr_t soload_base(const struct soload_image *image)
 {
 	return image->image->report.base;
+}
+
+int soload_where(const void *address, struct soload_place *ret_place)
+{
+	struct elf_where where;
+
+	if (!elf_where((uintptr_t)address, &where))
+		return -ENOENT;
+	*ret_place = (struct soload_place){ where.base, where.object, where.symbol,
+					    where.symbol_address };
+	return 0;
 }
 
 int soload_agreed(const struct soload_loader *self, struct soload_target *ret_target,

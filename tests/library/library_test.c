@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -237,6 +238,52 @@ static void forks_meanwhile(void **state)
 	file_unload(&forked.bare);
 }
 
+static struct soload_place place;
+static volatile int found;
+static void *volatile asked;
+
+static void on_signal(int number)
+{
+	(void)number;
+	found = soload_where(asked, &place);
+}
+
+static void addresses_are_told(void **state)
+{
+	static const char *const told[] = { "elf", "elf:fresh", "prelinked", "auto" };
+	struct soload_object given = SOLOAD_OBJECT(object.bytes, object.size);
+	int on_stack = 0;
+
+	(void)state;
+	given.name = "/somewhere/plain.so";
+	given.id = 1;
+	signal(SIGUSR1, on_signal);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		struct soload_loader *loader = opened(told[i]);
+		struct soload_image *image;
+		void *probe;
+
+		assert_int_equal(soload_load_object(loader, &given, &image, NULL), 0);
+		assert_int_equal(soload_symbol(image, "probe", &probe, NULL), 0);
+		asked = (unsigned char *)probe + 3;
+		raise(SIGUSR1);
+		assert_int_equal(found, 0);
+		assert_string_equal(place.object, given.name);
+		assert_string_equal(place.symbol, "probe");
+		assert_true(place.symbol_address == (uintptr_t)probe);
+		assert_true(place.base == soload_base(image));
+		assert_int_equal(soload_where((void *)place.base, &place), 0); /* its ELF header */
+		assert_null(place.symbol);
+		asked = probe;
+		soload_unload(image);
+		soload_close(loader);
+		assert_int_equal(soload_where(asked, &place), -ENOENT);
+	}
+	assert_int_equal(soload_where(&on_stack, &place), -ENOENT);
+	assert_int_equal(soload_where(NULL, &place), -ENOENT);
+	signal(SIGUSR1, SIG_DFL);
+}
+
 static void version_is_the_programs(void **state)
 {
 	(void)state;
@@ -294,6 +341,7 @@ int main(void)
 		cmocka_unit_test(several_images_live_at_once),
 		cmocka_unit_test(threads_share_a_loader),
 		cmocka_unit_test(forks_meanwhile),
+		cmocka_unit_test(addresses_are_told),
 		cmocka_unit_test(version_is_the_programs),
 	};
 
