@@ -32,7 +32,7 @@ FUZZ_BYTES := 524288
 fuzz: $(FUZZ)/load_fuzz objects $(PROBES_NATIVE) $(PROBES_CROSS) ## fuzz the ELF loader for TIME=60 seconds (needs clang)
 	$(Q)mkdir -p $(FUZZ)/corpus $(FUZZ)/seeds $(FUZZ)/found results/runs
 	$(Q)find $(BUILD)/fixtures $(BUILD)/objects -name '*.so' -size -512k -exec sh -c 'cp "$$0" $(FUZZ)/seeds/$$(echo "$$0" | tr / _)' {} \;
-	$(Q)touch $(FUZZ)/begun; r=0; $(FUZZ)/load_fuzz -max_total_time=$(TIME) -runs=$(EXECUTIONS) -max_len=$(FUZZ_BYTES) -len_control=0 -timeout=25 \
+	$(Q)git describe --always --dirty >$(FUZZ)/begun 2>/dev/null; r=0; $(FUZZ)/load_fuzz -max_total_time=$(TIME) -runs=$(EXECUTIONS) -max_len=$(FUZZ_BYTES) -len_control=0 -timeout=25 \
 		-rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix=$(FUZZ)/found/ $(FUZZ)/corpus tests/fuzz/corpus $(FUZZ)/seeds \
 		2>$(FUZZ)/log || r=$$?; tail -n 20 $(FUZZ)/log; \
 	tools/fuzz-table $(FUZZ) >results/runs/fuzz.md && cat results/runs/fuzz.md; exit $$r
