@@ -191,6 +191,7 @@ static int auto_symbol(struct image *image, const char *name, void **ret_address
 {
 	struct auto_image *self = image->state;
 
+	self->inner.time = image->time; /* not the load's, which may be gone */
 	return image_symbol(&self->inner, name, ret_address, err);
 }
 
@@ -198,6 +199,7 @@ static void auto_unload(struct image *image)
 {
 	struct auto_image *self = image->state;
 
+	self->inner.time = image->time;
 	if (self->inner.loader)
 		image_unload(&self->inner);
 	self->inner.loader = NULL;
