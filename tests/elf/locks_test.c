@@ -3,6 +3,7 @@
  * thread's load waits for that lock meanwhile, and must hold none that the first one needs.
  */
 #include "loaders/elf/object.h"
+#include "loaders/loader.h"
 #include "tests/loaders/fixture.h"
 
 #include <dlfcn.h>
@@ -28,6 +29,8 @@
 #define SLEEPS_AFTER 20 /* looks at a thread, a millisecond apart, that all find it asleep */
 
 static struct elf_arena *arena;
+static struct loader *keeper; /* a cached loader that has the object already */
+static int (*cycle)(void);    /* what both threads do */
 static pthread_t other;
 static atomic_int waiter; /* the other thread, once it is about to load */
 static atomic_bool waiter_done;
@@ -37,7 +40,7 @@ static bool reached; /* the constructor ran, and the other thread */
 void constructor_reached(void);
 
 /* Without imports: the first thing it asks the dynamic linker for is the unwinder. 0, or 1. */
-static int cycle(void)
+static int elf_cycle(void)
 {
 	const struct so *so = fixture_so("elf/bare");
 	const struct elf_source source = { .bytes = so->bytes, .size = so->size, .fd = -1 };
@@ -53,6 +56,19 @@ static int cycle(void)
 	if (elf_object_symbol(object, "probe", &function, &err) == 0)
 		value = ((long (*)(void))(uintptr_t)function)();
 	return elf_object_unload(object) != ELF_UNLOADED || value != 1034;
+}
+
+/* One image of the cached loader, whose symbol the dynamic linker looks up. 0, or 1. */
+static int cached_cycle(void)
+{
+	struct image *image = image_new(keeper);
+	struct err err = { "" };
+	int result = 0;
+
+	EXPECT_OK(image_load(image, fixture_so("answer_1"), NULL, &err));
+	EXPECT(fixture_call(image, "answer", 0, &result) == 0);
+	image_free(image);
+	return result != 1;
 }
 
 static void *waiter_run(void *context)
@@ -113,16 +129,15 @@ void constructor_reached(void)
 	atomic_fetch_add(&failures, fork_once());
 }
 
-static int opens_while_another_loads(void *context)
+/* The first cycle: the unwinder is known until dlopen() has mapped something, the object is kept.
+ */
+static int opens_while_another_works(void)
 {
 	const char *build = getenv("SOLOAD_BUILD");
-	const struct elf_arena_options options = { .dualmap = false };
 	char path[512];
 
-	(void)context;
 	alarm(HANGS_AFTER_S);
-	EXPECT(elf_arena_new(&arena, &options, NULL) == 0);
-	EXPECT(cycle() == 0); /* the unwinder is known, until dlopen() has mapped something */
+	EXPECT(cycle() == 0);
 	snprintf(path, sizeof(path), "%s/fixtures/constructor.so", build ? build : "build");
 	if (!dlopen(path, RTLD_NOW)) {
 		fprintf(stderr, "%s\n", dlerror());
@@ -131,20 +146,52 @@ static int opens_while_another_loads(void *context)
 	EXPECT(reached);
 	pthread_join(other, NULL);
 	EXPECT(atomic_load(&failures) == 0);
-	elf_arena_free(arena);
 	return 0;
 }
 
-static void nobody_waits_for_ever(void **state)
+static int elf_works(void *context)
+{
+	const struct elf_arena_options options = { .dualmap = false };
+	int r;
+
+	(void)context;
+	cycle = elf_cycle;
+	EXPECT(elf_arena_new(&arena, &options, NULL) == 0);
+	r = opens_while_another_works();
+	elf_arena_free(arena);
+	return r;
+}
+
+static int cached_works(void *context)
+{
+	struct err err = { "" };
+	int r;
+
+	cycle = cached_cycle;
+	EXPECT_OK(loader_open(&keeper, context, &err));
+	r = opens_while_another_works();
+	loader_close(keeper);
+	return r;
+}
+
+static void in_memory(void **state)
 {
 	(void)state;
-	assert_int_equal(fixture_child(opens_while_another_loads, NULL), 0);
+	assert_int_equal(fixture_child(elf_works, NULL), 0);
+}
+
+static void kept(void **state)
+{
+	(void)state;
+	assert_int_equal(fixture_child(cached_works, (void *)(uintptr_t) "cached"), 0);
+	assert_int_equal(fixture_child(cached_works, (void *)(uintptr_t) "cached:inner=auto"), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nobody_waits_for_ever),
+		cmocka_unit_test(in_memory),
+		cmocka_unit_test(kept),
 	};
 
 	return cmocka_run_group_tests_name("elf/locks", tests, NULL, NULL);
