@@ -21,7 +21,7 @@
 #define KEPT_BYTES_MAX (UINT64_C(8) << 20)
 #define TLS_BYTES_MAX (UINT64_C(1) << 20) /* each look-up of a variable makes a block of them */
 
-enum mode { MODE_STRICT, MODE_DUALMAP, MODE_FRESH, MODE_MAP, MODE_AHEAD, MODES };
+enum mode { MODE_STRICT, MODE_DUALMAP, MODE_FRESH, MODE_MAP, MODE_AHEAD };
 
 static void must(int condition, const char *what)
 {
@@ -33,7 +33,7 @@ static void must(int condition, const char *what)
 
 static struct elf_arena *arena_of(unsigned int mode)
 {
-	static struct elf_arena *arenas[MODES];
+	static struct elf_arena *arenas[FUZZ_MODES];
 	const struct elf_arena_options options = { .slots = 2,
 						   .dualmap = mode == MODE_DUALMAP,
 						   .fresh = mode == MODE_FRESH };
@@ -159,7 +159,7 @@ int fuzz_object(const uint8_t *bytes, size_t size)
 	struct elf_source source = {
 		.bytes = bytes, .size = size, .name = "fuzz", .fd = -1, .unrun = true
 	};
-	unsigned int mode = size ? (bytes[size - 1] + (unsigned int)size) % MODES : 0;
+	unsigned int mode = size ? (bytes[size - 1] + (unsigned int)size) % FUZZ_MODES : 0;
 	struct elf_object *object = NULL;
 	struct err err = { "" };
 	uint8_t *copy = NULL;
