@@ -31,7 +31,8 @@ echo "$younger" | grep . >"$scratch/younger"
 while read -r header names; do
 	header=$scratch/old/${header%:}
 	mkdir -p "$(dirname "$header")"
-	[ -e "$header" ] || echo "#include_next <${header#"$scratch/old/"}>" >"$header"
+	# Once: what a source put in the place of a name stays when the header comes again.
+	[ -e "$header" ] || printf '#pragma once\n#include_next <%s>\n' "${header#"$scratch/old/"}" >"$header"
 	for name in $names; do
 		printf '#undef %s\n' "$name" >>"$header"
 	done
