@@ -36,7 +36,8 @@ struct soload_error {
  * Makes a loader from "NAME[:KEY[=VALUE]]...":
  *
  *   auto        elf, else memfd, else tmpfs, else disk; soload_note() explains a step down
- *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load
+ *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load; where
+ *               no memory file may be had, memory is written first and made executable then
  *   prelinked   as elf, and the same content (see soload_object.id) again costs almost nothing
  *   memfd, tmpfs, disk:mended    through dlopen, staged in a memory file, /dev/shm, a folder
  *
@@ -103,6 +104,22 @@ const char *soload_note(const struct soload_image *image);
 
 /* What to add to the object's own addresses (for debuggers: add-symbol-file FILE -o BASE). */
 uintptr_t soload_base(const struct soload_image *image);
+
+/*
+ * What an address is, for backtraces and crash reports: dladdr() does not know objects that came in
+ * without the dynamic linker. Of an object with no export at or before the address, `symbol` is
+ * NULL. Strings are the image's.
+ */
+struct soload_place {
+	uintptr_t base;		  /* as soload_base() */
+	const char *object;	  /* soload_object.name, "" = none */
+	const char *symbol;	  /* exported, the nearest that begins at or before the address */
+	uintptr_t symbol_address; /* where that one begins */
+};
+
+/* May be called in a signal handler: it takes no lock, allocates nothing and leaves errno alone.
+ * -ENOENT when the address is in no image of "elf", "prelinked" or "auto"; then ask dladdr(). */
+int soload_where(const void *address, struct soload_place *ret_place);
 
 /*
  * Where a loader with the option "agreed" ("elf:agreed", "prelinked:agreed:at=ADDRESS") puts

@@ -125,6 +125,7 @@ static int step_load(struct image *image, const struct auto_step *step, struct e
 	self->inner.loader = step->loader;
 	self->inner.state = self->state;
 	r = image_load(&self->inner, image->so, image->time, err);
+	self->inner.time = NULL; /* it may be gone when symbols are asked for */
 	if (r < 0)
 		self->inner.loader = NULL;
 	else
@@ -200,13 +201,22 @@ static int auto_symbol(struct image *image, const char *name, void **ret_address
 {
 	struct auto_image *self = image->state;
 
-	return image_symbol(&self->inner, name, ret_address, err);
+	int r;
+
+	/* Nothing is written without a timeline: several threads may ask at once. */
+	if (!image->time)
+		return image_symbol(&self->inner, name, ret_address, err);
+	self->inner.time = image->time;
+	r = image_symbol(&self->inner, name, ret_address, err);
+	self->inner.time = NULL;
+	return r;
 }
 
 static void auto_unload(struct image *image)
 {
 	struct auto_image *self = image->state;
 
+	self->inner.time = image->time;
 	if (self->inner.loader)
 		image_unload(&self->inner);
 	self->inner.loader = NULL;

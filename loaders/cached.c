@@ -325,20 +325,13 @@ static int cached_load(struct image *image, struct err *err)
 	return r;
 }
 
+/* Several images may refer to the one that is kept, at once: looking up only reads it. Without the
+ * lock, for whoever loads in a constructor that dlopen() runs holds what dlsym() waits for. */
 static int cached_symbol(struct image *image, const char *name, void **ret_address, struct err *err)
 {
-	struct cached_loader *shared = image->loader->state;
 	struct cached_image *self = image->state;
-	int r;
 
-	if (self->own)
-		return image_symbol(self->own, name, ret_address, err);
-
-	/* An image is one thread's at a time, and several may refer to this one. */
-	pthread_mutex_lock(&shared->lock);
-	r = image_symbol(self->entry->image, name, ret_address, err);
-	pthread_mutex_unlock(&shared->lock);
-	return r;
+	return image_symbol(self->own ? self->own : self->entry->image, name, ret_address, err);
 }
 
 static void cached_unload(struct image *image)

@@ -5,6 +5,7 @@
 #include "include/soload.h"
 
 #include "loaders/elf/prelink.h"
+#include "loaders/elf/where.h"
 #include "loaders/loader.h"
 
 #include <errno.h>
@@ -22,9 +23,29 @@ struct soload_image {
 
 struct soload_loader {
 	struct loader *loader;
-	pthread_mutex_t lock; /* of the list */
 	struct soload_image *free;
 };
+
+/* Of the lists of all loaders, held for a few instructions. A fork waits for it, so that no child
+ * finds it held by a thread it does not have. */
+static pthread_mutex_t lists_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static int fork_error;
+
+static void lists_hold(void)
+{
+	pthread_mutex_lock(&lists_lock);
+}
+
+static void lists_release(void)
+{
+	pthread_mutex_unlock(&lists_lock);
+}
+
+static void fork_watch(void)
+{
+	fork_error = pthread_atfork(lists_hold, lists_release, lists_release);
+}
 
 static struct err *err_of(struct soload_error *error)
 {
@@ -33,9 +54,13 @@ static struct err *err_of(struct soload_error *error)
 
 int soload_open(struct soload_loader **ret_loader, const char *spec, struct soload_error *error)
 {
-	struct soload_loader *self = calloc(1, sizeof(*self));
+	struct soload_loader *self;
 	int r;
 
+	pthread_once(&fork_once, fork_watch);
+	if (fork_error)
+		return err_set(err_of(error), fork_error, "register what a fork has to do");
+	self = calloc(1, sizeof(*self));
 	if (!self)
 		return err_set(err_of(error), ENOMEM, "out of memory");
 	r = loader_open(&self->loader, spec, err_of(error));
@@ -43,7 +68,6 @@ int soload_open(struct soload_loader **ret_loader, const char *spec, struct solo
 		free(self);
 		return r;
 	}
-	pthread_mutex_init(&self->lock, NULL);
 	*ret_loader = self;
 	return 0;
 }
@@ -60,7 +84,6 @@ void soload_close(struct soload_loader *self)
 		free(image);
 	}
 	loader_close(self->loader);
-	pthread_mutex_destroy(&self->lock);
 	free(self);
 }
 
@@ -68,11 +91,11 @@ static struct soload_image *image_take(struct soload_loader *self)
 {
 	struct soload_image *image;
 
-	pthread_mutex_lock(&self->lock);
+	lists_hold();
 	image = self->free;
 	if (image)
 		self->free = image->next;
-	pthread_mutex_unlock(&self->lock);
+	lists_release();
 	if (image)
 		return image;
 
@@ -91,10 +114,10 @@ static void image_give(struct soload_image *image)
 {
 	struct soload_loader *self = image->loader;
 
-	pthread_mutex_lock(&self->lock);
+	lists_hold();
 	image->next = self->free;
 	self->free = image;
-	pthread_mutex_unlock(&self->lock);
+	lists_release();
 }
 
 int soload_load_object(struct soload_loader *self, const struct soload_object *object,
@@ -157,6 +180,17 @@ const char *soload_note(const struct soload_image *image)
 uintptr_t soload_base(const struct soload_image *image)
 {
 	return image->image->report.base;
+}
+
+int soload_where(const void *address, struct soload_place *ret_place)
+{
+	struct elf_where where;
+
+	if (!elf_where((uintptr_t)address, &where))
+		return -ENOENT;
+	*ret_place = (struct soload_place){ where.base, where.object, where.symbol,
+					    where.symbol_address };
+	return 0;
 }
 
 int soload_agreed(const struct soload_loader *self, struct soload_target *ret_target,

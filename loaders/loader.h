@@ -113,8 +113,9 @@ struct loader_type {
 	 * there is, so state must say what was reached.
 	 */
 	int (*load)(struct image *image, struct err *err);
-	/* The address of a dynamic symbol; -ENOENT when the object has none of that name. Timed
-	 * (RESOLVE). */
+	/* The address of a dynamic symbol; -ENOENT when the object has none of that name. Without a
+	 * timeline it changes nothing in the image: `cached` asks from several threads at once.
+	 * Timed (RESOLVE). */
 	int (*symbol)(struct image *image, const char *name, void **ret_address, struct err *err);
 	/* Undoes load(), also a half-finished one; cannot fail. Timed: opens in UNLOAD, may enter
 	 * UNSTAGE. */

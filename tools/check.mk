@@ -44,10 +44,11 @@ $(BUILD)/lint/%.tidy: %.c .clang-tidy $(filter %.h %.def,$(EXISTING)) | $(BUILD)
 format: ## bring the C files into form
 	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
 
-# The whole test run under ASan and UBSan; under TSan what runs threads (the device model, every test named after them).
+# The whole test run under ASan and UBSan; under TSan what runs threads: the device model, and every test whose source starts one.
 # Left out of both, each by the test itself with a line that says so: what sets address-space limits or counts page faults
 # and system calls, which the sanitizers' shadow memory changes. Left out of TSan: tests of one thread, nothing to find there.
-THREADED := $(strip $(foreach test,$(TESTS),$(if $(or $(findstring /tests/device/,$(test)),$(findstring thread,$(test))),$(test))))
+THREADED := $(sort $(filter $(BUILD)/tests/device/%,$(TESTS)) \
+	$(patsubst %.c,$(BUILD)/%,$(shell grep -l pthread_create tests/*/*_test.c)))
 SAN_ENV := UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
@@ -62,7 +63,7 @@ test-here: tests
 
 # Fixed addresses where the kernel lets us: TSan of gcc 12 does not start where 32 bits of them are random.
 test-threads: all $(THREADED)
-	$(Q)$$(setarch -R true 2>/dev/null && echo setarch -R) tools/run-tests $(BUILD) $(THREADED)
+	$(Q)SOLOAD_TEST_SHARE=$${SOLOAD_TEST_SHARE:-4} $$(setarch -R true 2>/dev/null && echo setarch -R) tools/run-tests $(BUILD) $(THREADED)
 
 # The gates first, the tests last, so that a test runner's lines close the log.
 .PHONY: ci

@@ -1,7 +1,7 @@
-# make fuzz TIME=SECONDS [RUNS=N]: libFuzzer with ASan and UBSan on the entry that checks, maps and relocates but runs nothing.
+# make fuzz TIME=SECONDS [EXECUTIONS=N]: libFuzzer with ASan and UBSan on the entry that checks, maps and relocates but runs nothing.
 
 TIME ?= 60
-RUNS ?= -1
+EXECUTIONS ?= -1
 FUZZ := $(BUILD)/fuzz
 FUZZ_CC ?= clang
 FUZZ_SOURCES := $(BASE) $(LOADERS) $(LOADERS_ASM) tests/elf/mutate.c tests/fuzz/target.c tests/fuzz/load_fuzz.c
@@ -25,13 +25,17 @@ $(FUZZ)/load_fuzz: $(FUZZ_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ -ldl -lm
 
-# Begins from the committed corpus and every small object of this build; what it finds stays in $(FUZZ).
+# Begins from the committed corpus and the objects of this build; what it finds stays in $(FUZZ). The counts are left in
+# results/runs/fuzz.md, with the revision; results/baseline/fuzz.md is the committed copy.
+FUZZ_BYTES := 524288
 .PHONY: fuzz
-fuzz: $(FUZZ)/load_fuzz $(PROBES_NATIVE) $(PROBES_CROSS) ## fuzz the ELF loader for TIME=60 seconds (needs clang)
-	$(Q)mkdir -p $(FUZZ)/corpus $(FUZZ)/seeds $(FUZZ)/found
-	$(Q)find $(BUILD)/fixtures -name '*.so' -size -80k -exec sh -c 'cp "$$0" $(FUZZ)/seeds/$$(echo "$$0" | tr / _)' {} \;
-	$(Q)$(FUZZ)/load_fuzz -max_total_time=$(TIME) -runs=$(RUNS) -max_len=81920 -len_control=0 -timeout=25 -rss_limit_mb=4096 \
-		-print_final_stats=1 -artifact_prefix=$(FUZZ)/found/ $(FUZZ)/corpus tests/fuzz/corpus $(FUZZ)/seeds
+fuzz: $(FUZZ)/load_fuzz objects $(PROBES_NATIVE) $(PROBES_CROSS) ## fuzz the ELF loader for TIME=60 seconds (needs clang)
+	$(Q)mkdir -p $(FUZZ)/corpus $(FUZZ)/seeds $(FUZZ)/found results/runs
+	$(Q)find $(BUILD)/fixtures $(BUILD)/objects -name '*.so' -size -512k -exec sh -c 'cp "$$0" $(FUZZ)/seeds/$$(echo "$$0" | tr / _)' {} \;
+	$(Q)git describe --always --dirty >$(FUZZ)/begun 2>/dev/null; r=0; $(FUZZ)/load_fuzz -max_total_time=$(TIME) -runs=$(EXECUTIONS) -max_len=$(FUZZ_BYTES) -len_control=0 -timeout=25 \
+		-rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix=$(FUZZ)/found/ $(FUZZ)/corpus tests/fuzz/corpus $(FUZZ)/seeds \
+		2>$(FUZZ)/log || r=$$?; tail -n 20 $(FUZZ)/log; \
+	tools/fuzz-table $(FUZZ) >results/runs/fuzz.md && cat results/runs/fuzz.md; exit $$r
 
 $(BUILD)/tests/fuzz/corpus_test: $(BUILD)/obj/tests/fuzz/target.o
 

@@ -5,6 +5,7 @@
 #include "loaders/elf/map.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #ifndef PROT_BTI /* aarch64, Linux 5.8 */
@@ -41,6 +42,7 @@ struct elf_arena {
 	struct elf_slot *free;
 	struct elf_object *spare;  /* objects to be used again */
 	struct elf_object *pinned; /* unloaded, but not let go */
+	atomic_uint pinned_count;  /* of that list; looked at without the lock */
 	unsigned int pinned_for_ever;
 	bool unsynced;		/* other threads cannot be told of new code; never on x86_64 */
 	bool shadow_stack;	/* x86_64: this program runs with one */
@@ -85,6 +87,9 @@ int elf_image_write(const struct elf_file *file, const struct elf_output *output
 /* A memory file that may be mapped executable, whatever vm.memfd_noexec says. */
 int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err);
 
+/* Whether that failure to make or map one is this process's lot, so that another way is needed. */
+bool elf_memory_refused(int r);
+
 /* Unloads pinned objects whose threads have ended, and those this thread had an exception of;
  * `last`: of any thread, nobody uses the arena any more. */
 void elf_objects_reap(struct elf_arena *arena, bool last);
@@ -102,7 +107,7 @@ void elf_fork_forget(struct elf_arena *arena);
 /* Addresses for all runs, the bias a multiple of layout->align; no pages. */
 int elf_place_reserve(const struct elf_layout *layout, struct elf_place *place, struct err *err);
 
-/* A mapping of its own for the object. */
+/* A mapping of its own for the object, without a memory file where there may be none. */
 int elf_fresh_take(const struct elf_file *file, const struct elf_layout *layout,
 		   struct elf_place *place, struct err *err);
 int elf_fresh_write(const struct elf_file *file, const struct elf_layout *layout,

@@ -8,6 +8,7 @@
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -174,20 +175,34 @@ int elf_image_write(const struct elf_file *file, const struct elf_output *output
 	return r < 0 ? r : gather_flush(&gather, err);
 }
 
+bool elf_memory_refused(int r)
+{
+	return r == -ENOSYS || r == -EPERM || r == -EACCES || r == -EFBIG;
+}
+
 int elf_memory_file(uint64_t bytes, int *ret_fd, struct err *err)
 {
 	/* Mapping does not look at the mode bits, so "never to be executed by exec" is the right
 	 * flag for a shared object, also under vm.memfd_noexec=2. Kernels before 6.3 do not know
 	 * it. */
 	int fd = memfd_create("soload", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 	int r;
 
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("soload", MFD_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, "memfd_create");
-	if (ftruncate(fd, (off_t)bytes) < 0) {
+	/* It counts for memory files too, and who goes beyond it gets a signal. */
+	(void)getrlimit(RLIMIT_FSIZE, &limit);
+	if (bytes > limit.rlim_cur)
+		r = err_set(err, EFBIG, "a memory file of %llu bytes: RLIMIT_FSIZE allows %llu",
+			    (unsigned long long)bytes, (unsigned long long)limit.rlim_cur);
+	else if (ftruncate(fd, (off_t)bytes) < 0)
 		r = err_sys(err, "size a memory file to %llu bytes", (unsigned long long)bytes);
+	else
+		r = 0;
+	if (r < 0) {
 		close(fd);
 		return r;
 	}

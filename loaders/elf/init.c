@@ -7,6 +7,7 @@
 #include "loaders/elf/init.h"
 
 #include "loaders/elf/arena.h"
+#include "loaders/elf/next.h"
 #include "loaders/elf/registry.h"
 #include "loaders/elf/reloc.h"
 #include "loaders/elf/tls.h"
@@ -225,6 +226,8 @@ uintptr_t elf_substitute_find(const char *name, size_t length)
 		SUBSTITUTE("__cxa_thread_atexit_impl", substitute_cxa_thread_atexit),
 		SUBSTITUTE("_dl_find_object", elf_unwind_find_object),
 		SUBSTITUTE("dl_iterate_phdr", elf_unwind_iterate),
+		SUBSTITUTE("dlsym", elf_next_dlsym),
+		SUBSTITUTE("dlvsym", elf_next_dlvsym),
 	};
 
 	if (name[0] != '_' && name[0] != 'd')

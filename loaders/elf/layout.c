@@ -148,6 +148,11 @@ int elf_layout_plan(const struct elf_file *file, uint64_t page, struct elf_layou
 			       "the object wants %llu bytes of memory aligned to %llu",
 			       (unsigned long long)(ret_layout->end - ret_layout->begin),
 			       (unsigned long long)ret_layout->align);
+	if (relro.end > ret_layout->end)
+		relro.end = ret_layout->end;
+	if (relro.end > relro.begin && relro.end - relro.begin > ELF_RELRO_MAX)
+		return err_set(err, ENOEXEC, "the object wants %llu bytes of RELRO",
+			       (unsigned long long)(relro.end - relro.begin));
 	border_find(ret_layout, &relro);
 	ret_layout->closed_begin =
 		relro.begin > ret_layout->begin ? relro.begin : ret_layout->begin;

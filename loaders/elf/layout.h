@@ -11,6 +11,7 @@
 
 #define ELF_RUNS_MAX (2 * ELF_LOADS_MAX + 4)
 #define ELF_IMAGE_MAX (UINT64_C(1) << 32) /* bytes of address space one object may take */
+#define ELF_RELRO_MAX (UINT64_C(1) << 27) /* of them written at every load, file or not */
 
 enum elf_run_kind {
 	ELF_RUN_HOLE,  /* between segments; nothing is there */

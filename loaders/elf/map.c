@@ -263,7 +263,10 @@ int elf_place_take(struct elf_arena *arena, const struct elf_file *file,
 						  "code fetched ahead (membarrier)";
 			return 0;
 		}
-		if (r != -ENOSPC)
+		if (elf_memory_refused(r))
+			ret_place->note = "no memory file of a slot's size may be had: "
+					  "a mapping of its own";
+		else if (r != -ENOSPC)
 			return r;
 	}
 	return own_take(arena, file, layout, ret_place, err);

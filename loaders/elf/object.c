@@ -257,6 +257,9 @@ int elf_object_symbol(struct elf_object *object, const char *name, void **ret_ad
 		if (!object->tls_module)
 			return err_set(err, ENOEXEC, "'%.200s' is thread-local, the object is not",
 				       name);
+		if (symbol->st_value > object->file.tls.memory_bytes)
+			return err_set(err, ENOEXEC, "'%.200s' lies outside the object's PT_TLS",
+				       name);
 		address = (uintptr_t)elf_tls_address(object->tls_module, symbol->st_value);
 		if (!address)
 			return err_set(err, ENOMEM,
@@ -292,6 +295,7 @@ static void object_pin(struct elf_object *object, bool for_ever)
 	} else {
 		object->next = arena->pinned;
 		arena->pinned = object;
+		atomic_fetch_add(&arena->pinned_count, 1);
 	}
 	pthread_mutex_unlock(&arena->lock);
 }
@@ -333,6 +337,7 @@ static struct elf_object *pinned_take(struct elf_arena *arena, bool last)
 	for (struct elf_object **at = &arena->pinned; (object = *at); at = &object->next) {
 		if (object_forsaken(object, last)) {
 			*at = object->next;
+			atomic_fetch_sub(&arena->pinned_count, 1);
 			break;
 		}
 	}
@@ -344,7 +349,7 @@ void elf_objects_reap(struct elf_arena *arena, bool last)
 {
 	struct elf_object *object;
 
-	if (!arena->pinned)
+	if (!atomic_load_explicit(&arena->pinned_count, memory_order_relaxed))
 		return;
 	while ((object = pinned_take(arena, last)))
 		(void)elf_object_unload(object); /* its destructors may pin it once more */

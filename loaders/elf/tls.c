@@ -47,6 +47,7 @@ static struct module modules[ELF_TLS_MODULES_MAX];
 static struct table *tables;
 static pthread_key_t thread_key;
 static bool thread_key_made;
+static atomic_bool finished; /* this code is about to go: no key, no farewells */
 
 static uintptr_t thread_pointer(void)
 {
@@ -62,15 +63,8 @@ static uintptr_t thread_pointer(void)
 	return pointer;
 }
 
-/* The key's destructor. Other keys' destructors may still use the variables, so the table goes in
- * the last round but one the C library makes; the last is ThreadSanitizer's own. */
-static void thread_farewell(void *context)
+static void table_free(struct table *table)
 {
-	struct table *table = context;
-
-	if (++table->farewells < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
-	    pthread_setspecific(thread_key, table) == 0)
-		return;
 	pthread_mutex_lock(&lock);
 	if (table->previous)
 		table->previous->next = table->next;
@@ -85,6 +79,38 @@ static void thread_farewell(void *context)
 	free(table);
 }
 
+/* The key's destructor. Other keys' destructors may still use the variables, so the table goes in
+ * the last round but one the C library makes; the last is ThreadSanitizer's own. */
+static void thread_farewell(void *context)
+{
+	struct table *table = context;
+
+	if (++table->farewells < PTHREAD_DESTRUCTOR_ITERATIONS - 1 &&
+	    pthread_setspecific(thread_key, table) == 0)
+		return;
+	table_free(table);
+}
+
+/* At dlclose() of a shared object that holds this library, or at exit. A thread that ended later
+ * would be sent to code that has gone; what it has of tables is lost. At exit other threads may
+ * still run objects, so nothing else is taken from them. */
+__attribute__((destructor)) static void threads_forget(void)
+{
+	struct table *table = (struct table *)(void *)elf_tls_begins;
+	bool used = false;
+
+	if (!thread_key_made)
+		return;
+	atomic_store(&finished, true);
+	pthread_key_delete(thread_key);
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < ELF_TLS_MODULES_MAX; i++)
+		used |= modules[i].used;
+	pthread_mutex_unlock(&lock);
+	if (table && !used)
+		table_free(table);
+}
+
 static struct table *table_get(void)
 {
 	struct table *table = (struct table *)(void *)elf_tls_begins;
@@ -92,7 +118,7 @@ static struct table *table_get(void)
 	if (table)
 		return table;
 	table = calloc(1, sizeof(*table));
-	if (!table || pthread_setspecific(thread_key, table) != 0) {
+	if (!table || (!atomic_load(&finished) && pthread_setspecific(thread_key, table) != 0)) {
 		free(table);
 		return NULL;
 	}

@@ -33,14 +33,18 @@ typedef int find_function(void *address, void *ret_found);
 typedef const void *find_fde_function(void *address, struct frame_bases *ret_bases);
 
 /* The process's unwinder, as it was at a generation of libraries. */
-static struct {
-	pthread_mutex_t lock;
+struct unwinder {
 	uint64_t generation;
 	bool known, asks;	 /* asks: it finds loaded objects by itself */
 	find_fde_function *find; /* libgcc's lookup */
 	frame_function *add, *remove;
 	frame_function *add_section, *remove_section; /* LLVM's libunwind takes whole sections */
-} unwinder = { .lock = PTHREAD_MUTEX_INITIALIZER };
+};
+
+/* Held at a fork, so never while the dynamic linker is asked: who loads or forks in a constructor
+ * that dlopen() runs holds the linker's lock and waits for this one. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct unwinder unwinder;
 
 extern int (*const elf_unwind_interposer)(void *address, void *ret_found) __attribute__((weak));
 
@@ -209,37 +213,48 @@ static void pair_find(const char *add, const char *remove, frame_function **ret_
 	library_keep((uintptr_t)*ret_add);
 }
 
-static void unwinder_look(uint64_t generation)
+static struct unwinder unwinder_look(uint64_t generation)
 {
+	struct unwinder found = { .generation = generation, .known = true };
 	uintptr_t global = (uintptr_t)dlsym(RTLD_DEFAULT, "_dl_find_object");
 
-	unwinder.generation = generation;
-	unwinder.known = true;
-	unwinder.find = (find_fde_function *)unwinder_symbol("_Unwind_Find_FDE");
-	pair_find("__register_frame", "__deregister_frame", &unwinder.add, &unwinder.remove);
+	found.find = (find_fde_function *)unwinder_symbol("_Unwind_Find_FDE");
+	pair_find("__register_frame", "__deregister_frame", &found.add, &found.remove);
 	pair_find("__unw_add_dynamic_eh_frame_section", "__unw_remove_dynamic_eh_frame_section",
-		  &unwinder.add_section, &unwinder.remove_section);
-	unwinder.asks = &elf_unwind_interposer && global == (uintptr_t)elf_unwind_interposer;
+		  &found.add_section, &found.remove_section);
+	found.asks = &elf_unwind_interposer && global == (uintptr_t)elf_unwind_interposer;
+	return found;
+}
+
+/* Called and left with the lock held, and lets go of it to ask. */
+static void unwinder_renew(const struct elf_file *file, uintptr_t base)
+{
+	uint64_t generation = elf_imports_generation();
+	struct frame_bases bases;
+	struct unwinder found;
+	uintptr_t function;
+
+	if (unwinder.known && unwinder.generation == generation)
+		return;
+	pthread_mutex_unlock(&lock);
+	found = unwinder_look(generation);
+	pthread_mutex_lock(&lock);
+	function = first_function(file, base);
+	/* An older libgcc does not ask _dl_find_object. */
+	if (found.asks && found.find && function)
+		found.asks = found.find((void *)(function + 1), &bases) != NULL;
+	unwinder = found;
 }
 
 struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base, const char **ret_note)
 {
 	struct elf_frames frames = { NULL, NULL };
-	uint64_t generation, begin;
-	struct frame_bases bases;
-	uintptr_t function;
+	uint64_t begin;
 
 	if (!file->eh_frame_hdr.bytes)
 		return frames;
-	pthread_mutex_lock(&unwinder.lock);
-	generation = elf_imports_generation();
-	if (!unwinder.known || unwinder.generation != generation) {
-		unwinder_look(generation);
-		function = first_function(file, base);
-		/* An older libgcc does not ask _dl_find_object. */
-		if (unwinder.asks && unwinder.find && function)
-			unwinder.asks = unwinder.find((void *)(function + 1), &bases) != NULL;
-	}
+	pthread_mutex_lock(&lock);
+	unwinder_renew(file, base);
 	if (!unwinder.asks && (unwinder.add || unwinder.add_section)) {
 		begin = frames_begin(file);
 		if (begin) {
@@ -252,7 +267,7 @@ struct elf_frames elf_unwind_add(const struct elf_file *file, uintptr_t base, co
 			*ret_note = "its frame tables can't be registered: no unwinding through it";
 		}
 	}
-	pthread_mutex_unlock(&unwinder.lock);
+	pthread_mutex_unlock(&lock);
 	return frames;
 }
 
@@ -260,18 +275,18 @@ void elf_unwind_remove(struct elf_frames *frames)
 {
 	if (!frames->begin)
 		return;
-	pthread_mutex_lock(&unwinder.lock);
+	pthread_mutex_lock(&lock);
 	frames_pass(frames->remove, frames->begin);
-	pthread_mutex_unlock(&unwinder.lock);
+	pthread_mutex_unlock(&lock);
 	frames->begin = NULL;
 }
 
 void elf_unwind_lock(void)
 {
-	pthread_mutex_lock(&unwinder.lock);
+	pthread_mutex_lock(&lock);
 }
 
 void elf_unwind_unlock(void)
 {
-	pthread_mutex_unlock(&unwinder.lock);
+	pthread_mutex_unlock(&lock);
 }

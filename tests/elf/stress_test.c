@@ -7,6 +7,7 @@
 #include "loaders/elf/object.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <limits.h>
@@ -26,6 +27,7 @@
 #include <cmocka.h>
 
 #define THREADS 64
+#define LOADERS 6 /* while libraries come and go */
 #define ROUNDS rounds_of(24)
 #if defined(__SANITIZE_THREAD__)
 #define FORKS 0 /* TSan's own locks do not survive a fork of many threads */
@@ -57,8 +59,12 @@ static unsigned int rounds_of(unsigned int all)
 	return n > 1 ? (all + (unsigned int)n - 1) / (unsigned int)n : all;
 }
 
-static struct file_bytes files[OBJECTS];
-static atomic_uint failures;
+#define INTERRUPTED 64 /* loads into slots without pages that a signal must meet */
+#define GROWTHS_MAX 20000
+
+static struct file_bytes files[OBJECTS], large;
+static atomic_uint failures, interrupted;
+static atomic_bool growing;
 
 static int files_load(void **state)
 {
@@ -67,6 +73,9 @@ static int files_load(void **state)
 	struct err err;
 
 	(void)state;
+	snprintf(path, sizeof(path), "%s/objects/gen_4m.so", build ? build : "build");
+	if (file_load(path, &large, &err) < 0)
+		return -1;
 	for (size_t i = 0; i < OBJECTS; i++) {
 		snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build",
 			 objects[i].name);
@@ -146,6 +155,8 @@ static void on_alarm(int number)
 
 	(void)number;
 	(void)backtrace(frames, 32); /* asks for frame tables, whatever was interrupted */
+	if (atomic_load(&growing))
+		atomic_fetch_add(&interrupted, 1);
 }
 
 static void alarms(bool on)
@@ -226,6 +237,57 @@ static void threads_dualmap(void **state)
 {
 	(void)state;
 	threads_at_once(true);
+}
+
+/* A slot's first pages are asked for in calls that a signal can cut short. */
+static void signals_while_slots_grow(void **state)
+{
+	const struct elf_source source = { .bytes = large.bytes, .size = large.size, .fd = -1 };
+	struct elf_object *object;
+	struct err err = { "" };
+	int r;
+
+	(void)state;
+	if (!SIGNALS)
+		skip();
+	alarms(true);
+	for (int i = 0; i < GROWTHS_MAX && atomic_load(&interrupted) < INTERRUPTED; i++) {
+		struct elf_arena *arena = arena_make(1, i & 1);
+
+		atomic_store(&growing, true);
+		r = elf_object_load(arena, &source, &object, NULL, &err);
+		atomic_store(&growing, false);
+		if (r < 0)
+			fail_msg("%s", err.text);
+		elf_object_unload(object);
+		elf_arena_free(arena);
+	}
+	alarms(false);
+	assert_true(atomic_load(&interrupted) >= INTERRUPTED);
+}
+
+/* What was found out about the process's libraries is found out anew, in the middle of loads. */
+static void libraries_come_and_go(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct elf_arena *arena = arena_make(4, false);
+	pthread_t threads[LOADERS];
+	char path[PATH_MAX];
+	void *handle;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fixtures/answer_1.so", build ? build : "build");
+	for (size_t i = 0; i < LOADERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, thread_run, arena), 0);
+	for (unsigned int i = 0; i < 8 * ROUNDS; i++) {
+		handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+		assert_non_null(handle);
+		dlclose(handle);
+	}
+	for (size_t i = 0; i < LOADERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&failures), 0);
+	elf_arena_free(arena);
 }
 
 /* What is loaded before a fork runs on in both, whatever either loads afterwards. */
@@ -316,12 +378,11 @@ static void descriptors_run_out(void **state)
 static void file_size_runs_out(void **state)
 {
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
-	for (rlim_t limit = 0; limit < 40960; limit += 8192) {
-		with_limit(RLIMIT_FSIZE, limit, false);
-		with_limit(RLIMIT_FSIZE, limit, true);
+	/* The last is room for objects, but not for a slot. */
+	for (rlim_t limit = 0; limit < 49152; limit += 8192) {
+		with_limit(RLIMIT_FSIZE, limit < 40960 ? limit : 4 << 20, false);
+		with_limit(RLIMIT_FSIZE, limit < 40960 ? limit : 4 << 20, true);
 	}
-	signal(SIGXFSZ, SIG_DFL);
 }
 
 static void addresses_run_out(void **state)
@@ -376,9 +437,10 @@ static void works_under_mdwe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_strict),     cmocka_unit_test(threads_dualmap),
-		cmocka_unit_test(fork_keeps_both),    cmocka_unit_test(descriptors_run_out),
-		cmocka_unit_test(file_size_runs_out), cmocka_unit_test(addresses_run_out),
+		cmocka_unit_test(threads_strict),	    cmocka_unit_test(threads_dualmap),
+		cmocka_unit_test(signals_while_slots_grow), cmocka_unit_test(fork_keeps_both),
+		cmocka_unit_test(libraries_come_and_go),    cmocka_unit_test(descriptors_run_out),
+		cmocka_unit_test(file_size_runs_out),	    cmocka_unit_test(addresses_run_out),
 		cmocka_unit_test(works_under_mdwe),
 	};
 

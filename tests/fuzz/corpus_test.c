@@ -58,10 +58,55 @@ static void corpus(void **state)
 #endif
 }
 
+/* The probe objects of this build in every way the target knows, by a byte behind their end: what
+ * is refused for damage above must be gone through here. */
+static void sound_objects(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	unsigned int accepted[FUZZ_MODES] = { 0 };
+	char folder[PATH_MAX / 2], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *directory;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/fixtures/elf", build ? build : "build");
+	directory = opendir(folder);
+	assert_non_null(directory);
+	alarm(HANGS_AFTER_S);
+	while ((entry = readdir(directory))) {
+		struct file_bytes file;
+		struct err err;
+		uint8_t *longer;
+
+		if (!strstr(entry->d_name, ".so"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (file_load(path, &file, &err) < 0)
+			fail_msg("%s", err.text);
+		longer = malloc(file.size + 1);
+		assert_non_null(longer);
+		memcpy(longer, file.bytes, file.size);
+		for (unsigned int mode = 0; mode < FUZZ_MODES; mode++) {
+			longer[file.size] =
+				(uint8_t)(mode + FUZZ_MODES - (file.size + 1) % FUZZ_MODES);
+			accepted[mode] += (unsigned int)fuzz_object(longer, file.size + 1);
+		}
+		free(longer);
+		file_unload(&file);
+	}
+	closedir(directory);
+	alarm(0);
+	for (unsigned int mode = 0; mode < FUZZ_MODES; mode++)
+		assert_int_equal(accepted[mode], accepted[0]);
+	print_message("%u probe objects, in %d ways\n", accepted[0], FUZZ_MODES);
+	assert_true(accepted[0] >= 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(corpus),
+		cmocka_unit_test(sound_objects),
 	};
 
 	/* As in the fuzzer: more names to bind to, more of the dynamic linker to meet. */

@@ -1,7 +1,7 @@
 /*
  * Judges a loader on a real library: a child process opens it with dlopen, another with the loader,
  * and what they found must be the same: where every exported symbol is, what every slot that a
- * relocation filled refers to, and that constructors left their traces in the object's data.
+ * relocation filled refers to, and what constructors left in each word of the object's data.
  */
 #ifndef SOLOAD_TESTS_LIBRARIES_JUDGE_H
 #define SOLOAD_TESTS_LIBRARIES_JUDGE_H
@@ -22,6 +22,7 @@ struct verdict {
 	enum judgement judgement;
 	char reason[512];
 	uint32_t symbols, slots; /* compared */
+	uint32_t changed;	 /* words constructors changed under dlopen, compared as well */
 };
 
 const char *judgement_name(enum judgement judgement);

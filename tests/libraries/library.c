@@ -51,10 +51,15 @@ static bool slot_is_constant(const struct elf_file *elf, const elf_rela *rela, e
  */
 static bool import_is_replaced(const struct elf_file *elf, const elf_rela *rela)
 {
-	static const char *const names[] = { "__cxa_atexit",	    "__cxa_finalize",
-					     "__tls_get_addr",	    "__cxa_thread_atexit_impl",
-					     "__cxa_thread_atexit", "_dl_find_object",
-					     "dl_iterate_phdr" };
+	static const char *const names[] = { "__cxa_atexit",
+					     "__cxa_finalize",
+					     "__tls_get_addr",
+					     "__cxa_thread_atexit_impl",
+					     "__cxa_thread_atexit",
+					     "_dl_find_object",
+					     "dl_iterate_phdr",
+					     "dlsym",
+					     "dlvsym" };
 	uint64_t index = ELF64_R_SYM(rela->r_info);
 	const char *name;
 

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #define SAMPLE 40
+#define SAMPLE_LEAST 20 /* what gcc, gnuplot and python3 bring along alone is more */
 
 static const char *const names[] = {
 	"libz.so.1",	     "libsqlite3.so.0",	   "libcrypto.so.3",	  "libssl.so.3",
@@ -48,17 +49,27 @@ static bool library_find(const char *name, char *path, size_t size)
 	return false;
 }
 
+static void absent_note(const char *name, char *names_absent, size_t size)
+{
+	size_t used = strlen(names_absent);
+
+	snprintf(names_absent + used, size - used, " %s", name);
+}
+
 static void a_sample_loads_the_same(void **state)
 {
 	const char *loader = *state;
 	unsigned int judged = 0, wrong = 0;
+	char names_absent[2048] = "";
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && judged < SAMPLE; i++) {
 		struct verdict verdict;
 		char path[256];
 
-		if (!library_find(names[i], path, sizeof(path)))
+		if (!library_find(names[i], path, sizeof(path))) {
+			absent_note(names[i], names_absent, sizeof(names_absent));
 			continue;
+		}
 		library_judge(path, loader, &verdict);
 		if (verdict.judgement == JUDGED_DECLINED)
 			continue;
@@ -70,9 +81,10 @@ static void a_sample_loads_the_same(void **state)
 	}
 	print_message("%s: %u of %u libraries load as with dlopen\n", loader, judged - wrong,
 		      judged);
-	if (judged == 0)
-		skip();
+	if (judged < SAMPLE)
+		print_message("%u of the %d wanted; not here:%s\n", judged, SAMPLE, names_absent);
 	assert_int_equal(wrong, 0);
+	assert_true(judged >= SAMPLE_LEAST);
 }
 
 /* The judge itself must be able to tell: a loader that does not execute is not taken for one. */

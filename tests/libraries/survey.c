@@ -17,7 +17,7 @@
 
 struct survey {
 	unsigned int counts[JUDGEMENTS];
-	unsigned long long symbols, slots;
+	unsigned long long symbols, slots, changed;
 };
 
 static void line_print(const struct verdict *verdict, const char *path, const char *root)
@@ -41,6 +41,7 @@ static void library_survey(struct survey *survey, const char *path, const char *
 	survey->counts[verdict.judgement]++;
 	survey->symbols += verdict.symbols;
 	survey->slots += verdict.slots;
+	survey->changed += verdict.changed;
 	if (verdict.judgement != JUDGED_SAME)
 		line_print(&verdict, path, arguments[1]);
 	if (isatty(STDERR_FILENO))
@@ -51,7 +52,7 @@ static void library_survey(struct survey *survey, const char *path, const char *
 
 int main(int argc, char **argv)
 {
-	struct survey survey = { { 0 }, 0, 0 };
+	struct survey survey = { { 0 }, 0, 0, 0 };
 	unsigned int taken = 0, wrong;
 	char path[4096];
 
@@ -77,7 +78,8 @@ int main(int argc, char **argv)
 	       survey.counts[JUDGED_REFUSED], survey.counts[JUDGED_DIFFERS],
 	       survey.counts[JUDGED_CRASHED], survey.counts[JUDGED_HUNG],
 	       survey.counts[JUDGED_DECLINED]);
-	printf("%llu symbols and %llu relocated slots are where dlopen has them\n", survey.symbols,
-	       survey.slots);
+	printf("%llu symbols and %llu relocated slots are where dlopen has them, and %llu words "
+	       "are what constructors make of them under dlopen\n",
+	       survey.symbols, survey.slots, survey.changed);
 	return taken == 0 || wrong || survey.counts[JUDGED_SAME] < REQUIRED_SHARE * taken;
 }

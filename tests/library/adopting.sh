@@ -24,6 +24,8 @@ done
 "$CXX" $flags -c -o identity.o identity.cpp
 # shellcheck disable=SC2086
 "$CXX" $flags -c -o ahead.o ahead.cpp
+# shellcheck disable=SC2086
+"$CXX" $flags -c -o crash.o crash.cpp
 ./after >after.out
 [ "$(grep -c '^call 1$' after.out)" = 3 ] || { cat after.out && echo "adopting: not a fresh object every time" >&2 && exit 1; }
 # The old way needs a folder that may be written and executed from.

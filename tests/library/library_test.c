@@ -7,29 +7,42 @@
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define THREADS 4
 #define ROUNDS 50
 
+#define FORKS 200
+#define HANGS_AFTER_S 30
+
 static struct file_bytes object;
 
-static int object_open(void **state)
+static int probe_open(const char *name, struct file_bytes *ret_file)
 {
 	const char *build = getenv("SOLOAD_BUILD");
 	struct err err = { "" };
 	char path[PATH_MAX];
 
-	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/elf/plain.so", build ? build : "build");
-	if (file_load(path, &object, &err) == 0)
+	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
+	if (file_load(path, ret_file, &err) == 0)
 		return 0;
 	print_error("%s\n", err.text);
 	return -1;
+}
+
+static int object_open(void **state)
+{
+	(void)state;
+	return probe_open("plain", &object);
 }
 
 static int object_close(void **state)
@@ -163,6 +176,114 @@ static void threads_share_a_loader(void **state)
 	soload_close(loader);
 }
 
+struct forked {
+	struct soload_loader *loader;
+	struct file_bytes
+		bare; /* nothing of the C library, whose own locks a fork may leave held */
+	atomic_bool stop;
+};
+
+static int bare_load(struct forked *forked)
+{
+	struct soload_image *image;
+
+	if (soload_load(forked->loader, forked->bare.bytes, forked->bare.size, &image, NULL) < 0)
+		return 1;
+	soload_unload(image);
+	return 0;
+}
+
+static void *until_stopped(void *context)
+{
+	struct forked *forked = context;
+	long failed = 0;
+
+	while (!atomic_load(&forked->stop))
+		failed += bare_load(forked);
+	return (void *)(intptr_t)failed;
+}
+
+/* A child has the loader as it was between two loads, whatever other threads were doing. */
+static void forks_meanwhile(void **state)
+{
+	struct forked forked = { .loader = opened("elf") };
+	pthread_t threads[THREADS];
+	void *failed;
+	int status;
+
+	(void)state;
+#if defined(__SANITIZE_THREAD__)
+	skip(); /* its own locks do not survive a fork of many threads */
+#endif
+	assert_int_equal(probe_open("bare", &forked.bare), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, until_stopped, &forked), 0);
+	for (int i = 0; i < FORKS; i++) {
+		pid_t child = fork();
+
+		assert_true(child >= 0);
+		if (child == 0) {
+			alarm(HANGS_AFTER_S);
+			_exit(bare_load(&forked));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	atomic_store(&forked.stop, true);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	soload_close(forked.loader);
+	file_unload(&forked.bare);
+}
+
+static struct soload_place place;
+static volatile int found;
+static void *volatile asked;
+
+static void on_signal(int number)
+{
+	(void)number;
+	found = soload_where(asked, &place);
+}
+
+static void addresses_are_told(void **state)
+{
+	static const char *const told[] = { "elf", "elf:fresh", "prelinked", "auto" };
+	struct soload_object given = SOLOAD_OBJECT(object.bytes, object.size);
+	int on_stack = 0;
+
+	(void)state;
+	given.name = "/somewhere/plain.so";
+	given.id = 1;
+	signal(SIGUSR1, on_signal);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		struct soload_loader *loader = opened(told[i]);
+		struct soload_image *image;
+		void *probe;
+
+		assert_int_equal(soload_load_object(loader, &given, &image, NULL), 0);
+		assert_int_equal(soload_symbol(image, "probe", &probe, NULL), 0);
+		asked = (unsigned char *)probe + 3;
+		raise(SIGUSR1);
+		assert_int_equal(found, 0);
+		assert_string_equal(place.object, given.name);
+		assert_string_equal(place.symbol, "probe");
+		assert_true(place.symbol_address == (uintptr_t)probe);
+		assert_true(place.base == soload_base(image));
+		assert_int_equal(soload_where((void *)place.base, &place), 0); /* its ELF header */
+		assert_null(place.symbol);
+		asked = probe;
+		soload_unload(image);
+		soload_close(loader);
+		assert_int_equal(soload_where(asked, &place), -ENOENT);
+	}
+	assert_int_equal(soload_where(&on_stack, &place), -ENOENT);
+	assert_int_equal(soload_where(NULL, &place), -ENOENT);
+	signal(SIGUSR1, SIG_DFL);
+}
+
 static void version_is_the_programs(void **state)
 {
 	(void)state;
@@ -219,6 +340,8 @@ int main(void)
 		cmocka_unit_test(steps_down_are_told),
 		cmocka_unit_test(several_images_live_at_once),
 		cmocka_unit_test(threads_share_a_loader),
+		cmocka_unit_test(forks_meanwhile),
+		cmocka_unit_test(addresses_are_told),
 		cmocka_unit_test(version_is_the_programs),
 	};
 

@@ -45,6 +45,29 @@ static void first_step_says_nothing(void **state)
 	loader_close(loader);
 }
 
+/* A load's timeline may be gone when symbols are asked for: the image's own counts. */
+static void symbols_know_no_old_timeline(void **state)
+{
+	struct loader *loader = opened("auto");
+	struct image *image = image_new(loader);
+	struct timeline time = { .spans = NULL }, before;
+	struct err err = { "" };
+	int result;
+
+	(void)state;
+	timeline_begin(&time, PHASE_OTHER);
+	if (image_load(image, fixture_so("answer_1"), &time, &err) < 0)
+		fail_msg("%s", err.text);
+	timeline_end(&time);
+	before = time;
+	image->time = NULL;
+	assert_int_equal(fixture_call(image, "answer", 0, &result), 0);
+	image_unload(image);
+	assert_memory_equal(&time, &before, sizeof(time));
+	image_free(image);
+	loader_close(loader);
+}
+
 static void unavailable_steps_are_named(void **state)
 {
 	struct loader *loader = opened("auto:steps=tmpfs\\:dir=/nowhere/at/all+memfd");
@@ -180,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_step_says_nothing),
+		cmocka_unit_test(symbols_know_no_old_timeline),
 		cmocka_unit_test(unavailable_steps_are_named),
 		cmocka_unit_test(refusals_are_named),
 		cmocka_unit_test(what_elf_refuses_is_loaded_by_another),

@@ -179,6 +179,7 @@ static int attempt_body(void *argument)
 	struct held before;
 
 	so.bytes = bytes;
+	so.fd = -1;
 	so.id = 4711;
 	for (int i = 0; i < 2; i++) {
 		struct err err = { { 0 } };

@@ -32,8 +32,8 @@
 /* Returned by a case that cannot be judged here; the reason was printed. */
 #define CASE_SKIPPED 77
 
-/* The built object of that name, with an identity of its own. Owned here, valid to the end; a
- * missing one ends the program. */
+/* The built object of that name, with an identity of its own, and as a file (`fd`). Owned here,
+ * valid to the end; a missing one ends the program. */
 const struct so *fixture_so(const char *name);
 
 /* A symbol of a loaded image as a number-returning function; 0 for one that takes no argument. */
