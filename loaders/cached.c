@@ -90,7 +90,7 @@ static const struct option_def cached_option_table[] = {
 	  .kind = OPTION_CHOICE,
 	  .offset = offsetof(struct cached_options, policy),
 	  .argument = "identity|first",
-	  .help = "first: the first object answers for ever, content never checked (pypto)",
+	  .help = "first: the first object answers for ever, content never checked",
 	  .choices = policy_names },
 	{ 0 },
 };

@@ -51,7 +51,7 @@ static const struct argp_option table[] = {
 	{ "loader", KEY_LOADER, "A,B", 0, "loaders with their options, or all (all)", 0 },
 	{ "transport", KEY_TRANSPORT, "A,B", 0, "transports, or all (all)", 0 },
 	{ "when", KEY_WHEN, "A,B", 0,
-	  "life cycles of the object: per-run (the seed), once (pypto), register, prewarm, or all "
+	  "life cycles of the object: per-run (as simpler), once, register, prewarm, or all "
 	  "(per-run)",
 	  0 },
 	{ "callables", KEY_CALLABLES, "N", 0,

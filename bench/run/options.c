@@ -87,7 +87,7 @@ static const struct argp_option table[] = {
 	  "above are never taken from those",
 	  2 },
 	{ "machine-directories", KEY_MACHINE_DIRECTORIES, NULL, 0,
-	  "stage in this machine's own directories (as root the seed's list begins with "
+	  "stage in this machine's own directories (as root simpler's list begins with "
 	  "/usr/lib64), not in private ones mounted over them",
 	  2 },
 	{ 0 },

@@ -300,7 +300,7 @@ void chain_record(struct record *record, const struct chain_table *table)
 void chain_print(const struct chain_table *chains, FILE *out)
 {
 	static const char *const headings[] = { "Bytes sent", "Transfer (us)", "Load (us)",
-						"Both (us)",  "Minimum (us)",  "seed /" };
+						"Both (us)",  "Minimum (us)",  "first /" };
 	struct table *table = table_new();
 	double seed = chains->cells[CHAIN_SEED].total;
 
