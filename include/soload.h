@@ -36,8 +36,8 @@ struct soload_error {
  * Makes a loader from "NAME[:KEY[=VALUE]]...":
  *
  *   auto        elf, else memfd, else tmpfs, else disk; soload_note() explains a step down
- *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load (aarch64: one); where
- *               no memory file may be had, memory is written first and made executable then
+ *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load
+ * (aarch64: one); where no memory file may be had, memory is written first and made executable then
  *   prelinked   as elf, and the same content (see soload_object.id) again costs almost nothing
  *   memfd, tmpfs, disk:mended    through dlopen, staged in a memory file, /dev/shm, a folder
  *

@@ -18,12 +18,13 @@ struct soload_image {
 	struct soload_loader *loader;
 	struct image *image;
 	struct so so;
-	struct soload_image *next; /* in the loader's list of free ones */
+	struct soload_image *next;  /* in the loader's list of free ones */
+	struct soload_image *older; /* in the list of all of them */
 };
 
 struct soload_loader {
 	struct loader *loader;
-	struct soload_image *free;
+	struct soload_image *free, *newest;
 };
 
 /* Of the lists of all loaders, held for a few instructions. A fork waits for it, so that no child
@@ -78,8 +79,8 @@ void soload_close(struct soload_loader *self)
 
 	if (!self)
 		return;
-	for (image = self->free; image; image = next) {
-		next = image->next;
+	for (image = self->newest; image; image = next) {
+		next = image->older;
 		image_free(image->image);
 		free(image);
 	}
@@ -104,10 +105,16 @@ static struct soload_image *image_take(struct soload_loader *self)
 		return NULL;
 	image->loader = self;
 	image->image = image_new(self->loader);
-	if (image->image)
-		return image;
-	free(image);
-	return NULL;
+	if (!image->image) {
+		free(image);
+		return NULL;
+	}
+	/* All of them, not only those given back: of a constructor that throws none is. */
+	lists_hold();
+	image->older = self->newest;
+	self->newest = image;
+	lists_release();
+	return image;
 }
 
 static void image_give(struct soload_image *image)

@@ -11,7 +11,9 @@ HAVE_SDT ?= $(if $(call PROBE_HAS,sys/sdt.h),1,0)
 BPF_GEN := $(BUILD)/gen
 BPF_ARCH := $(if $(filter aarch64,$(ARCH)),arm64,x86)
 BPF_INCLUDE ?= /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_FLAGS := -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I. -idirafter $(BPF_INCLUDE)
+# What is built here travels inside soload, whose own addresses must not depend on the folder it was built in: the gate compares builds.
+EMBEDDED := -ffile-prefix-map=$(CURDIR)=.
+BPF_FLAGS := $(EMBEDDED) -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -I. -idirafter $(BPF_INCLUDE)
 
 ifeq ($(HAVE_BPF),1)
 CPPFLAGS += -DHAVE_BPF
@@ -36,7 +38,7 @@ $(BPF_GEN)/%.skel.h: $(BPF_GEN)/%.bpf.o
 	$(Q){ echo '#pragma GCC system_header'; $(BPFTOOL) gen skeleton $< name $*_bpf; } >$@
 
 # What lives inside the watched process has no library but libc, and travels inside soload.
-INSIDE_FLAGS := -shared -fPIC -O2 -std=gnu17 -I. -D_GNU_SOURCE -fvisibility=hidden -fcf-protection=none -Wl,-z,now -Wl,--no-undefined
+INSIDE_FLAGS := $(EMBEDDED) -shared -fPIC -O2 -std=gnu17 -I. -D_GNU_SOURCE -fvisibility=hidden -fcf-protection=none -Wl,-z,now -Wl,--no-undefined
 INSIDE := ldaudit $(if $(filter x86_64,$(ARCH)),ldhook)
 $(BPF_GEN)/%.so: probes/inside/%.c probes/inside/ring.h probes/event.h probes/steps.def probes/probes.mk
 	$(call say,INSIDE,$@)

@@ -61,6 +61,9 @@ void bind_begin(struct bind *bind, struct elf_object *object)
 	bind->object = object;
 	bind->file = &object->file;
 	bind->versions_read = false;
+	bind->plan = NULL;
+	bind->plans = 0;
+	elf_plans_load();
 	bind_again(bind);
 	if (bind->plan)
 		return;
@@ -68,11 +71,13 @@ void bind_begin(struct bind *bind, struct elf_object *object)
 	names_count(object->arch, dynamic->plt_rela, dynamic->plt_rela_count, &asked, &symbols);
 	if (symbols <= dynamic->symbol_max)
 		bind->plan = elf_plan_make(bind->file, object->scope, symbols, asked);
+	(void)elf_plans_moved(&bind->plans); /* by this one */
 }
 
 void bind_again(struct bind *bind)
 {
-	bind->plan = elf_plan_find(bind->file, bind->object->scope);
+	if (elf_plans_moved(&bind->plans))
+		bind->plan = elf_plan_find(bind->file, bind->object->scope);
 }
 
 struct wanted {
@@ -172,25 +177,24 @@ static bool is_elsewhere(enum elf_found found, const elf_sym *symbol)
 	return found == ELF_IN_GLOBAL || (found == ELF_IN_NEEDED && symbol->st_shndx == SHN_UNDEF);
 }
 
-/* What others say of a name, and the plan from now on. */
+/* What others say of a name, and the plan from now on; but not what they said while libraries came
+ * or went, and a later plan was made. */
 static int name_look(struct bind *bind, uint32_t index, struct elf_answer *ret_answer,
 		     struct err *err)
 {
 	const struct elf_scope *scope = bind->object->scope;
 	struct elf_name name;
+	const uint64_t since = elf_imports_since();
 	enum elf_found found;
 	int r = name_get(bind, index, &name, err);
 
 	if (r < 0)
 		return r;
-	if (!elf_import_known(scope, &name, &found, &ret_answer->address)) {
-		found = elf_import_find(scope, &name, &ret_answer->address);
-		bind_again(bind);
-	}
-	ret_answer->found = found;
+	found = elf_import_find(scope, &name, &ret_answer->address);
+	bind_again(bind);
 	ret_answer->known = true;
 	ret_answer->elsewhere = is_elsewhere(found, &bind->file->dynamic.symbols[index]);
-	if (bind->plan && index < bind->plan->count)
+	if (bind->plan && index < bind->plan->count && since == elf_imports_since())
 		bind->plan->answers[index] = *ret_answer;
 	return 0;
 }
@@ -239,6 +243,14 @@ int bind_look(struct bind *bind, uint32_t index, uintptr_t *ret_address, bool *r
 	if (symbol->st_shndx != SHN_UNDEF)
 		return own_address(bind, symbol, ret_address, ret_indirect, err);
 	return name_absent(bind, index, ret_address, err);
+}
+
+bool bind_own_indirect(const struct bind *bind, uint32_t index)
+{
+	const elf_sym *symbol = &bind->file->dynamic.symbols[index];
+
+	return index < bind->file->dynamic.symbol_max && symbol->st_shndx != SHN_UNDEF &&
+	       ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC;
 }
 
 static int own_tls(const struct bind *bind, uint64_t offset, struct bind_tls *ret_tls,

@@ -12,6 +12,7 @@ struct bind {
 	struct elf_object *object;
 	const struct elf_file *file;
 	const struct elf_plan *plan; /* the answers, NULL = each name is looked up */
+	uint64_t plans;		     /* elf_plans_moved() */
 	bool versions_read;
 	const char
 		*versions[BIND_VERSIONS]; /* once read, and kept where there is room; NULL = none */
@@ -37,6 +38,10 @@ static inline int bind_address(struct bind *bind, uint32_t symbol, uintptr_t *re
 	*ret_indirect = false;
 	return 0;
 }
+
+/* Whether the object itself defines that symbol by a resolver. What others say of it may change
+ * between the two passes, when a resolver loads a library. */
+bool bind_own_indirect(const struct bind *bind, uint32_t symbol);
 
 /* A thread-local symbol: a module of this library, or of the dynamic linker, or neither when it is
  * undefined and weak; symbol 0 is the object's own module. */

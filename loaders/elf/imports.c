@@ -89,7 +89,8 @@ void elf_imports_begin(void)
 	uint64_t generation;
 
 	/* Asking under the lock means that no fork happens meanwhile: a child would wait for ever
-	 * for the linker's list. That list is never locked while code of others runs. */
+	 * for the linker's list. Code of others runs while that list is locked only in callbacks of
+	 * dl_iterate_phdr(), which must not load or fork (docs/adopting.md). */
 	pthread_mutex_lock(&cache.lock);
 	generation = elf_imports_generation();
 	if (cache_stale(generation))
@@ -99,6 +100,11 @@ void elf_imports_begin(void)
 void elf_imports_end(void)
 {
 	pthread_mutex_unlock(&cache.lock);
+}
+
+uint64_t elf_imports_since(void)
+{
+	return cache.generation;
 }
 
 static uint64_t hash_mix(uint64_t hash, uint64_t word)
@@ -256,26 +262,16 @@ static enum elf_found name_ask(const struct elf_scope *scope, const struct elf_n
 	return found;
 }
 
-bool elf_import_known(const struct elf_scope *scope, const struct elf_name *name,
-		      enum elf_found *ret_found, uintptr_t *ret_address)
-{
-	const struct entry *entry = entry_find(hash_name(scope, name), scope, name);
-
-	if (!entry)
-		return false;
-	*ret_found = (enum elf_found)entry->found;
-	*ret_address = entry->address;
-	return true;
-}
-
 enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
 			       uintptr_t *ret_address)
 {
-	enum elf_found found;
+	uint32_t hash = hash_name(scope, name);
+	const struct entry *entry = entry_find(hash, scope, name);
 
-	if (elf_import_known(scope, name, &found, ret_address))
-		return found;
-	return name_ask(scope, name, hash_name(scope, name), ret_address);
+	if (!entry)
+		return name_ask(scope, name, hash, ret_address);
+	*ret_address = entry->address;
+	return (enum elf_found)entry->found;
 }
 
 /* Which module a thread-local address of this thread belongs to. */

@@ -50,13 +50,12 @@ const char *elf_version_keep(const char *name);
 void elf_imports_begin(void);
 void elf_imports_end(void);
 
+/* Which libraries the answers are true for, as elf_imports_generation() was at the last begin. */
+uint64_t elf_imports_since(void);
+
 /* The lock may have been let go of meanwhile, where others had to be asked. */
 enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_name *name,
 			       uintptr_t *ret_address);
-
-/* The same, of what has been asked for already: false = not known, and nobody is asked. */
-bool elf_import_known(const struct elf_scope *scope, const struct elf_name *name,
-		      enum elf_found *ret_found, uintptr_t *ret_address);
 
 /* A thread-local variable of another library: its module and where in it. */
 enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,

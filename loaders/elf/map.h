@@ -61,7 +61,8 @@ struct elf_place {
 	int fd;	       /* + 1, of the memory file its own mapping is written through; 0 = none */
 	void *scratch; /* RELRO of its own mapping while it is computed */
 	size_t scratch_bytes;
-	bool direct;	     /* mapped from the caller's file: RELRO is protected at commit */
+	bool direct; /* relocated in place, in the caller's file or plain memory: RELRO is closed at
+			commit */
 	bool announced;	     /* LeakSanitizer looks into its variables */
 	size_t window_count; /* what relocations may write, ascending */
 	struct elf_window windows[ELF_WINDOWS_MAX];

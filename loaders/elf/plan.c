@@ -34,8 +34,8 @@ struct kept {
 static struct {
 	struct kept *kept[PLANS_MAX];
 	size_t count, bytes;
-	uint64_t loads;
-} plans;
+	uint64_t loads, moves;
+} plans = { .moves = 1 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -58,6 +58,13 @@ static bool bytes_equal(const void *a, const void *b, size_t bytes)
 	return bytes == 0 || memcmp(a, b, bytes) == 0;
 }
 
+/* Of a table that may be longer than what is read of it. Where the kept object had none there must
+ * be none: what it would say of the names is not in the answers. */
+static bool table_fits(size_t kept_bytes, size_t bytes)
+{
+	return kept_bytes ? kept_bytes <= bytes : bytes == 0;
+}
+
 static bool kept_fits(const struct kept *kept, const struct elf_file *file)
 {
 	const struct elf_dynamic *dynamic = &file->dynamic;
@@ -66,8 +73,8 @@ static bool kept_fits(const struct kept *kept, const struct elf_file *file)
 
 	return tables->string_bytes == dynamic->string_bytes && count <= dynamic->symbol_max &&
 	       tables->version_bytes == 2 * smaller(dynamic->version_max, count) &&
-	       tables->need_bytes <= dynamic->version_need_bytes &&
-	       tables->def_bytes <= dynamic->version_def_bytes &&
+	       table_fits(tables->need_bytes, dynamic->version_need_bytes) &&
+	       table_fits(tables->def_bytes, dynamic->version_def_bytes) &&
 	       heads_equal(kept->heads, dynamic->symbols, count) &&
 	       bytes_equal(tables->strings, dynamic->strings, tables->string_bytes) &&
 	       bytes_equal(tables->versions, dynamic->versions, tables->version_bytes) &&
@@ -75,9 +82,21 @@ static bool kept_fits(const struct kept *kept, const struct elf_file *file)
 	       bytes_equal(tables->defs, dynamic->version_defs, tables->def_bytes);
 }
 
-struct elf_plan *elf_plan_find(const struct elf_file *file, const struct elf_scope *scope)
+void elf_plans_load(void)
 {
 	plans.loads++;
+}
+
+bool elf_plans_moved(uint64_t *stamp)
+{
+	bool moved = *stamp != plans.moves;
+
+	*stamp = plans.moves;
+	return moved;
+}
+
+struct elf_plan *elf_plan_find(const struct elf_file *file, const struct elf_scope *scope)
+{
 	for (size_t i = 0; i < plans.count; i++) {
 		struct kept *kept = plans.kept[i];
 
@@ -116,6 +135,7 @@ static void kept_put(size_t at, struct kept *kept)
 	free(plans.kept[at]);
 	plans.kept[at] = kept;
 	plans.bytes += kept->bytes;
+	plans.moves++;
 }
 
 /* What the answers depend on, of this object; its versions' tables must be whole. */
@@ -202,4 +222,5 @@ void elf_plans_forget(void)
 	}
 	plans.count = 0;
 	plans.bytes = 0;
+	plans.moves++;
 }

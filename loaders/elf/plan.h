@@ -2,7 +2,7 @@
  * Plans: what the names of an object were bound to, kept with the tables that asked for them. An
  * object whose tables ask the same, as code does that was generated or built anew, has all its
  * answers by comparing a few kilobytes, and not a name at a time. Everything here between
- * elf_imports_begin() and elf_imports_end(); a plan is gone when that lock was let go.
+ * elf_imports_begin() and elf_imports_end().
  */
 #ifndef SOLOAD_LOADERS_ELF_PLAN_H
 #define SOLOAD_LOADERS_ELF_PLAN_H
@@ -11,7 +11,6 @@
 
 struct elf_answer {
 	uintptr_t address;
-	uint32_t found; /* enum elf_found */
 	bool known;	/* false: not asked for yet */
 	bool elsewhere; /* the address is what the symbol stands for, whatever the object has */
 };
@@ -20,6 +19,13 @@ struct elf_plan {
 	size_t count; /* symbols 0 … count - 1 are those of the object it was made for */
 	struct elf_answer *answers;
 };
+
+/* A load begins: how often plans are used is counted in loads. */
+void elf_plans_load(void);
+
+/* Whether plans were made or are gone since `*stamp`, which is brought up to date; 0 = never seen.
+ * While none were, a pointer to one stays good, whoever had the lock meanwhile. */
+bool elf_plans_moved(uint64_t *stamp);
 
 /* The plan of an object with these names, versions and needed libraries; NULL = none. */
 struct elf_plan *elf_plan_find(const struct elf_file *file, const struct elf_scope *scope);

@@ -184,7 +184,7 @@ static int address_apply(struct walk *walk, const elf_rela *rela, enum reloc rel
 	if (indirect)
 		return indirect_apply(walk, rela, reloc, address, err);
 	r = word_find(walk, rela->r_offset, &word, err);
-	if (r == 0 && !walk->resolve)
+	if (r == 0 && (!walk->resolve || bind_own_indirect(&walk->bind, rela_symbol(rela))))
 		*word = address + (uint64_t)rela->r_addend;
 	return r;
 }

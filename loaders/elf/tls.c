@@ -118,7 +118,9 @@ static struct table *table_get(void)
 	if (table)
 		return table;
 	table = calloc(1, sizeof(*table));
-	if (!table || (!atomic_load(&finished) && pthread_setspecific(thread_key, table) != 0)) {
+	/* Without a key, at the end of this code, no farewell is said to the thread. */
+	if (!table || (!atomic_load(&finished) && pthread_setspecific(thread_key, table) != 0 &&
+		       !atomic_load(&finished))) {
 		free(table);
 		return NULL;
 	}

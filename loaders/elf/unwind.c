@@ -41,8 +41,8 @@ struct unwinder {
 	frame_function *add_section, *remove_section; /* LLVM's libunwind takes whole sections */
 };
 
-/* Held at a fork, so never while the dynamic linker is asked: who loads or forks in a constructor
- * that dlopen() runs holds the linker's lock and waits for this one. */
+/* Held at a fork, so never while the dynamic linker is asked for a symbol or a library: who loads
+ * or forks in a constructor that dlopen() runs holds the linker's lock and waits for this one. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct unwinder unwinder;
 

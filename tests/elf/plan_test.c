@@ -141,6 +141,37 @@ static void a_shorter_table_is_another(void **state)
 	assert_null(elf_plan_find(&changed, &scope));
 }
 
+/* Made for an object without versions: one that has them asks otherwise, and the other way round.
+ */
+static void no_table_is_not_any_table(void **state)
+{
+	(void)state;
+	changed.dynamic.version_needs = NULL;
+	changed.dynamic.version_need_bytes = 0;
+	assert_non_null(elf_plan_make(&changed, &scope, symbols_count(), ASKED));
+	assert_null(elf_plan_find(&elf, &scope));
+	assert_non_null(elf_plan_find(&changed, &scope));
+	elf_plans_forget();
+	assert_non_null(elf_plan_make(&elf, &scope, symbols_count(), ASKED));
+	assert_null(elf_plan_find(&changed, &scope));
+}
+
+/* Who had a plan before the lock was let go of has it still, unless this says otherwise. */
+static void moves_are_told(void **state)
+{
+	uint64_t stamp = 0;
+
+	(void)state;
+	assert_true(elf_plans_moved(&stamp));
+	assert_false(elf_plans_moved(&stamp));
+	assert_non_null(elf_plan_make(&elf, &scope, symbols_count(), ASKED));
+	assert_true(elf_plans_moved(&stamp));
+	assert_non_null(elf_plan_find(&elf, &scope));
+	assert_false(elf_plans_moved(&stamp));
+	elf_plans_forget();
+	assert_true(elf_plans_moved(&stamp));
+}
+
 static void what_is_not_worth_it_is_not_kept(void **state)
 {
 	(void)state;
@@ -162,6 +193,7 @@ static void plans_are_bounded(void **state)
 	for (uint32_t i = 2; i < 5000; i++) {
 		struct elf_scope one = { .id = i };
 
+		elf_plans_load();
 		made += elf_plan_make(&elf, &one, symbols_count(), ASKED) != NULL;
 		assert_ptr_equal(elf_plan_find(&elf, &scope), kept);
 	}
@@ -189,6 +221,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_asks_the_same_is_answered, begin, end),
 		cmocka_unit_test_setup_teardown(what_asks_otherwise_is_not, begin, end),
 		cmocka_unit_test_setup_teardown(a_shorter_table_is_another, begin, end),
+		cmocka_unit_test_setup_teardown(no_table_is_not_any_table, begin, end),
+		cmocka_unit_test_setup_teardown(moves_are_told, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_not_worth_it_is_not_kept, begin, end),
 		cmocka_unit_test_setup_teardown(plans_are_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(libraries_that_come_end_them, begin, end),
