@@ -117,6 +117,26 @@ static void becoming_global_is_noticed(void **state)
 	file_unload(&bytes);
 }
 
+/* A resolver makes a library global that defines what the next one resolves: that function is the
+ * library's or the object's, never nobody's. */
+static void a_resolver_may_load_a_library(void **state)
+{
+	struct file_bytes bytes = bytes_of(probe_path("ifunc_late"));
+	struct elf_object *object;
+	void *handle;
+
+	(void)state;
+	setenv("SOLOAD_LATE", probe_path("ifunc_late_definition"), 1);
+	object = load(&bytes, "ifunc_late");
+	unsetenv("SOLOAD_LATE");
+	handle = dlopen(probe_path("ifunc_late_definition"), RTLD_NOW | RTLD_NOLOAD);
+	assert_non_null(handle);
+	assert_int_equal(((long (*)(void))(uintptr_t)symbol(object, "probe"))(), 17);
+	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
+	dlclose(handle);
+	file_unload(&bytes);
+}
+
 static void file_write(const char *path, const struct file_bytes *bytes)
 {
 	FILE *file = fopen(path, "wbe");
@@ -242,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(becoming_global_is_noticed),
+		cmocka_unit_test(a_resolver_may_load_a_library),
 		cmocka_unit_test(origin_is_the_objects_own),
 		cmocka_unit_test(long_names_cost_no_memory),
 		cmocka_unit_test(many_names_cost_no_memory),
