@@ -31,7 +31,8 @@ for _ in 1 2 3 4 5; do
 	has "$out" "memfd: work identical"
 done
 run 1 "$soload" count "$scratch/base" "$soload" --so "$object" -l elf --no-instructions --inject fault
-has "$out" "verdict=fail reason=elf: counter faults 0 -> 1"
+# From none to one, but for those that a sanitizer takes itself.
+equal "a fault where there was none" "$(sed -n 's/^verdict=fail reason=elf: counter faults \([0-9]*\) -> \([0-9]*\)$/\1 \2/p' "$out" | awk '{ print $2 - $1 }')" 1
 
 # Two objects: the second asks for more.
 run 1 "$soload" count "$object" "$build/objects/gen_390k.so" -l memfd --no-instructions

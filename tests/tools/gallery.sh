@@ -18,13 +18,14 @@ for page in docs/gallery.md README.md; do
 	done
 done
 
-mkdir -p "$scratch/tree/build" "$scratch/tree/docs"
+mkdir -p "$scratch/tree/build" "$scratch/tree/docs" "$scratch/tree/tests/reports"
 cp -r tools "$scratch/tree/"
+cp tests/reports/svg_texts "$scratch/tree/tests/reports/"
 cd "$scratch/tree" || exit 1
 cat >build/soload <<'END_OF_PROGRAM'
 #!/bin/sh
 mkdir -p results/report/figures results/runs/loads
-echo "<svg>$*</svg>" >"results/report/figures/$1.svg"
+echo "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 200 20'><text x='2' y='12'>$*</text></svg>" >"results/report/figures/$1.svg"
 printf '# Title\n\nA finding.\n' >results/report/report.md
 echo '{"started": "2026-01-02T", "machine": {"cpu": "C", "cpus": 2, "kernel": "6", "libc": "l", "revision": "abc"},
 	"before": {"load_average": [0.25]}, "after": {"load_average": [1]}}' >results/runs/loads/run.json

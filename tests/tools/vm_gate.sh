@@ -7,7 +7,7 @@ command -v git >/dev/null || { echo "skipped: no git" && exit 77; }
 
 tree=$scratch/tree
 mkdir -p "$tree/tools" "$tree/build/aarch64" "$tree/bench" "$tree/results/baseline"
-cp tools/vm-gate "$tree/tools/"
+cp tools/vm-gate tools/base.sh "$tree/tools/"
 cd "$tree" || exit 1
 cat >build/soload <<'END_OF_PROGRAM'
 #!/bin/sh
