@@ -92,16 +92,16 @@ int watch_own_environment(const struct watch *watch, const char *counting,
 }
 
 /* The name at a place, copied; NULL when another has taken its turn there. */
-static const char *name_copy(const struct ring *ring, uint32_t place, char *ret_text)
+static const char *name_copy(struct ring *ring, uint32_t place, char *ret_text)
 {
-	const struct ring_name *name = &ring->names[place % RING_NAMES];
+	struct ring_name *name = &ring->names[place % RING_NAMES];
 
 	if (!place || __atomic_load_n(&name->place, __ATOMIC_ACQUIRE) != place)
 		return NULL;
 	memcpy(ret_text, name->text, EVENT_NAME_BYTES);
 	ret_text[EVENT_NAME_BYTES - 1] = '\0';
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return __atomic_load_n(&name->place, __ATOMIC_RELAXED) == place ? ret_text : NULL;
+	/* A write of what is there, for no read of the text may come after it. */
+	return __atomic_fetch_add(&name->place, 0, __ATOMIC_ACQ_REL) == place ? ret_text : NULL;
 }
 
 static void event_hand(const struct watch *watch, const struct clock_map *map,

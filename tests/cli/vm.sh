@@ -76,7 +76,7 @@ has "$out" "mounted noexec"
 equal "loads where mounts are noexec" "$(grep -cE '^,"(memfd|elf)",(time|user|kernel),[1-9].*,$' "$out")" 6
 count nomemfd 1
 has "$out" "memfd_create: Function not implemented"
-equal "loads without memfd" "$(grep -cE '^,"tmpfs",(time|user|kernel),[1-9].*,$' "$out")" 3
+equal "loads without memfd" "$(grep -cE '^,"(tmpfs|elf)",(time|user|kernel),[1-9].*,$' "$out")" 6
 count mdwe 77
 has "$err" "no PR_SET_MDWE"
 
