@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <time.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -123,7 +124,9 @@ uint64_t clock_map_ticks(const struct clock_map *map, uint64_t ns)
 	return map->ticks0 + clock_map_span_ticks(map, ns - map->ns0);
 }
 
-double clock_step_ns(void)
+static double step_ns;
+
+static void step_measure(void)
 {
 	struct clock_map map = clock_map_now();
 	uint64_t least = UINT64_MAX;
@@ -135,7 +138,15 @@ double clock_step_ns(void)
 		if (step && step < least)
 			least = step;
 	}
-	return (double)least * (double)(map.ns1 - map.ns0) / (double)(map.ticks1 - map.ticks0);
+	step_ns = (double)least * (double)(map.ns1 - map.ns0) / (double)(map.ticks1 - map.ticks0);
+}
+
+double clock_step_ns(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, step_measure);
+	return step_ns;
 }
 
 const char *clock_name(void)

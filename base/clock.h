@@ -69,8 +69,8 @@ uint64_t clock_map_span_ns(const struct clock_map *map,
 uint64_t clock_map_ticks(const struct clock_map *map, uint64_t ns);
 uint64_t clock_map_span_ticks(const struct clock_map *map, uint64_t ns);
 
-/* The smallest step the counter was seen to make, in ns, and its name ("tsc", "cntvct",
- * "clock_gettime"). */
+/* The smallest step the counter was seen to make, in ns, looked for once; and its name ("tsc",
+ * "cntvct", "clock_gettime"). */
 double clock_step_ns(void);
 const char *clock_name(void);
 

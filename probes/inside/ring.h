@@ -135,8 +135,7 @@ RING_FUNCTION uint32_t ring_name_keep(struct ring *ring, const char *text)
 	struct ring_name *name = &ring->names[place % RING_NAMES];
 	unsigned int length = 0, at = 0;
 
-	__atomic_store_n(&name->place, 0, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	(void)__atomic_exchange_n(&name->place, 0, __ATOMIC_ACQUIRE); /* before the text changes */
 	while (text[length])
 		length++;
 	if (length >= EVENT_NAME_BYTES) {
