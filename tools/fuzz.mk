@@ -26,7 +26,7 @@ $(FUZZ)/load_fuzz: $(FUZZ_OBJ)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ -ldl -lm
 
 # Begins from the committed corpus and the objects of this build; what it finds stays in $(FUZZ). The counts are left in
-# results/runs/fuzz.md, with the revision; results/baseline/fuzz.md is the committed copy.
+# results/runs/fuzz.md, with the revision.
 FUZZ_BYTES := 524288
 .PHONY: fuzz
 fuzz: $(FUZZ)/load_fuzz objects $(PROBES_NATIVE) $(PROBES_CROSS) ## fuzz the ELF loader for TIME=60 seconds (needs clang)
