@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define EVENTS 3000000u
+#define TURNS 20u /* how often the ring begins anew while it is written */
 #define OPENS (3u * RING_NAMES)
 
 static struct watch watch;
@@ -37,16 +37,20 @@ static int ring_down(void **state)
 	return 0;
 }
 
-static void *events_write(void *unused)
+static bool enough;
+
+/* Writes until the reader has seen enough, however the two are scheduled: how many events. */
+static void *events_write(void *ret_count)
 {
-	(void)unused;
-	for (uint32_t i = 0; i < EVENTS; i++) {
+	uint32_t *count = ret_count;
+
+	for (; !__atomic_load_n(&enough, __ATOMIC_RELAXED); ++*count) {
 		struct probe_event *event = ring_slot(watch.ring);
 
 		if (!event)
 			continue;
 		event->ts = ring_now(watch.ring);
-		event->seq = i;
+		event->seq = *count;
 		ring_done(event, EVENT_SYSCALL);
 	}
 	return NULL;
@@ -70,17 +74,25 @@ static void event_take(void *to, const struct probe_event *event, const char *na
 static void nothing_is_lost_uncounted(void **state)
 {
 	struct taken taken = { 0 };
+	uint32_t written = 0;
 	uint64_t lost = 0;
 	pthread_t writer;
 
 	(void)state;
-	assert_int_equal(pthread_create(&writer, NULL, events_write, NULL), 0);
-	while (taken.next < EVENTS / 2)
+	enough = false;
+	assert_int_equal(pthread_create(&writer, NULL, events_write, &written), 0);
+	for (unsigned int turns = 0; turns < TURNS;) {
+		uint32_t before = watch.read;
+		uint64_t count = taken.count;
+
 		lost += (uint64_t)watch_read(&watch, event_take, &taken);
+		turns += watch.read < before + (taken.count - count);
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
 	pthread_join(writer, NULL);
 	for (int i = 0; i < 2; i++) /* the first takes what is there, the second may begin anew */
 		lost += (uint64_t)watch_read(&watch, event_take, &taken);
-	assert_int_equal(taken.count + lost, EVENTS);
+	assert_int_equal(taken.count + lost, written);
 }
 
 static void open_put(const char *name)
