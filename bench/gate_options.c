@@ -98,8 +98,8 @@ static const char doc[] =
 	"  soload gate --prove --quick                          is the gate honest here?\n"
 	"  soload gate --replay results/runs/mine/epochs.csv    the same verdict again\n\n"
 	"Total p10 and p50 decide: FAIL above half of delta, PASS below it. p90 fails at three "
-	"times "
-	"delta, a phase of its own weight at delta; neither holds up a pass.\n\n"
+	"times delta, a phase of its own weight at delta; while one of them is estimated above "
+	"its cut, nothing passes.\n\n"
 	"Exit codes: 0 pass; 1 a regression; 2 usage, or cannot run; 3 inconclusive; 77 nothing to "
 	"compare; 128+N interrupted by signal N. The verdict is repeated on the last line.";
 

@@ -149,7 +149,7 @@ enum judge_verdict judge_look(struct judge_series *series, size_t count, size_t 
 			      double alpha, double *scratch)
 {
 	size_t decisive = 0, passed = 0;
-	bool failed = false;
+	bool failed = false, doubtful = false;
 
 	for (size_t i = 0; i < count; i++)
 		decisive += series[i].decisive;
@@ -160,11 +160,12 @@ enum judge_verdict judge_look(struct judge_series *series, size_t count, size_t 
 		series_judge(&series[i], epochs, alpha * share / (double)(sharers * JUDGE_LOOKS),
 			     scratch);
 		failed |= series[i].verdict == JUDGE_FAIL;
+		doubtful |= series[i].judged && series[i].estimate > series[i].cut;
 		passed += series[i].decisive && series[i].verdict == JUDGE_PASS;
 	}
 	if (failed)
 		return JUDGE_FAIL;
-	return decisive && passed == decisive ? JUDGE_PASS : JUDGE_INCONCLUSIVE;
+	return decisive && passed == decisive && !doubtful ? JUDGE_PASS : JUDGE_INCONCLUSIVE;
 }
 
 size_t judge_next_look(size_t epochs)

@@ -48,7 +48,7 @@ struct judge_interval judge_interval(const double *sorted, size_t n, double alph
 struct judge_series {
 	const double *ln_ratios; /* per epoch; NaN = nothing to say in that one */
 	double cut;		 /* ln; what lies above it is a regression */
-	bool decisive;		 /* it must lie below its cut for a PASS; others can only fail */
+	bool decisive; /* its interval must lie below its cut for a PASS; of others the estimate */
 
 	/* Filled in by judge_look(). */
 	size_t used; /* epochs that counted */
@@ -63,9 +63,10 @@ struct judge_series {
 
 /*
  * Looks at the first `epochs` of every series: FAIL when an interval lies above its cut, PASS when
- * those of all decisive ones lie below (and there is one), else INCONCLUSIVE. `alpha` is that of
- * the whole sequence of JUDGE_LOOKS looks: the decisive series share four fifths of it, the others
- * the rest. `scratch` holds `epochs` doubles.
+ * those of all decisive ones lie below (and there is one) and no series is estimated above its cut,
+ * else INCONCLUSIVE: what looks like a regression is waited for, until it is one or is not. `alpha`
+ * is that of the whole sequence of JUDGE_LOOKS looks: the decisive series share four fifths of it,
+ * the others the rest. `scratch` holds `epochs` doubles.
  */
 #define JUDGE_LOOKS 36
 enum judge_verdict judge_look(struct judge_series *series, size_t count, size_t epochs,

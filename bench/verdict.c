@@ -84,24 +84,29 @@ static double median_of(const struct epoch_row *row, struct verdict *verdict, si
 	return stats_median(verdict->memory, n);
 }
 
+/* Does it stand against a pass? */
+static bool is_open(const struct judge_series *series)
+{
+	return series->decisive ? series->verdict != JUDGE_PASS
+				: series->judged && series->estimate > series->cut;
+}
+
 /* The series that decided: of a failure the furthest beyond its cut, else the widest open one. */
 static void reason_find(struct verdict *verdict)
 {
+	const bool failed = verdict->verdict == JUDGE_FAIL;
 	double most = -(double)INFINITY;
 
 	for (size_t i = 0; i < verdict->count; i++) {
 		const struct judge_series *series = &verdict->series[i];
-		bool candidate = verdict->verdict == JUDGE_FAIL
-					 ? series->verdict == JUDGE_FAIL
-					 : series->decisive && series->verdict != JUDGE_PASS;
-		double beyond = verdict->verdict == JUDGE_FAIL
-					? series->interval.low - series->cut
-					: series->interval.high - series->cut;
+		double beyond =
+			(failed ? series->interval.low : series->interval.high) - series->cut;
 
-		/* The whole before its parts: it comes first in the list. */
-		if (candidate && verdict->verdict == JUDGE_FAIL && series->decisive)
+		if (!(failed ? series->verdict == JUDGE_FAIL : is_open(series)))
+			continue;
+		if (series->decisive) /* the whole before its parts */
 			beyond += 100.0;
-		if (candidate && (beyond > most || verdict->reason < 0)) {
+		if (beyond > most || verdict->reason < 0) {
 			most = beyond;
 			verdict->reason = (int)i;
 		}

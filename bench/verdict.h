@@ -4,7 +4,8 @@
  *
  * Total p10 and p50 decide, with the tolerance delta: the cut is half of it, which leaves equal
  * room to prove either side. p90 fails at three times the tolerance; every phase with a verdict of
- * its own fails at its own tolerance, by default delta; neither holds up a pass.
+ * its own fails at its own tolerance, by default delta. Neither has to be proven below its cut, but
+ * nothing passes while one of them is estimated above it.
  */
 #ifndef SOLOAD_BENCH_VERDICT_H
 #define SOLOAD_BENCH_VERDICT_H

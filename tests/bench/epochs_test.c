@@ -123,6 +123,7 @@ static void rows_are_judged(void **state)
 	verdict_expect(0.05, 0.5, JUDGE_FAIL, "total p"); /* the whole before its parts */
 	verdict_expect(0.0, 0.08, JUDGE_FAIL, "link p");
 	verdict_expect(log1p(0.025), 0.0, JUDGE_INCONCLUSIVE, "on neither side");
+	verdict_expect(0.0, log1p(0.025) + 1e-4, JUDGE_INCONCLUSIVE, "link p");
 }
 
 static void phases_have_deltas_of_their_own(void **state)

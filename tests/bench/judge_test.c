@@ -228,11 +228,11 @@ static void shifts_are_found(void **state)
 	}
 }
 
-/* What is not decisive can fail, and never holds up a pass; what has nothing to say does neither.
- */
-static void watchers_only_fail(void **state)
+/* What is not decisive can fail, and holds up a pass as long as it is estimated above its cut,
+ * proven or not; what has nothing to say does neither. */
+static void watchers_need_no_proof(void **state)
 {
-	static double calm[100], bad[100], empty[100], scratch[100];
+	static double calm[100], bad[100], wide[100], empty[100], scratch[100];
 	struct judge_series series[] = {
 		{ .ln_ratios = calm, .cut = 0.02, .decisive = true },
 		{ .ln_ratios = bad, .cut = 0.02 },
@@ -242,11 +242,16 @@ static void watchers_only_fail(void **state)
 	for (size_t i = 0; i < 100; i++) {
 		calm[i] = 0.1 * noise(i);
 		bad[i] = 0.06 + 0.1 * noise(i);
+		wide[i] = i % 2 ? 0.16 + noise(i) : -0.04 + noise(i);
 		empty[i] = i % 5 ? bad[i] : (double)NAN;
 	}
 	assert_int_equal(judge_look(series, 2, 100, 0.001, scratch), JUDGE_FAIL);
 	assert_int_equal(series[0].verdict, JUDGE_PASS);
-	series[1].cut = 0.06;
+	series[1].ln_ratios = wide; /* about 0.06, between 0.02 and 0.1 */
+	series[1].cut = 0.04;
+	assert_int_equal(judge_look(series, 2, 100, 0.001, scratch), JUDGE_INCONCLUSIVE);
+	assert_int_equal(series[1].verdict, JUDGE_INCONCLUSIVE);
+	series[1].cut = 0.08;
 	assert_int_equal(judge_look(series, 2, 100, 0.001, scratch), JUDGE_PASS);
 	assert_int_equal(series[1].verdict, JUDGE_INCONCLUSIVE);
 	series[1].cut = 0.02;
@@ -288,7 +293,7 @@ int main(void)
 		cmocka_unit_test(intervals_move_with_shifts),
 		cmocka_unit_test(sign_flips_keep_alpha),
 		cmocka_unit_test(shifts_are_found),
-		cmocka_unit_test(watchers_only_fail),
+		cmocka_unit_test(watchers_need_no_proof),
 		cmocka_unit_test(looks_follow_each_other),
 	};
 
