@@ -14,12 +14,15 @@ $(BUILD)/tests/libraries/sample_test: $(call obj,tests/libraries/sample_test.c) 
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka -lxxhash -ldl
 
+# The table is left in results/runs/libraries.txt, with the revision.
 .PHONY: test-libraries
 test-libraries: $(BUILD)/tests/libraries/survey ## every library of some 250 Debian packages through elf, against dlopen
 	$(Q)tools/libraries fetch $(LIBRARIES)
+	$(Q)mkdir -p results/runs
 	$(Q)tools/libraries list $(LIBRARIES) | LD_LIBRARY_PATH="$$(tools/libraries path $(LIBRARIES))" \
 		$(BUILD)/tests/libraries/survey $(or $(LOADER),elf) $(LIBRARIES)/root >$(LIBRARIES)/table; r=$$?; \
-	tail -n 2 $(LIBRARIES)/table; echo "the table: $(LIBRARIES)/table (results/baseline/libraries.txt is the committed one)"; exit $$r
+	{ tools/libraries head $(or $(LOADER),elf); sed 's|$(LIBRARIES)/root/|/|g' $(LIBRARIES)/table; } >results/runs/libraries.txt; \
+	tail -n 2 results/runs/libraries.txt; echo "the table: results/runs/libraries.txt (results/baseline/libraries.txt is the committed one)"; exit $$r
 
 objects: $(BUILD)/objects/words.so
 $(BUILD)/objects/words.so: tests/fixtures/words.cpp tools/libraries.mk
