@@ -33,6 +33,7 @@
  * an address, what the heap held before. */
 #define NOISE_WORDS 2
 #define NOISE_SHARE 16 /* one in so many */
+#define NOISE_TRIES 4
 
 enum stage { STAGE_STARTED, STAGE_REFUSED, STAGE_LOADED, STAGE_COLLECTED, STAGE_UNLOADED };
 
@@ -259,6 +260,7 @@ static int child_run(const struct library *library, const char *spec, struct she
 {
 	pid_t pid;
 
+	memset(sheet, 0, sizeof(*sheet));
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
@@ -412,6 +414,19 @@ static uint32_t changes_compare(const struct library *library, const struct shee
 	return differ;
 }
 
+/* How many words both ways of loading leave different, beyond what two dlopens do. */
+static uint32_t changes_judge(const struct library *library, struct sheet *const *sheets,
+			      uint64_t *ret_first)
+{
+	uint32_t differ;
+
+	if (changes_compare(library, sheets[0], sheets[1], NULL, ret_first) == 0 ||
+	    child_run(library, NULL, sheets[2]) != 0)
+		return 0;
+	differ = changes_compare(library, sheets[0], sheets[1], sheets[2], ret_first);
+	return differ > NOISE_WORDS && differ > sheets[0]->changed / NOISE_SHARE ? differ : 0;
+}
+
 static void library_compare(const struct library *library, const char *spec,
 			    struct sheet *const *sheets, struct verdict *verdict)
 {
@@ -434,12 +449,18 @@ static void library_compare(const struct library *library, const char *spec,
 	}
 	sheets_compare(library, sheets[0], sheets[1], verdict);
 	verdict->changed = sheets[0]->changed;
-	if (verdict->judgement != JUDGED_SAME ||
-	    changes_compare(library, sheets[0], sheets[1], NULL, &first) == 0 ||
-	    child_run(library, NULL, sheets[2]) != 0)
+	if (verdict->judgement != JUDGED_SAME)
 		return;
-	differ = changes_compare(library, sheets[0], sheets[1], sheets[2], &first);
-	if (differ > NOISE_WORDS && differ > sheets[0]->changed / NOISE_SHARE)
+	/* Threads that constructors start write when they please: what a loader does wrong, it does
+	 * every time. */
+	differ = changes_judge(library, sheets, &first);
+	for (int again = 0; differ && again < NOISE_TRIES; again++) {
+		if (child_run(library, NULL, sheets[0]) != 0 ||
+		    child_run(library, spec, sheets[1]) != 0)
+			break;
+		differ = changes_judge(library, sheets, &first);
+	}
+	if (differ)
 		verdict_set(verdict, JUDGED_DIFFERS,
 			    "of %u words constructors left changed, %u are not as with dlopen, "
 			    "the first at %#llx",
