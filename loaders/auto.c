@@ -4,10 +4,10 @@
  * why, in the image's note: which loader this machine does not allow, or what it refused in this
  * object.
  *
- * Bytes that are no sound ELF object go no step down: the checker's refusal is the answer, because
- * the dynamic linker believes what it is given and may crash on it.
+ * Bytes that are no sound ELF object go no step down: the refusal is the answer, because the
+ * dynamic linker believes what it is given and may crash on it (loaders/elf/sound.h).
  */
-#include "loaders/elf/file.h"
+#include "loaders/elf/sound.h"
 #include "loaders/loader.h"
 
 #include <errno.h>
@@ -43,14 +43,17 @@ struct auto_image {
 	char note[NOTE_BYTES];
 };
 
-static const char *const default_steps[] = { "elf", "memfd", "tmpfs", "disk:mended" };
+/* At once, as elf does: a function nobody defines is a refusal, not the end of the process at its
+ * first call. */
+static const char *const default_steps[] = { "elf", "memfd:now", "tmpfs:now", "disk:mended:now" };
 
 static const struct option_def auto_option_table[] = {
 	{ .name = "steps",
 	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct auto_options, steps),
 	  .argument = "A+B",
-	  .help = "what to try in order, elf+memfd+tmpfs+disk\\:mended if not given" },
+	  .help = "what to try in order, elf+memfd\\:now+tmpfs\\:now+disk\\:mended\\:now if not "
+		  "given" },
 	{ 0 },
 };
 
@@ -101,20 +104,12 @@ static int auto_prepare(struct loader *loader, struct err *err)
 	return any ? 0 : err_set(err, ENOTSUP, "none of its loaders works here: %s", self->above);
 }
 
-static int version_pass(void *context, const struct elf_version *version)
-{
-	(void)context;
-	(void)version;
-	return 0;
-}
-
-/* Version tables too: the checker leaves them to whoever binds. */
 static int object_check(const struct so *so, struct err *err)
 {
 	struct elf_file file;
 	int r = elf_file_check(&file, so->bytes, so->size, err);
 
-	return r < 0 ? r : elf_versions(&file, version_pass, NULL, err);
+	return r < 0 ? r : elf_sound_check(&file, err);
 }
 
 static int step_load(struct image *image, const struct auto_step *step, struct err *err)

@@ -84,9 +84,12 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 	const elf_vernaux *entry;
 	int r;
 
+	if (!left)
+		return table_broken("DT_VERNEED", err);
 	for (; left; left--) {
 		entry = record_at(&walk->needs, aux, sizeof(*entry));
-		if (!entry || !version.library)
+		/* The dynamic linker goes by vna_next alone. */
+		if (!entry || !version.library || (entry->vna_next == 0) != (left == 1))
 			return table_broken("DT_VERNEED", err);
 		version.name = elf_string(file, entry->vna_name);
 		version.index = entry->vna_other & 0x7fff;
@@ -96,8 +99,6 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 		r = walk_visit(walk, &version, err);
 		if (r)
 			return r;
-		if (entry->vna_next == 0)
-			break;
 		aux += entry->vna_next;
 	}
 	return 0;

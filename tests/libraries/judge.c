@@ -7,6 +7,7 @@
 
 #include "tests/libraries/library.h"
 
+#include "loaders/elf/sound.h"
 #include "loaders/loader.h"
 
 #include <dlfcn.h>
@@ -431,6 +432,7 @@ static void library_compare(const struct library *library, const char *spec,
 			    struct sheet *const *sheets, struct verdict *verdict)
 {
 	int status = child_run(library, NULL, sheets[0]);
+	struct err err = { "" };
 	uint64_t first = 0;
 	uint32_t differ;
 
@@ -438,6 +440,11 @@ static void library_compare(const struct library *library, const char *spec,
 		if (sheets[0]->stage == STAGE_REFUSED)
 			verdict_set(verdict, JUDGED_DECLINED, "%s", sheets[0]->reason);
 		verdict->judgement = JUDGED_DECLINED;
+		return;
+	}
+	if (elf_sound_check(&library->elf, &err) < 0) {
+		verdict_set(verdict, JUDGED_DIFFERS, "dlopen takes it, auto would not ask: %s",
+			    err.text);
 		return;
 	}
 	status = child_run(library, spec, sheets[1]);

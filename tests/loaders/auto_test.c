@@ -138,6 +138,19 @@ static void versions_break(unsigned char *bytes, size_t size)
 	       &outside, sizeof(outside));
 }
 
+/* A word of another's memory. */
+static void reloc_break(unsigned char *bytes, size_t size)
+{
+	const uint64_t outside = UINT64_C(1) << 40;
+	struct elf_file file;
+	struct err err = { "" };
+
+	assert_int_equal(elf_file_check(&file, bytes, size, &err), 0);
+	assert_true(file.dynamic.rela_count > 0);
+	memcpy(bytes + ((const unsigned char *)file.dynamic.rela - bytes), &outside,
+	       sizeof(outside));
+}
+
 /* Also when the first step is one that would believe them. */
 static void unsound_bytes_go_to_nobody(void **state)
 {
@@ -163,6 +176,10 @@ static void unsound_bytes_go_to_nobody(void **state)
 	assert_int_equal(image_load(image, &so, NULL, &err), -ENOEXEC);
 	assert_non_null(strstr(err.text, "DT_VERNEED"));
 	assert_null(strstr(err.text, "tmpfs"));
+	memcpy(bytes, good->bytes, good->size);
+	reloc_break(bytes, good->size);
+	assert_int_equal(image_load(image, &so, NULL, &err), -ENOEXEC);
+	assert_non_null(strstr(err.text, "a relocation writes to"));
 	free(bytes);
 	answers(image, fixture_so("answer_1"));
 	image_free(image);
@@ -181,6 +198,20 @@ static void all_refuse(void **state)
 	assert_non_null(strstr(err.text, "memfd: "));
 	assert_non_null(strstr(err.text, "tmpfs: "));
 	answers(image, fixture_so("answer_1"));
+	image_free(image);
+	loader_close(loader);
+}
+
+/* A function nobody defines is found out before it is called. */
+static void what_is_undefined_is_refused(void **state)
+{
+	struct loader *loader = opened("auto");
+	struct image *image = image_new(loader);
+	struct err err = { "" };
+
+	(void)state;
+	assert_true(image_load(image, fixture_so("unresolved_call"), NULL, &err) < 0);
+	assert_non_null(strstr(err.text, "memfd:now: "));
 	image_free(image);
 	loader_close(loader);
 }
@@ -209,6 +240,7 @@ int main(void)
 		cmocka_unit_test(what_elf_refuses_is_loaded_by_another),
 		cmocka_unit_test(unsound_bytes_go_to_nobody),
 		cmocka_unit_test(all_refuse),
+		cmocka_unit_test(what_is_undefined_is_refused),
 		cmocka_unit_test(no_step_at_all),
 	};
 
