@@ -46,6 +46,7 @@ struct entry {
 	uint64_t used_at; /* by the cache's count of uses */
 	struct content_key key;
 	struct so so;	     /* as of the load; its bytes may be gone when nobody refers to it */
+	char *name;	     /* the so's, a copy: that of the caller may be gone by the next load */
 	struct image *image; /* of the inner loader; kept for the entry's next content too */
 };
 
@@ -138,8 +139,10 @@ static void cached_finish(struct loader *loader)
 {
 	struct cached_loader *self = loader->state;
 
-	for (unsigned int i = 0; i < self->entry_count; i++)
+	for (unsigned int i = 0; i < self->entry_count; i++) {
 		image_free(self->entries[i].image);
+		free(self->entries[i].name);
+	}
 	free(self->entries);
 	loader_close(self->inner);
 	pthread_cond_destroy(&self->settled);
@@ -265,6 +268,9 @@ static int entry_load(struct image *image, struct entry *entry, struct err *err)
 	entry->image->time = image->time;
 	image_unload(entry->image);
 	entry->so = *image->so;
+	free(entry->name);
+	entry->name = image->so->path ? strdup(image->so->path) : NULL;
+	entry->so.path = entry->name;
 	r = image_load(entry->image, &entry->so, image->time, err);
 	entry->image->time = NULL;
 	report_copy(image, entry->image);

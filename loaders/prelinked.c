@@ -21,7 +21,6 @@
 #define ENTRIES_DEFAULT 8
 #define ENTRIES_MAX 48
 #define SLOTS_SPARE 4 /* for images that are not kept */
-#define NAME_BYTES 256
 
 struct prelinked_options {
 	struct elf_arena_options arena;
@@ -38,7 +37,7 @@ struct entry {
 	_Atomic uint64_t used_at; /* by the loader's count of uses */
 	_Atomic uint64_t id, generation;
 	struct elf_keep keep;
-	char name[NAME_BYTES]; /* the caller's may be gone by the next load */
+	char *name; /* the caller's may be gone by the next load */
 };
 
 struct prelinked_loader {
@@ -138,6 +137,8 @@ static void entry_clear(struct entry *entry)
 	elf_keep_free(&entry->keep);
 	if (object)
 		elf_object_unload(object);
+	free(entry->name);
+	entry->name = NULL;
 	atomic_store(&entry->id, 0);
 }
 
@@ -146,6 +147,8 @@ static void entry_abandon(void *context)
 {
 	struct entry *entry = context;
 
+	if (entry->keep.object)
+		entry->keep.object->name = ""; /* it lives on for a while */
 	elf_keep_free(&entry->keep);
 	atomic_store(&entry->id, 0);
 	atomic_store(&entry->state, ENTRY_EMPTY);
@@ -209,7 +212,8 @@ static void entry_keep(void *context, struct elf_object *object)
 
 	object->abandoned = entry_abandon;
 	object->abandoned_context = entry;
-	(void)elf_keep_new(object, &entry->keep);
+	if (elf_keep_new(object, &entry->keep) < 0)
+		object->name = ""; /* until its constructors have run: they may not come back */
 }
 
 /* What cannot be kept is an image like any other, and the entry stays empty. */
@@ -221,7 +225,10 @@ static int keeping_load(struct image *image, struct entry *entry, struct err *er
 	struct elf_object *object;
 	int r;
 
-	snprintf(entry->name, sizeof(entry->name), "%s", image->so->path ? image->so->path : "");
+	free(entry->name); /* of one that an exception left */
+	entry->name = strdup(image->so->path ? image->so->path : "");
+	if (!entry->name)
+		return err_set(err, ENOMEM, "out of memory");
 	source = source_of(image->so, entry->name);
 	source.committed = entry_keep;
 	source.context = entry;
@@ -233,7 +240,7 @@ static int keeping_load(struct image *image, struct entry *entry, struct err *er
 	if (entry->keep.object) {
 		self->entry = entry;
 	} else {
-		object->name = "";
+		object->name = image->so->path ? image->so->path : "";
 		self->object = object;
 	}
 	report_set(image, object, self->entry ? NULL : "not kept: it cannot be made new again");

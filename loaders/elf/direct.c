@@ -54,8 +54,11 @@ static int segment_map(const struct elf_segment *load, const struct elf_layout *
 		protection |= PROT_EXEC | (layout->guarded ? PROT_BTI : 0);
 	if (load->file_bytes &&
 	    mmap((void *)begin, page_end - begin, protection, MAP_PRIVATE | MAP_FIXED, backing.fd,
-		 (off_t)(load->offset - head) + backing.offset) == MAP_FAILED)
-		return err_sys(err, "map the object's file");
+		 (off_t)(load->offset - head) + backing.offset) == MAP_FAILED) {
+		place->note = "the file may not be mapped (how it was opened, a noexec mount, or "
+			      "its file system): copied";
+		return err_set(err, ENOTSUP, "%s", place->note);
+	}
 	if (!load->file_bytes)
 		page_end = begin;
 	if (end > page_end &&
@@ -94,9 +97,11 @@ int elf_direct_take(const struct elf_file *file, const struct elf_layout *layout
 				.write = place->base,
 			};
 	}
-	place->direct = true;
-	if (r < 0)
+	if (r < 0) {
 		elf_place_release(NULL, place);
+		place->window_count = 0;
+	}
+	place->direct = r == 0;
 	return r;
 }
 

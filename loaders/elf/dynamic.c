@@ -67,13 +67,15 @@ static void tag_collect_extension(struct tags *tags, struct elf_dynamic *dynamic
 	case DT_TLSDESC_PLT: /* TLSDESC is bound at once */
 	case DT_TLSDESC_GOT:
 		break;
+	/* Of processors: what describes the PLT's code, since nothing is bound lazily. Others may
+	 * carry relocations (AARCH64_AUTH_RELR). */
+	case DT_LOPROC:	    /* X86_64_PLT */
+	case DT_LOPROC + 1: /* X86_64_PLTSZ, AARCH64_BTI_PLT */
+	case DT_LOPROC + 3: /* X86_64_PLTENT, AARCH64_PAC_PLT */
+	case DT_LOPROC + 5: /* AARCH64_VARIANT_PCS */
+		break;
 	default:
-		/* Processor tags (BTI_PLT, PAC_PLT, VARIANT_PCS, X86_64_PLT …) describe the PLT's
-		 * code; since nothing is bound lazily, none of them asks for anything. */
-		if (entry->d_tag < DT_LOPROC || entry->d_tag > DT_HIPROC)
-			tag_unknown(dynamic, entry->d_tag);
-		else if (entry->d_tag == DT_AUXILIARY || entry->d_tag == DT_FILTER)
-			tag_unknown(dynamic, entry->d_tag);
+		tag_unknown(dynamic, entry->d_tag);
 	}
 }
 

@@ -96,6 +96,12 @@ static void tag_unknown(unsigned char *bytes, size_t size)
 	dynamic_set(bytes, size, DT_GNU_HASH, 0x29);
 }
 
+/* AARCH64_AUTH_RELR: relocations that would be left undone. */
+static void tag_of_processor(unsigned char *bytes, size_t size)
+{
+	dynamic_set(bytes, size, DT_GNU_HASH, 0x70000012);
+}
+
 /* An import in a version whose hash is 0, as that of nameless entries in the dynamic linker's
  * tables is. Found by `make fuzz`: dlvsym() then compares the names, and theirs is NULL. */
 static void version_unhashed(unsigned char *bytes, size_t size)
@@ -226,6 +232,8 @@ const struct patch patches[] = {
 	{ "reloc_outside", "bare", 0, "7fffffffff00", "relocation outside", reloc_outside },
 	{ "reloc_in_code", "bare", 0, "0x", "relocation into code", reloc_in_code },
 	{ "tag_unknown", "hash_both", 0, "0x29", "dynamic entry nobody knows", tag_unknown },
+	{ "tag_of_processor", "hash_both", 0, "0x70000012", "relocations of another ABI",
+	  tag_of_processor },
 	{ "version_unhashed", "needs", 426, NULL, "a version whose hash is 0", version_unhashed },
 	{ "version_broken", "needs", 0, "DT_VERNEED", "a broken table of versions",
 	  version_broken },
