@@ -11,13 +11,6 @@
 #define LOOK_GROWTH 0.08
 #define DECISIVE_SHARE 0.8
 
-const char *judge_word(enum judge_verdict verdict)
-{
-	static const char *const words[] = { "pass", "fail", "inconclusive" };
-
-	return words[verdict];
-}
-
 /* By bisection. */
 double judge_normal(double alpha)
 {

@@ -14,8 +14,6 @@
 
 enum judge_verdict { JUDGE_PASS, JUDGE_FAIL, JUDGE_INCONCLUSIVE };
 
-const char *judge_word(enum judge_verdict verdict); /* "pass" */
-
 /* The z with P(Z > z) = alpha of the normal distribution. */
 double judge_normal(double alpha);
 

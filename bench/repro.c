@@ -1,4 +1,4 @@
-/* soload repro: the flow of the seed from end to end, on a modelled host and device. */
+/* soload repro: upstream's flow from end to end, on a modelled host and device. */
 #include "bench/command.h"
 #include "bench/repro/repro.h"
 

@@ -21,7 +21,8 @@ static bool is_elf(const struct file_bytes *file)
 	return file->size > SELFMAG && memcmp(file->bytes, ELFMAG, SELFMAG) == 0;
 }
 
-int side_kind_of(const char *word, enum side_kind *ret_kind, struct err *err)
+/* What `word` names, without opening a loader; -ENOENT or -ENOEXEC in words. */
+static int side_kind_of(const char *word, enum side_kind *ret_kind, struct err *err)
 {
 	struct file_bytes file = { 0 };
 	struct elf_file elf;

@@ -11,9 +11,6 @@ enum side_kind { SIDE_LOADER, SIDE_OBJECT, SIDE_BUILD };
 
 const char *side_kind_word(enum side_kind kind); /* "loader" */
 
-/* What `word` names, without opening a loader; -ENOENT or -ENOEXEC in words. */
-int side_kind_of(const char *word, enum side_kind *ret_kind, struct err *err);
-
 /* The kind of both, which must be one: -EINVAL in words. */
 int side_kind_both(const char *a, const char *b, enum side_kind *ret_kind, struct err *err);
 

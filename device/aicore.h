@@ -25,7 +25,6 @@
 #define AICORE_A2A3_AIC 24
 #define AICORE_A2A3_AIV 48
 #define AICORE_A5_AIC 36
-#define AICORE_A5_AIV 72
 
 #define AICORE_FINISHED 0x80000000u   /* in COND */
 #define AICORE_NUMBER_MAX 0x7fffffefu /* numbers written to DATA_MAIN_BASE are 1 to this */

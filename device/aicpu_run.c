@@ -54,7 +54,8 @@ static int kernels_resolve(struct aicpu *aicpu, struct err *err)
 	return 0;
 }
 
-int aicpu_struct_read(struct aicpu *aicpu, struct err *err)
+/* Copies what is used more than once out of the Runtime struct: others can write where it lies. */
+static int aicpu_struct_read(struct aicpu *aicpu, struct err *err)
 {
 	struct abi_fields *fields;
 	void *view = NULL;

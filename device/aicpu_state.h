@@ -52,9 +52,6 @@ static inline struct timeline *aicpu_lane(struct aicpu *aicpu, unsigned int thre
 /* One request, on the orchestrating thread; the answer is filled in but not sent. */
 void aicpu_serve(struct aicpu *aicpu);
 
-/* Copies what is used more than once out of the Runtime struct: others can write where it lies. */
-int aicpu_struct_read(struct aicpu *aicpu, struct err *err);
-
 /* Brings the object of the request into its place, in phases READ to RESOLVE; one that is there is
  * unloaded first. */
 int aicpu_object_load(struct aicpu *aicpu, struct err *err);

@@ -198,7 +198,7 @@ static int links_make(int original, int folder, const char *what, struct err *er
 	return r;
 }
 
-/* The innermost of the seed's directories exists on devices only. */
+/* The innermost of upstream's directories exists on devices only. */
 static void kernels_directory_make(int folder)
 {
 	char part[sizeof(kernels_directory)];
@@ -307,7 +307,7 @@ static int private_mount(int own, int index, const char *path, struct err *err)
 	char source[64], target[64];
 	int r;
 
-	if (private.original < 0) /* not on this machine: the seed's flow passes it over, too */
+	if (private.original < 0) /* not on this machine: upstream's flow passes it over, too */
 		return 0;
 	if (entered_shared && private_find(own, index, &private))
 		r = private_join(own, path, &private, err);

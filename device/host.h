@@ -113,7 +113,7 @@ struct device_job {
 	const struct device_kernel *kernels; /* ends with a NULL name */
 };
 
-/* A lane that has ended. Its `time.spans` points to `spans`: copy by device_lane_copy(). */
+/* A lane that has ended. Its `time.spans` points to `spans`: copy both together. */
 struct device_lane {
 	const char *name; /* "host", "aicpu0" … "aicpu6" */
 	struct timeline time;

@@ -36,8 +36,9 @@ struct soload_error {
  * Makes a loader from "NAME[:KEY[=VALUE]]...":
  *
  *   auto        elf, else memfd, else tmpfs, else disk; soload_note() explains a step down
- *   elf         straight into memory, no dlopen; elf:dualmap without a system call per load
- * (aarch64: one); where no memory file may be had, memory is written first and made executable then
+ *   elf         straight into memory, no dlopen, one system call per load; where no memory file
+ *               may be had, memory is written first and made executable then
+ *   elf:dualmap as elf, without a system call per load (aarch64: one)
  *   prelinked   as elf, and the same content (see soload_object.id) again costs almost nothing
  *   memfd, tmpfs, disk:mended    through dlopen, staged in a memory file, /dev/shm, a folder
  *
@@ -57,9 +58,10 @@ void soload_close(struct soload_loader *loader);
 struct soload_object {
 	const void *bytes;
 	size_t size;
-	const char *name; /* for debuggers and messages, not opened; lives as long as the image */
-	/* A file that holds the same bytes at `offset`, -1 = none. "elf:map" maps it when it can,
-	 * and the file must not change then; other loaders copy the bytes. */
+	const char *name; /* for debuggers and messages, not opened; must outlive the image */
+	/* A file that holds the same bytes at `offset`, -1 = none; it stays the caller's and is
+	 * never closed here. "elf:map" maps it when it can, and the file must not change then;
+	 * other loaders copy the bytes. */
 	int fd;
 	off_t offset;
 	/* The caller's name for this content, 0 = none. Equal pairs promise equal bytes; loaders
@@ -84,6 +86,7 @@ struct soload_object {
  */
 int soload_load_object(struct soload_loader *loader, const struct soload_object *object,
 		       struct soload_image **ret_image, struct soload_error *error);
+/* The same of bytes without a name, a file or an identity. */
 int soload_load(struct soload_loader *loader, const void *bytes, size_t size,
 		struct soload_image **ret_image, struct soload_error *error);
 
@@ -123,8 +126,8 @@ int soload_where(const void *address, struct soload_place *ret_place);
 
 /*
  * Where a loader with the option "agreed" ("elf:agreed", "prelinked:agreed:at=ADDRESS") puts
- * objects: plain figures, for a process that prepares objects on another machine. Both sides are
- * little-endian.
+ * objects: plain figures (addresses, and bytes; `page` is that machine's page size in bytes), for a
+ * process that prepares objects on another machine. Both sides are little-endian.
  */
 struct soload_target {
 	uint64_t slot_begin, slot_bytes, page, asked_at; /* slot_begin is not asked_at: taken */

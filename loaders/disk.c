@@ -67,7 +67,7 @@ static int disk_flags(const struct disk_options *options)
 	return (options->now ? RTLD_NOW : RTLD_LAZY) | RTLD_LOCAL;
 }
 
-/* One folder is enough; a noexec one counts, because the seed would write there and then fail. */
+/* One folder is enough; a noexec one counts, because upstream would write there and then fail. */
 static int disk_available(const struct loader *loader, struct err *err)
 {
 	const struct option_list *dirs = disk_dirs(loader);

@@ -24,14 +24,6 @@ static int look_at(struct dl_phdr_info *object, size_t size, void *data)
 	return look->known || !look->path;
 }
 
-bool dl_knows(const char *path)
-{
-	struct look look = { .path = path };
-
-	dl_iterate_phdr(look_at, &look);
-	return look.known;
-}
-
 uintptr_t dl_base(void *handle)
 {
 	struct link_map *map = NULL;

@@ -39,12 +39,6 @@ int dl_symbol(void *handle, const char *name, void **ret_address, struct err *er
 /* dlclose; NULL is fine. */
 void dl_unload(void *handle);
 
-/*
- * Is a loaded object known by exactly this name? Reads the linker's list and opens nothing, unlike
- * RTLD_NOLOAD, which would warm the file for the dlopen that is about to be timed.
- */
-bool dl_knows(const char *path);
-
 /* The load bias of an open handle, 0 when it cannot be told. */
 uintptr_t dl_base(void *handle);
 

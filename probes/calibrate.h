@@ -94,7 +94,6 @@ void calibrate_far(const cpu_set_t *own);
 void soload_calibrate_gate(const char *name, void (*body)(void));
 void soload_calibrate_step(void);
 void soload_calibrate_work(void);
-double calibrate_work_ns(void);
 
 /* The lower tenth; what is above it is the machine's, not ours. Sorts. */
 double calibrate_tenth(double *values, size_t count);

@@ -186,7 +186,7 @@ static void objects_take(struct calibrate_times *kept)
 	least_keep(&kept->unmap_ns, means[UNMAP]);
 }
 
-double calibrate_work_ns(void)
+static double calibrate_work_ns(void)
 {
 	double values[REPEATS];
 

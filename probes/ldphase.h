@@ -4,7 +4,6 @@
 
 #include "probes/event.h"
 
-#define LDPHASE_SYSCALLS 1u
 #define LDPHASE_NAMES 2u
 #define LDPHASE_CHILDREN 4u /* what targets fork are targets */
 

@@ -21,17 +21,6 @@
 #define MACHINE EM_AARCH64
 #endif
 
-static const char *const source_names[RESOLVE_SOURCES] = {
-	[RESOLVE_NONE] = "nothing",	     [RESOLVE_STAPSDT] = ".note.stapsdt",
-	[RESOLVE_SYMTAB] = ".symtab",	     [RESOLVE_DEBUGDATA] = ".gnu_debugdata",
-	[RESOLVE_DEBUG_FILE] = "debug file", [RESOLVE_DYNSYM] = ".dynsym",
-};
-
-const char *resolve_source_name(enum resolve_source source)
-{
-	return source_names[source];
-}
-
 bool resolve_emulated(const unsigned char *bytes, size_t size)
 {
 #ifdef __x86_64__

@@ -26,8 +26,6 @@ enum resolve_source {
 	RESOLVE_SOURCES
 };
 
-const char *resolve_source_name(enum resolve_source source);
-
 struct resolve_site {
 	uint64_t address; /* in the file's own virtual addresses */
 	uint64_t offset;  /* in the file; 0 = not found */

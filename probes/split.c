@@ -27,7 +27,6 @@ struct walk {
 	struct frame frames[DEPTH_MAX];
 	unsigned int depth;
 	const struct split_point *last; /* the point before, inside a load */
-	size_t call_span;
 	int failed;
 };
 

@@ -67,7 +67,7 @@ test-threads: all $(THREADED)
 
 # The gates first, the tests last, so that a test runner's lines close the log.
 .PHONY: ci
-ci: ## what CI runs: the gates, lint, sanitizers, the main job, then the tests
+ci: ## what CI runs: the gates, lint, the recipes of docs/adding.md, sanitizers, the main job, then the tests
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(MAKE) --no-print-directory gate
 	$(Q)$(MAKE) --no-print-directory vm-gate

@@ -16,7 +16,7 @@ $(BUILD)/tests/libraries/sample_test: $(call obj,tests/libraries/sample_test.c) 
 
 # The table is left in results/runs/libraries.txt, with the revision.
 .PHONY: test-libraries
-test-libraries: $(BUILD)/tests/libraries/survey ## every library of some 250 Debian packages through elf, against dlopen
+test-libraries: $(BUILD)/tests/libraries/survey ## every library of 418 Debian packages through elf, against dlopen
 	$(Q)tools/libraries fetch $(LIBRARIES)
 	$(Q)mkdir -p results/runs
 	$(Q)tools/libraries list $(LIBRARIES) | LD_LIBRARY_PATH="$$(tools/libraries path $(LIBRARIES))" \

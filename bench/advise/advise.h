@@ -82,13 +82,13 @@ static inline double advise_kept(const struct advise_combo *combo)
 /* Chooses the combinations. */
 void advise_plan(struct advise *advise);
 
-/* The ladders begin at the first combination that works of those one would call the seed's flow. */
+/* The ladders begin at the first combination that works of those one would call upstream's flow. */
 void advise_ladders(struct advise *advise);
 
 /* The combination at these rungs, or NULL when it is not among those that are tried. */
 struct advise_combo *advise_at(struct advise *advise, const size_t *rungs);
 
-/* "disk + inline", and the life cycle where it is not the seed's. Returns `buffer`. */
+/* "disk + inline", and the life cycle where it is not upstream's. Returns `buffer`. */
 #define ADVISE_NAME_BYTES 128
 const char *advise_name(const struct advise_combo *combo, char *buffer);
 

@@ -1,4 +1,4 @@
-/* Which combinations are tried, and the ladders one climbs from the seed's flow. */
+/* Which combinations are tried, and the ladders one climbs from upstream's flow. */
 #include "bench/advise/advise.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ static const char *const others[][RANK_DIMENSIONS] = {
 
 /*
  * The ladders, one line per rung, in the order of what they ask of a runtime. The first two of
- * transport and loader are where one may start: the seed, or what is nearest to it and works.
+ * transport and loader are where one may start: upstream's, or what is nearest to it and works.
  */
 static const struct advise_rung transport_rungs[] = {
 	{ "inline", "the object inside a fixed buffer of 4 MiB", false },
@@ -162,7 +162,7 @@ static void grid_fill(struct advise *advise)
 	advise->grid.n = advise->rounds;
 }
 
-/* disk:mended is no step of its own: it is the start where the seed's disk does not work. */
+/* disk:mended is no step of its own: it is the start where upstream's disk does not work. */
 void advise_ladders(struct advise *advise)
 {
 	const struct advise_rung *loader = loader_rungs, *transport = transport_rungs;

@@ -196,7 +196,7 @@ static void steps_print(struct advise *advise)
 	char name[ADVISE_NAME_BYTES];
 
 	if (!start || start->why[0]) {
-		printf("\nNo steps: neither the seed's flow nor what is nearest to it works for "
+		printf("\nNo steps: neither upstream's flow nor what is nearest to it works for "
 		       "this object.\n");
 		return;
 	}
@@ -204,7 +204,7 @@ static void steps_print(struct advise *advise)
 	       "%.1f us per invocation\n",
 	       advise_name(start, name), advise_cost(start, advise->rounds) / 1e3);
 	if (strcmp(name, "disk + inline") != 0)
-		printf("(the seed's own, disk + inline, does not work for this object: see "
+		printf("(upstream's own, disk + inline, does not work for this object: see "
 		       "above)\n");
 	for (size_t i = 0; i < advise->step_count; i++)
 		step_print(advise, i);

@@ -8,7 +8,7 @@
 
 /* FNV-1a, 32 bits (draft-eastlake-fnv, section 2): enough against a line cut short or a kernel
  * message in the middle of a frame. */
-uint32_t frame_sum(uint32_t type, const void *bytes, size_t size)
+static uint32_t frame_sum(uint32_t type, const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
 	uint32_t sum = (2166136261u ^ type) * 16777619u;

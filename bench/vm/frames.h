@@ -35,10 +35,8 @@ enum frame_type {
 struct frame_head {
 	uint32_t magic, type;
 	uint32_t bytes; /* that follow */
-	uint32_t sum;	/* frame_sum() of type and bytes */
+	uint32_t sum;	/* of type and bytes, see frames.c */
 };
-
-uint32_t frame_sum(uint32_t type, const void *bytes, size_t size);
 
 /* Sends `bytes` in as many frames as they need, an empty one if there are none. */
 int frame_send(int fd, enum frame_type type, const void *bytes, size_t size, struct err *err);

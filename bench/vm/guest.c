@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define LOOK_NS 20000000
-#define CONSOLE_TAIL_BYTES 8192
 
 /* One instruction is one nanosecond, an idle machine jumps to its next timer, and what the kernel
  * draws at random comes from the seed. Mitigations off: they cost TCG far more than hardware. */
@@ -69,7 +68,8 @@ static bool program_is_there(const char *name)
 	return false;
 }
 
-int guest_available(const struct guest_options *options, struct err *err)
+/* Whether all that guest_run() needs is here: 0, or -ENOENT with what is missing and what to do. */
+static int guest_available(const struct guest_options *options, struct err *err)
 {
 	char kernel[64];
 	int r;

@@ -37,9 +37,6 @@ struct guest_options {
 	void *to;
 };
 
-/* Whether all that guest_run() needs is here: 0, or -ENOENT with what is missing and what to do. */
-int guest_available(const struct guest_options *options, struct err *err);
-
 /*
  * Boots, runs the command, and waits for the end: 0 with the command's exit code, -EINTR when
  * command_interrupted(), else a negative errno with one sentence: the kernel panicked, the guest

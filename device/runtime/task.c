@@ -8,7 +8,7 @@
 #define LOCK_SPINS 100
 
 /* Held for a few instructions; but its holder may have lost its CPU. */
-void slot_lock(struct task_slot *slot)
+static void slot_lock(struct task_slot *slot)
 {
 	unsigned int spin = 0;
 
@@ -19,7 +19,7 @@ void slot_lock(struct task_slot *slot)
 	}
 }
 
-void slot_unlock(struct task_slot *slot)
+static void slot_unlock(struct task_slot *slot)
 {
 	atomic_store_explicit(&slot->lock, 0, memory_order_release);
 }

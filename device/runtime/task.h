@@ -75,9 +75,6 @@ _Static_assert(sizeof(struct task_descriptor) == 40, "as upstream's");
 
 struct ring;
 
-void slot_lock(struct task_slot *slot);
-void slot_unlock(struct task_slot *slot);
-
 /*
  * Makes `consumer` wait for `producer`: 1 when it has to, 0 when the producer has finished but is
  * held until the consumer completes, -1 when the producer is gone. `dep` is used for 1 only.

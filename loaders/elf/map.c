@@ -125,11 +125,6 @@ int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *
 	return 0;
 }
 
-uint64_t elf_arena_page(const struct elf_arena *arena)
-{
-	return arena->page;
-}
-
 void elf_arena_free(struct elf_arena *arena)
 {
 	if (!arena)

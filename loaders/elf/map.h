@@ -41,8 +41,6 @@ int elf_arena_new(struct elf_arena **ret_arena, const struct elf_arena_options *
  * until the process ends. */
 void elf_arena_free(struct elf_arena *arena);
 
-uint64_t elf_arena_page(const struct elf_arena *arena); /* the kernel's page size */
-
 /* Where a range of the object's addresses is written during a load: address A at `write` + A, as
  * numbers (the bias may be negative). */
 struct elf_window {

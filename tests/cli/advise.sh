@@ -99,7 +99,7 @@ has "$out" "loads stale: "
 has "$out" "build it with -fno-gnu-unique"
 has "$out" "does not fit the Runtime struct's buffer"
 has "$out" "Start: disk:mended + rightsize"
-has "$out" "(the seed's own, disk + inline, does not work for this object: see above)"
+has "$out" "(upstream's own, disk + inline, does not work for this object: see above)"
 has "$out" "FAIL: 23 of 41 combinations work"
 
 # Wrong usage and objects nothing can be done with: one line, exit code 2, no table.

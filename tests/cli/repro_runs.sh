@@ -10,7 +10,7 @@ fail() {
 	failed=1
 }
 
-# Loaders that are faithful to the seed, all transports: 5 x 3 arms, 1 + 2 rounds each.
+# Loaders that are faithful to upstream, all transports: 5 x 3 arms, 1 + 2 rounds each.
 "$soload" repro -n 2 --loader null,disk,tmpfs,memfd,cached --transport inline,rightsize,separate --dma 10+2 --out "$scratch/all" >"$scratch/out" 2>"$scratch/err" ||
 	fail "exit code $? with: $(cat "$scratch/err")"
 tail -n 1 "$scratch/out" | grep -q '^PASS: 45 of 45 rounds' || fail "verdict: $(tail -n 1 "$scratch/out")"

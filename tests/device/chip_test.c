@@ -1,6 +1,6 @@
 /*
  * Two dies of one chip: their AICPUs share a file system and the process number in names, so that
- * the seed's loader gives both files one name and every other loader does not; and each goes on
+ * upstream's loader gives both files one name and every other loader does not; and each goes on
  * when the other ends.
  */
 #include "tests/device/device_rig.h"

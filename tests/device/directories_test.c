@@ -38,7 +38,7 @@ static int file_create(const char *path)
 	return fd < 0 ? -1 : 0;
 }
 
-/* The name the seed would use, of a process that is not there. */
+/* The name upstream would use, of a process that is not there. */
 static void staged_name(const char *directory, char *path)
 {
 	snprintf(path, PATH_MAX, "%s/libdevice_orch_test%d.so", directory, (int)getppid());

@@ -188,7 +188,7 @@ static int link_is_followed(struct loader *loader)
 	return 0;
 }
 
-/* What a killed process leaves: the seed's file for good, the others nothing. */
+/* What a killed process leaves: upstream's file for good, the others nothing. */
 static int killed_while_loaded(struct loader *loader)
 {
 	struct image *image = image_new(loader);
