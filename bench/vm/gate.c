@@ -52,7 +52,7 @@ static const char doc[] =
 	"A rise fails above 0.1 % (and 2 of a load, 16 of a phase) for user instructions, above 1 "
 	"% (and 64) for kernel "
 	"instructions and virtual nanoseconds, when the 99.9 % intervals of the medians do not "
-	"meet; so does a loader that HEAD cannot count and BASE can. "
+	"meet; so does a loader that HEAD cannot count and BASE or the ceiling can. "
 	"Both boots must count the same to the last instruction, or nothing is judged.\n"
 	"Loaders of two builds: " LOADERS ".\n\n"
 	"Examples:\n"
@@ -281,6 +281,7 @@ static int ceiling_judge(const struct request *request, struct measured *measure
 		struct pair pair = { { CEILING, head.loader }, head };
 		const char *why;
 
+		compare_states_add(outcome, &measured->counts, &pair.base, &head);
 		if (compare_state(&measured->counts, &pair.base, &head, COUNTS_USER, &why) ==
 		    COMPARE_BOTH)
 			metric_judge(&measured->counts, &pair, COUNTS_USER, table, outcome);

@@ -26,6 +26,10 @@ has "$err" "make vm"
 run 2 "$soload" vm_init
 one_line "$err"
 
+# A load that ends its process is one that failed, whatever it ends it with.
+run 1 "$soload" vm_count --so "$fixtures/orch_constructor_exits.so" -l elf -n 1
+has "$out" ',"ended with exit code 7 while it loaded"'
+
 "$soload" vm run --out "$scratch/results" -- sh -c 'echo said; echo wrong >&2; mkdir /results/a; echo kept >/results/a/b; exit 7' \
 	>"$scratch/out" 2>"$scratch/err"
 status=$?
@@ -107,5 +111,14 @@ run 1 "$soload" vm gate "$build/aarch64/soload" "$scratch/broken" -l elf -n 3
 has "$out" "verdict=fail reason=elf:time fails in head"
 run 1 "$soload" vm bench -l nosuch -n 3
 has "$err" "nosuch: time: "
+# So is one whose object ends the process that loads it: counted in base alone, and in nothing but the ceiling.
+exits=$build/aarch64/fixtures/orch_constructor_exits.so
+run 1 "$soload" vm bench -l elf -n 3 --so "$exits"
+has "$err" "elf: user: ended with exit code 7 while it loaded"
+run 1 "$soload" vm gate null elf -n 3 --so "$exits" --out "$scratch/exits"
+has "$out" "verdict=fail reason=elf:time fails in head"
+sed -n '/^head,/!s/"null"/"elf"/p; /^[#s]/p' "$scratch/exits/medians.csv" >"$scratch/exits/ceiling"
+run 1 "$soload" vm gate elf elf -n 3 --so "$exits" --ceiling "$scratch/exits/ceiling"
+has "$out" "verdict=fail reason=elf:time fails in head"
 
 expect_end
