@@ -26,6 +26,32 @@ has "$err" "make vm"
 run 2 "$soload" vm_init
 one_line "$err"
 
+# That there is no guest is skipped; a file of the caller's that is not there is not. The guest here has a QEMU that only ends.
+mkdir -p "$scratch/bin" "$scratch/parts/6.1"
+echo none | tee "$scratch/parts/busybox" >"$scratch/parts/6.1/vmlinuz"
+printf '#!/bin/sh\necho no >&2\nexit 9\n' >"$scratch/bin/qemu-system-aarch64"
+chmod +x "$scratch/bin/qemu-system-aarch64"
+folder=${TMPDIR:-/tmp}
+# refused WORD COMMAND OPTION…: 2, in one line that has the word.
+refused() {
+	word=$1 command=$2
+	shift 2
+	run 2 env PATH="$scratch/bin:$PATH" TMPDIR="$folder" "$soload" vm "$command" --parts "$scratch/parts" --program "$soload" "$@"
+	one_line "$err"
+	has "$err" "$word"
+}
+refused 'ended with 9: no' gate elf elf --so "$soload"
+refused "open ./nope:" gate ./nope ./nope2 --so "$soload"
+refused "open ./nope:" gate "$soload" ./nope --so "$soload"
+refused "open nope.so:" gate elf elf --so nope.so
+refused "open nope.so:" bench --so nope.so
+refused "open nope:" gate elf elf --so "$soload" --ceiling nope
+refused "$soload: counts: line 1" gate elf elf --so "$soload" --ceiling "$soload"
+refused "open nope:" run --put nope -- true
+folder=$scratch/nowhere
+refused "$scratch/nowhere" gate elf elf --so "$soload"
+refused "$scratch/nowhere" run -- true
+
 # A load that ends its process is one that failed, whatever it ends it with.
 run 1 "$soload" vm_count --so "$fixtures/orch_constructor_exits.so" -l elf -n 1
 has "$out" ',"ended with exit code 7 while it loaded"'
