@@ -69,6 +69,10 @@ equal "the command's exit code" $status 7
 equal "the command's output" "$(cat "$out")" said
 has "$err" wrong
 equal "the file it left" "$(cat "$scratch/results/a/b")" kept
+# Its words arrive as they are, empty ones and many.
+# shellcheck disable=SC2016,SC2046
+run 0 "$soload" vm run -- sh -c 'echo "$# [$1] ${302}"' x '' b $(seq 300)
+equal "words of a command" "$(cat "$out")" "302 [] 300"
 run 2 "$soload" vm run -- nonexistent
 has "$err" "nonexistent"
 run 2 "$soload" vm run -- sh -c 'echo c >/proc/sysrq-trigger'
