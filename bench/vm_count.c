@@ -207,13 +207,30 @@ static void tally_print(const struct tally *tally, struct counts_row *row)
 	}
 }
 
+/* A process that ended while it loaded has counted nothing, whatever it ended with. */
+static void tally_end(const struct request *request, int status, struct tally *tally)
+{
+	struct err err = { "" };
+
+	if (WIFSIGNALED(status))
+		err_set(&err, EIO, "ended by signal %d while it loaded", WTERMSIG(status));
+	else if (tally->loads != request->loads && !tally->error[0])
+		err_set(&err, EIO, "ended with exit code %d while it loaded", WEXITSTATUS(status));
+	else
+		return;
+	tally->loads = 0;
+	memcpy(tally->error, err.text, sizeof(tally->error));
+}
+
 static int tally_take(const struct request *request, const char *loader, enum counts_metric metric,
 		      struct tally *tally)
 {
 	struct err err = { "" };
 	int status;
-	pid_t child = fork();
+	pid_t child;
 
+	fflush(stdout); /* a child that calls exit() prints what is left there */
+	child = fork();
 	if (child == 0) {
 		int r = loads_count(request, loader, metric, tally, &err);
 
@@ -222,11 +239,7 @@ static int tally_take(const struct request *request, const char *loader, enum co
 	}
 	if (child < 0 || waitpid(child, &status, 0) < 0)
 		return err_sys(NULL, "fork");
-	if (WIFSIGNALED(status)) {
-		tally->loads = 0;
-		err_set(&err, EIO, "ended by signal %d while it loaded", WTERMSIG(status));
-		memcpy(tally->error, err.text, sizeof(tally->error));
-	}
+	tally_end(request, status, tally);
 	return 0;
 }
 
@@ -310,10 +323,8 @@ int command_vm_count(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	counts_header_print(stdout);
-	for (int i = 0; r == 0 && i < count; i++) {
-		fflush(stdout);
+	for (int i = 0; r == 0 && i < count; i++)
 		r = loader_count(&request, items[i], &failed);
-	}
 	subject_close(&request.subject);
 	fflush(stdout);
 	return r < 0 ? EXIT_USAGE : failed ? EXIT_MEASURED_FAILURE : EXIT_DONE;

@@ -25,14 +25,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define WORDS_MAX 256
 #define FIRST_PID "20000" /* as many digits for every process: they are part of file names */
 
 struct init {
 	int line;
-	char *words[WORDS_MAX]; /* the plan: settings, NULL, the command, NULL */
-	size_t word_count;
-	char **command;
+	struct plan plan;
 };
 
 static const struct {
@@ -87,21 +84,9 @@ static int line_open(struct init *init, struct err *err)
 static int plan_read(struct init *init, struct err *err)
 {
 	struct file_bytes file;
-	char *at, *end;
 	int r = file_load(GUEST_PLAN, &file, err);
 
-	if (r < 0)
-		return r;
-	at = file.bytes;
-	for (end = at + file.size; at < end && init->word_count < WORDS_MAX - 1;
-	     at += strnlen(at, (size_t)(end - at)) + 1) {
-		init->words[init->word_count++] = *at ? at : NULL;
-		if (!*at && !init->command)
-			init->command = &init->words[init->word_count];
-	}
-	if (!init->command || !*init->command)
-		return err_set(err, EINVAL, "the plan names no command");
-	return 0;
+	return r < 0 ? r : plan_take(file.bytes, file.size, &init->plan, err);
 }
 
 static int settings_apply(const struct init *init, struct err *err)
@@ -117,7 +102,7 @@ static int settings_apply(const struct init *init, struct err *err)
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		for (char *const *word = init->words; r == 0 && *word; word++) {
+		for (char *const *word = init->plan.words; r == 0 && *word; word++) {
 			if (strcmp(*word, settings[i].name) == 0)
 				r = settings[i].apply(err);
 		}
@@ -136,8 +121,8 @@ static void child_start(const struct init *init, const int *out, const int *note
 	dup2(out[1], STDERR_FILENO);
 	r = settings_apply(init, &err);
 	if (r == 0) {
-		execvp(init->command[0], init->command);
-		err_sys(&err, "%s", init->command[0]);
+		execvp(init->plan.command[0], init->plan.command);
+		err_sys(&err, "%s", init->plan.command[0]);
 		r = EXIT_USAGE;
 	} else {
 		r = EXIT_SKIPPED;

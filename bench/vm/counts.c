@@ -163,6 +163,14 @@ static bool row_take(const char *at, const char *end, const struct columns *colu
 	return field_take(&at, end, row->error, sizeof(row->error)) && at == end;
 }
 
+/* Every load takes time, and instructions of user space: none of them is a load not counted. */
+static void row_doubt(struct counts_row *row)
+{
+	if (!row->error[0] && row->metric != COUNTS_KERNEL && row->values[COUNTS_TOTAL] == 0 &&
+	    !(row->lacking >> COUNTS_TOTAL & 1))
+		snprintf(row->error, sizeof(row->error), "a load of 0 was counted, which is none");
+}
+
 static int column_find(const char *name)
 {
 	for (int column = COUNTS_TOTAL; column >= 0; column = counts_column_next(column)) {
@@ -256,6 +264,7 @@ int counts_read(struct counts *counts, const char *text, size_t size, struct err
 			return err_set(err, ENOMEM, "counts: line %zu is one too many", line);
 		if (!row_take(at, stop, &columns, row))
 			return err_set(err, EBADMSG, "counts: line %zu is not a row", line);
+		row_doubt(row);
 	}
 	return headed ? 0 : err_set(err, EBADMSG, "counts: nothing was counted");
 }

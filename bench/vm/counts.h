@@ -44,7 +44,8 @@ void counts_header_print(FILE *out);
 void counts_row_print(const struct counts_row *row, FILE *out);
 
 /* Reads what the two above printed, also by another version: columns are taken by their names.
- * -EBADMSG naming the line. The caller closes `counts`. */
+ * -EBADMSG naming the line. A load of no time, or of no instructions of user space, becomes an
+ * error of its row. The caller closes `counts`. */
 int counts_read(struct counts *counts, const char *text, size_t size, struct err *err);
 void counts_close(struct counts *counts); /* zeroed is fine */
 

@@ -28,7 +28,8 @@ struct pair {
 struct request {
 	struct vm_loads loads;
 	const char *base, *head, *inject, *ceiling;
-	char *names; /* of `pairs` */
+	struct counts kept; /* what `ceiling` holds */
+	char *names;	    /* of `pairs` */
 	struct pair pairs[PAIRS_MAX];
 	size_t pair_count;
 };
@@ -52,7 +53,7 @@ static const char doc[] =
 	"A rise fails above 0.1 % (and 2 of a load, 16 of a phase) for user instructions, above 1 "
 	"% (and 64) for kernel "
 	"instructions and virtual nanoseconds, when the 99.9 % intervals of the medians do not "
-	"meet; so does a loader that HEAD cannot count and BASE can. "
+	"meet; so does a loader that HEAD cannot count and BASE or the ceiling can. "
 	"Both boots must count the same to the last instruction, or nothing is judged.\n"
 	"Loaders of two builds: " LOADERS ".\n\n"
 	"Examples:\n"
@@ -235,31 +236,37 @@ static void counts_judge(const struct request *request, const struct counts *cou
 	table_free(table);
 }
 
-/* Adds the rows of the file as a side, if they compare; one that cannot be read is an error. */
+/* Before a guest boots: a file that is not there, or none, costs no minutes and hides no rise. */
+static int ceiling_read(struct request *request, struct err *err)
+{
+	struct file_bytes file;
+	int r = file_load(request->ceiling, &file, err);
+
+	if (r < 0)
+		return r;
+	r = counts_read(&request->kept, file.bytes, file.size, err);
+	file_unload(&file);
+	return r < 0 ? err_prefix(err, r, "%s", request->ceiling) : 0;
+}
+
+/* Adds its rows as a side, if they compare. */
 static int ceiling_add(const struct request *request, struct measured *measured, bool *ret_added,
 		       struct err *err)
 {
 	char ours[ORIGIN_BYTES] = "", words[ORIGIN_BYTES];
-	struct counts ceiling = { .rows = NULL };
-	struct file_bytes file;
 	FILE *text = fmemopen(ours, sizeof(ours), "w");
-	int r = file_load(request->ceiling, &file, err);
+	int r;
 
 	if (text) {
 		origin_print(&measured->origin, text);
 		fclose(text);
 	}
-	if (r < 0)
-		return r;
-	r = counts_read(&ceiling, file.bytes, file.size, err);
-	file_unload(&file);
-	if (r == 0 && origin_differs(ceiling.about, ours, words, sizeof(words)))
+	if (origin_differs(request->kept.about, ours, words, sizeof(words))) {
 		printf("%s: not compared: %s\n", request->ceiling, words);
-	else if (r == 0) {
-		r = counts_append(&measured->counts, &ceiling, CEILING, err);
-		*ret_added = r == 0;
+		return 0;
 	}
-	counts_close(&ceiling);
+	r = counts_append(&measured->counts, &request->kept, CEILING, err);
+	*ret_added = r == 0;
 	return r;
 }
 
@@ -281,6 +288,7 @@ static int ceiling_judge(const struct request *request, struct measured *measure
 		struct pair pair = { { CEILING, head.loader }, head };
 		const char *why;
 
+		compare_states_add(outcome, &measured->counts, &pair.base, &head);
 		if (compare_state(&measured->counts, &pair.base, &head, COUNTS_USER, &why) ==
 		    COMPARE_BOTH)
 			metric_judge(&measured->counts, &pair, COUNTS_USER, table, outcome);
@@ -323,12 +331,15 @@ static int gate_run(struct request *request, struct err *err)
 	uint64_t begin_ns = clock_now_ns();
 	int r = sides_choose(request, &measure, err);
 
+	if (r == 0 && request->ceiling)
+		r = ceiling_read(request, err);
 	for (int i = 0; r == 0 && i < BOOTS; i++)
 		r = measure_run(&measure, &boots[i], err);
 	if (r == 0)
 		r = boots_judge(request, boots, begin_ns, err);
 	for (int i = 0; i < BOOTS; i++)
 		measured_close(&boots[i]);
+	counts_close(&request->kept);
 	free(request->names);
 	return r;
 }

@@ -291,7 +291,7 @@ int guest_run(const struct guest_options *options, int *ret_code, struct err *er
 	int r = guest_available(options, err);
 
 	if (r < 0)
-		return r;
+		return -GUEST_ABSENT;
 	guest.frames = (struct frames){ .take = frame_arrived, .to = &guest };
 	snprintf(guest.folder, sizeof(guest.folder), "%s/soload-vm-XXXXXX",
 		 scratch && *scratch ? scratch : "/tmp");

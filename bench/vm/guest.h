@@ -10,12 +10,14 @@
 #include "bench/vm/cpio.h"
 #include "bench/vm/frames.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #define GUEST_KERNEL "6.1"
 #define GUEST_QEMU "qemu-system-aarch64"
+#define GUEST_ABSENT ENOMEDIUM /* no guest here; any other file that is missing is ENOENT */
 
 struct guest_file {
 	const char *name; /* in the guest, relative to its root, its folder being there */
@@ -39,8 +41,9 @@ struct guest_options {
 
 /*
  * Boots, runs the command, and waits for the end: 0 with the command's exit code, -EINTR when
- * command_interrupted(), else a negative errno with one sentence: the kernel panicked, the guest
- * hung, its output is damaged, QEMU could not start.
+ * command_interrupted(), -GUEST_ABSENT with what is missing and what to do, else a negative errno
+ * with one sentence: the kernel panicked, the guest hung, its output is damaged, QEMU could not
+ * start, a file is missing.
  */
 int guest_run(const struct guest_options *options, int *ret_code, struct err *err);
 

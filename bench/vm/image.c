@@ -80,11 +80,7 @@ static int plan_add(struct cpio *cpio, const struct guest_options *options, stru
 
 	if (!file)
 		return err_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; options->settings && options->settings[i]; i++)
-		fwrite(options->settings[i], 1, strlen(options->settings[i]) + 1, file);
-	putc('\0', file);
-	for (char *const *word = options->command; *word; word++)
-		fwrite(*word, 1, strlen(*word) + 1, file);
+	plan_print(options->settings, options->command, file);
 	r = fclose(file) == 0 ? cpio_bytes(cpio, GUEST_PLAN + 1, bytes, size, err)
 			      : err_set(err, ENOMEM, "out of memory");
 	free(bytes);

@@ -94,5 +94,5 @@ int vm_loads_end(struct vm_loads *loads, int r, const struct err *err)
 	if (r == -EINTR)
 		return EXIT_SIGNAL_BASE + command_interrupted();
 	log_error("%s", err->text);
-	return r == -ENOENT ? EXIT_SKIPPED : EXIT_USAGE;
+	return r == -GUEST_ABSENT ? EXIT_SKIPPED : EXIT_USAGE;
 }

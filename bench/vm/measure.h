@@ -30,7 +30,7 @@ struct measured {
 	struct origin origin;
 };
 
-/* Boots once: 0, -EINTR, -ENOENT (no guest here), or a negative errno with the reason. */
+/* Boots once: 0, -EINTR, -GUEST_ABSENT, or a negative errno with the reason. */
 int measure_run(const struct measure *measure, struct measured *ret_measured, struct err *err);
 void measured_close(struct measured *measured);
 

@@ -106,13 +106,13 @@ int vm_run(int argc, char **argv)
 	request.vm.guest.take = take_frame;
 	request.vm.guest.to = &take;
 	r = guest_run(&request.vm.guest, &code, &err);
-	if (r == -ENOENT)
+	if (r == -GUEST_ABSENT)
 		code = EXIT_SKIPPED;
 	if (r == -EINTR)
 		code = EXIT_SIGNAL_BASE + command_interrupted();
 	else if (r < 0)
 		log_error("%s", err.text);
-	if (r < 0 && r != -EINTR && r != -ENOEXEC && r != -ENOENT)
+	if (r < 0 && r != -EINTR && r != -ENOEXEC && r != -GUEST_ABSENT)
 		code = EXIT_USAGE;
 	if (take.files)
 		fprintf(stderr, "%u files from the guest: %s\n", take.files, request.out);

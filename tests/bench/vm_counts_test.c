@@ -306,6 +306,53 @@ static void what_head_cannot_count_fails(void **state)
 	assert_int_equal(verdict_of("tUk", "tUK", ":kernel fails in head"), EXIT_MEASURED_FAILURE);
 }
 
+/* Nor is there a load of nothing, which a process that ended early once left: only a kernel may
+ * have had nothing to do. */
+static void a_load_of_nothing_is_none(void **state)
+{
+	struct counts counts = counts_of("side,loader,metric,total,other,error\n"
+					 "base,\"elf\",user,9000,9000,\n"
+					 "head,\"elf\",user,0,0,\n"
+					 "head,\"elf\",time,0,0,\n"
+					 "head,\"elf\",kernel,0,0,\n"
+					 "side,loader,metric,other,error\n"
+					 "none,\"elf\",user,9,\n");
+	struct compare_side base = { "base", "elf" }, head = { "head", "elf" };
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < counts.count; i++)
+		assert_int_equal(!counts.rows[i].error[0], i != 1 && i != 2);
+	assert_int_equal(compare_state(&counts, &base, &head, COUNTS_USER, &why), COMPARE_NO_HEAD);
+	assert_int_equal(
+		compare_judge(&counts, &counts.rows[0], &counts.rows[1], COUNTS_USER, COUNTS_TOTAL)
+			.verdict,
+		COMPARE_NOTHING);
+	counts_close(&counts);
+}
+
+/* What base cannot count, but the ceiling did, head has to. */
+static void what_the_ceiling_counted_is_asked_of_head(void **state)
+{
+	struct counts counts = sides_make("TUK", "TUK"), kept = sides_make("tuk", "");
+	const char *loader = kept.rows[0].loader;
+	struct compare_side base = { "base", loader }, head = { "head", loader };
+	struct compare_side ceiling = { "ceiling", loader };
+	struct compare_outcome outcome = { .judged = 0 };
+	struct err err = { "" };
+	char said[512];
+
+	(void)state;
+	assert_int_equal(counts_append(&counts, &kept, ceiling.side, &err), 0);
+	compare_states_add(&outcome, &counts, &base, &head);
+	assert_int_equal(compare_verdict(&outcome, said, sizeof(said)), EXIT_SKIPPED);
+	compare_states_add(&outcome, &counts, &ceiling, &head);
+	assert_int_equal(compare_verdict(&outcome, said, sizeof(said)), EXIT_MEASURED_FAILURE);
+	assert_non_null(strstr(said, ":time fails in head"));
+	counts_close(&kept);
+	counts_close(&counts);
+}
+
 static void a_rise_is_named(void **state)
 {
 	struct compare_outcome outcome = { .judged = 0 };
@@ -403,6 +450,8 @@ int main(void)
 		cmocka_unit_test(columns_go_by_their_names),
 		cmocka_unit_test(hostile_headers_are_refused),
 		cmocka_unit_test(what_head_cannot_count_fails),
+		cmocka_unit_test(a_load_of_nothing_is_none),
+		cmocka_unit_test(what_the_ceiling_counted_is_asked_of_head),
 		cmocka_unit_test(a_rise_is_named),
 		cmocka_unit_test(boots_that_differ_are_inconclusive),
 		cmocka_unit_test(medians_are_a_ceiling),

@@ -26,6 +26,36 @@ has "$err" "make vm"
 run 2 "$soload" vm_init
 one_line "$err"
 
+# That there is no guest is skipped; a file of the caller's that is not there is not. The guest here has a QEMU that only ends.
+mkdir -p "$scratch/bin" "$scratch/parts/6.1"
+echo none | tee "$scratch/parts/busybox" >"$scratch/parts/6.1/vmlinuz"
+printf '#!/bin/sh\necho no >&2\nexit 9\n' >"$scratch/bin/qemu-system-aarch64"
+chmod +x "$scratch/bin/qemu-system-aarch64"
+folder=${TMPDIR:-/tmp}
+# refused WORD COMMAND OPTION…: 2, in one line that has the word.
+refused() {
+	word=$1 command=$2
+	shift 2
+	run 2 env PATH="$scratch/bin:$PATH" TMPDIR="$folder" "$soload" vm "$command" --parts "$scratch/parts" --program "$soload" "$@"
+	one_line "$err"
+	has "$err" "$word"
+}
+refused 'ended with 9: no' gate elf elf --so "$soload"
+refused "open ./nope:" gate ./nope ./nope2 --so "$soload"
+refused "open ./nope:" gate "$soload" ./nope --so "$soload"
+refused "open nope.so:" gate elf elf --so nope.so
+refused "open nope.so:" bench --so nope.so
+refused "open nope:" gate elf elf --so "$soload" --ceiling nope
+refused "$soload: counts: line 1" gate elf elf --so "$soload" --ceiling "$soload"
+refused "open nope:" run --put nope -- true
+folder=$scratch/nowhere
+refused "$scratch/nowhere" gate elf elf --so "$soload"
+refused "$scratch/nowhere" run -- true
+
+# A load that ends its process is one that failed, whatever it ends it with.
+run 1 "$soload" vm_count --so "$fixtures/orch_constructor_exits.so" -l elf -n 1
+has "$out" ',"ended with exit code 7 while it loaded"'
+
 "$soload" vm run --out "$scratch/results" -- sh -c 'echo said; echo wrong >&2; mkdir /results/a; echo kept >/results/a/b; exit 7' \
 	>"$scratch/out" 2>"$scratch/err"
 status=$?
@@ -39,6 +69,10 @@ equal "the command's exit code" $status 7
 equal "the command's output" "$(cat "$out")" said
 has "$err" wrong
 equal "the file it left" "$(cat "$scratch/results/a/b")" kept
+# Its words arrive as they are, empty ones and many.
+# shellcheck disable=SC2016,SC2046
+run 0 "$soload" vm run -- sh -c 'echo "$# [$1] ${302}"' x '' b $(seq 300)
+equal "words of a command" "$(cat "$out")" "302 [] 300"
 run 2 "$soload" vm run -- nonexistent
 has "$err" "nonexistent"
 run 2 "$soload" vm run -- sh -c 'echo c >/proc/sysrq-trigger'
@@ -107,5 +141,14 @@ run 1 "$soload" vm gate "$build/aarch64/soload" "$scratch/broken" -l elf -n 3
 has "$out" "verdict=fail reason=elf:time fails in head"
 run 1 "$soload" vm bench -l nosuch -n 3
 has "$err" "nosuch: time: "
+# So is one whose object ends the process that loads it: counted in base alone, and in nothing but the ceiling.
+exits=$build/aarch64/fixtures/orch_constructor_exits.so
+run 1 "$soload" vm bench -l elf -n 3 --so "$exits"
+has "$err" "elf: user: ended with exit code 7 while it loaded"
+run 1 "$soload" vm gate null elf -n 3 --so "$exits" --out "$scratch/exits"
+has "$out" "verdict=fail reason=elf:time fails in head"
+sed -n '/^head,/!s/"null"/"elf"/p; /^[#s]/p' "$scratch/exits/medians.csv" >"$scratch/exits/ceiling"
+run 1 "$soload" vm gate elf elf -n 3 --so "$exits" --ceiling "$scratch/exits/ceiling"
+has "$out" "verdict=fail reason=elf:time fails in head"
 
 expect_end

@@ -26,6 +26,7 @@ for loader in disk disk:mended tmpfs memfd cached elf elf:dualmap elf:fresh prel
 			refuses,*) error='"loader memfd: no, ""never"""' ;;
 			stale,*) error='"stale: old"' ;;
 			crash,user) error='"ended by signal 11 while it loaded"' ;;
+			exits,user) error='"ended with exit code 127 while it loaded"' ;;
 			ends,user) break ;;
 			esac
 		fi
@@ -56,7 +57,7 @@ for more in '' yes; do
 	has "$err" "Linux 6.1 / memfd: loads before, refuses now"
 	equal "cells that are worse" "$(wc -l <"$err")" 2
 done
-for mode in stale crash ends; do
+for mode in stale crash exits ends; do
 	matrix 1 MODE=$mode
 	has "$out" "| Linux 6.1 | loads | loads | loads | WRONG | loads |"
 	has "$err" "Linux 6.1 / memfd: loads before, WRONG now"
