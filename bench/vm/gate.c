@@ -36,7 +36,7 @@ struct request {
 
 static const struct argp_option options[] = {
 	{ "ceiling", KEY_CEILING, "FILE", 0,
-	  "medians.csv of a gate or bench: what HEAD's user instructions and kernel totals may not "
+	  "medians.csv of a gate or bench: what HEAD's user instructions may not "
 	  "exceed either, where kernel, QEMU, object and C library are the same",
 	  0 },
 	{ "inject", KEY_INJECT, "WHAT", 0,
