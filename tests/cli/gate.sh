@@ -114,6 +114,12 @@ equal "a broken row, computed again" "$(tail -1 "$out")" "$last"
 gate 77 "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --budget 2 --out "$record"
 has "$out" "base cannot"
 gate 77 --replay "$record/epochs.csv"
+# A load that is fast because an older image answers is none: head's fails, base's leaves nothing to compare with.
+gate 1 "$fixtures/nounique_1.so" "$fixtures/unique_1.so" -l disk --counters off --budget 10 --out "$record"
+has "$out" "loads of head fail: stale load: "
+gate 77 "$fixtures/unique_1.so" "$fixtures/nounique_1.so" -l disk --counters off --budget 10 --out "$record"
+has "$out" "base cannot: stale load: "
+gate 77 disk elf --so "$fixtures/unique_1.so" --budget 10 --out "$record"
 printf '#!/bin/sh\nexit 0\n' >"$scratch/stranger" && chmod +x "$scratch/stranger"
 gate 77 "$scratch/stranger" "$soload" --so "$object" -l memfd --out "$record"
 
