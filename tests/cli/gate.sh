@@ -76,6 +76,13 @@ gate "0 3" --replay "$record/epochs.csv"
 echo nonsense >>"$record/counters.csv"
 run 2 "$soload" gate --replay "$record/epochs.csv"
 one_line "$err"
+# What counted is no part of the record that takes its place.
+gate "0 3" "$scratch/base" "$soload" --so "$object" -l elf --counters off --delta 500% --budget 10 --out "$record"
+checks=$((checks + 1))
+[ ! -e "$record/counters.csv" ] || fail "the counters of another gate are in the record"
+last=$(tail -1 "$out")
+gate "0 3" --replay "$record/epochs.csv"
+equal "the verdict, computed again" "$(tail -1 "$out")" "$last"
 
 # Declarations are read before anything is timed, in the folder it runs in; those that are needed no more are told.
 mkdir -p "$scratch/here/results"
