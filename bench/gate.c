@@ -22,22 +22,29 @@
 
 static int replay_run(const struct gate_options *options)
 {
-	struct gate_result result = { .base = "recorded",
-				      .head = "recorded",
-				      .title = options->replay };
 	struct verdict_rule rule = options->rules.verdict;
-	struct gate_row *rows = NULL;
+	struct gate_recorded recorded = { .rows = NULL };
+	struct gate_result result;
 	struct err err;
 	int code = EXIT_USAGE, r;
 
-	r = gate_record_read(options->replay, &rule, &rows, &result.count, &err);
+	r = gate_record_read(options->replay, &rule, &recorded, &err);
 	gate_rule_complete(&rule);
-	for (size_t i = 0; r == 0 && i < result.count; i++) {
-		if (rows[i].state == GATE_JUDGED &&
-		    verdict_replay(&rows[i].verdict, &rows[i].epochs, &rule) < 0)
+	for (size_t i = 0; r == 0 && i < recorded.count; i++) {
+		struct gate_row *row = &recorded.rows[i];
+
+		if (row->state == GATE_JUDGED &&
+		    verdict_replay(&row->verdict, &row->epochs, &rule) < 0)
 			r = err_set(&err, ENOMEM, "out of memory");
 	}
-	result.rows = rows;
+	result = (struct gate_result){
+		.rows = recorded.rows,
+		.count = recorded.count,
+		.base = "recorded",
+		.head = "recorded",
+		.title = options->replay,
+		.incomplete = recorded.incomplete[0] ? recorded.incomplete : NULL,
+	};
 	if (r == 0) {
 		gate_report_table(&result, stdout);
 		code = (int)gate_result_code(&result);
@@ -45,9 +52,9 @@ static int replay_run(const struct gate_options *options)
 	} else {
 		log_error("%s", err.text);
 	}
-	for (size_t i = 0; i < result.count; i++)
-		gate_row_close(&rows[i]);
-	free(rows);
+	for (size_t i = 0; i < recorded.count; i++)
+		gate_row_close(&recorded.rows[i]);
+	free(recorded.rows);
 	return code;
 }
 

@@ -76,6 +76,21 @@ gate "0 3" --replay "$record/epochs.csv"
 echo nonsense >>"$record/counters.csv"
 run 2 "$soload" gate --replay "$record/epochs.csv"
 one_line "$err"
+# Half a gate is no pass, whatever its rows say. Here all of them would pass, tolerance being what it is.
+gate 0 memfd memfd --so "$object" --delta 900% --metrics p50 --budget 30 --out "$record"
+gate 0 --replay "$record/epochs.csv"
+cp "$record/run.json" "$scratch/whole.json"
+for state in interrupted running; do
+	sed 's/"state": "done"/"state": "'$state'"/; s/"rows_planned": 1/"rows_planned": 2/; s/"rows": /"no": /' "$scratch/whole.json" >"$record/run.json"
+	gate 3 --replay "$record/epochs.csv"
+	equal "the last line" "$(tail -1 "$out")" "verdict=inconclusive reason=the gate was interrupted: 1 of 2 rows"
+done
+sed 's/"state": "done"/"state": "interrupted"/; s/"rows": /"no": /' "$scratch/whole.json" >"$record/run.json"
+gate 3 --replay "$record/epochs.csv"
+sed 's/"rows_planned": 1/"rows_planned": 2/' "$scratch/whole.json" >"$record/run.json"
+gate 3 --replay "$record/epochs.csv"
+rm "$record/run.json"
+gate 0 --replay "$record/epochs.csv" --delta 900% --metrics p50
 # What counted is no part of the record that takes its place.
 gate "0 3" "$scratch/base" "$soload" --so "$object" -l elf --counters off --delta 500% --budget 10 --out "$record"
 checks=$((checks + 1))
