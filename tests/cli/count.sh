@@ -92,7 +92,7 @@ has "$out" "counter syscalls.getppid 0 -> 1"
 # Wrong usage, and what cannot be counted.
 printf 'memfd bogus +2\n' >"$scratch/expected"
 for arguments in "" "$object" "memfd elf disk --so $object" "--so /nonexistent" "--so $object -l mefmd" "--so $object --inject bogus" \
-	"--so $object --instructions bogus" \
+	"--so $object --instructions bogus" "--so $object -l elf,elf" \
 	"--so $object --expected $scratch/expected"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" count $arguments

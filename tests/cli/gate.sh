@@ -62,6 +62,15 @@ gate "0 3" "$scratch/base" "$soload" --so "$object" -l elf,cached --budget 4 --o
 has "$out" "elf"
 has "$out" "cached"
 
+# Two objects of one name are two rows.
+mkdir -p "$scratch/a" "$scratch/b"
+cp "$object" "$scratch/a/k.so" && cp "$object" "$scratch/b/k.so"
+gate "0 3" memfd memfd --so "$scratch/a/k.so" --so "$scratch/b/k.so" --budget 4 --out "$record"
+equal "the scenarios" "$(cut -d, -f3 "$record/epochs.csv" | LC_ALL=C sort -u | tr '\n' ' ')" "cycle@$scratch/b/k.so cycle@k.so scenario "
+last=$(tail -1 "$out")
+gate "0 3" --replay "$record/epochs.csv"
+equal "two rows, computed again" "$(tail -1 "$out")" "$last"
+
 # Red by what was counted, whatever the times say; computed again, too. The counters are in the record and in its Markdown.
 gate 1 "$scratch/base" "$soload" --so "$object" -l elf --counters calls --inject call --delta 500% --budget 10 --out "$record"
 has "$out" "reason=elf: counter syscalls.getppid 0 -> 1"
@@ -162,6 +171,7 @@ gate 77 "$scratch/stranger" "$soload" --so "$object" -l memfd --out "$record"
 rm -rf "$record"
 for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $object" "memfd $object --so $object" \
 	"$object $object --so $object" "memfd memfd -l elf --so $object" "/nonexistent/a /nonexistent/b" "$0 $object" \
+	"$object $object -l elf,memfd,elf" "memfd memfd --so $object --so $object" \
 	"memfd memfd --so $object --delta x" "memfd memfd --so $object --delta bogus=5%" "memfd memfd --so $object --delta 0" \
 	"memfd memfd --so $object --alpha 2" "memfd memfd --so $object --budget 0" "memfd memfd --so $object --metrics p90" \
 	"memfd memfd --so $object --metrics p10,x" "memfd memfd --so $object --inject bogus" "memfd memfd --so $object --pin 9999" \
