@@ -44,6 +44,15 @@ last=$(tail -1 "$out")
 gate 1 --replay "$record/epochs.csv"
 equal "the verdict, computed again" "$(tail -1 "$out")" "$last"
 gate "0 3" --replay "$record/epochs.csv" --delta 500%
+# What it would have no use for is refused, not ignored.
+for arguments in "--out $scratch/none" "-l elf" "--so $object" "--inject 5%" "--pin none" "--budget 5" "--seed 1" "--symbol f"; do
+	# shellcheck disable=SC2086 # words on purpose
+	run 2 "$soload" gate --replay "$record/epochs.csv" $arguments
+	one_line "$err"
+	has "$err" "--replay measures nothing: no --"
+done
+run 2 "$soload" gate --replay "$record/epochs.csv" --counters calls
+has "$err" "--replay counts nothing"
 
 # The rules of the record are those of the replay: here nothing is more than half of what is tolerated.
 gate "0 3" memfd memfd --so "$object" --inject 100% --delta 900% --metrics p50 --budget 10 --out "$record"
@@ -80,6 +89,7 @@ has "$record/counters.csv" ",syscalls.getppid,0,1,1,0"
 last=$(tail -1 "$out")
 gate 1 --replay "$record/epochs.csv"
 equal "a counter, computed again" "$(tail -1 "$out")" "$last"
+gate "0 3" --replay "$record/epochs.csv" --counters off
 sed -i 's/^\(.*,syscalls[^,]*,.*,1\),0$/\1,1/' "$record/counters.csv"
 gate "0 3" --replay "$record/epochs.csv"
 echo nonsense >>"$record/counters.csv"
@@ -134,6 +144,10 @@ export GITHUB_STEP_SUMMARY
 gate 1 elf elf --so "$object" --inject 200% --budget 120 --out "$record" --github
 has "$out" "::error title=soload gate elf::FAIL: total p"
 has "$scratch/summary.md" "| elf |"
+rm "$scratch/summary.md"
+gate 1 --replay "$record/epochs.csv" --github
+has "$out" "::error title=soload gate elf::FAIL: total p"
+has "$scratch/summary.md" "| elf |"
 unset GITHUB_STEP_SUMMARY
 
 # Head's loads fail, base's do not: a regression. Base cannot: nothing to compare.
@@ -175,7 +189,7 @@ for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $obje
 	"memfd memfd --so $object --delta x" "memfd memfd --so $object --delta bogus=5%" "memfd memfd --so $object --delta 0" \
 	"memfd memfd --so $object --alpha 2" "memfd memfd --so $object --budget 0" "memfd memfd --so $object --metrics p90" \
 	"memfd memfd --so $object --metrics p10,x" "memfd memfd --so $object --inject bogus" "memfd memfd --so $object --pin 9999" \
-	"--replay /nonexistent" "--replay $0" "--replay x memfd elf" "--quick" "memfd memfd --so $object --jobs 2" "--prove memfd elf" \
+	"--replay x memfd elf" "--quick" "memfd memfd --so $object --jobs 2" "--prove memfd elf" \
 	"--prove --jobs 0" "--prove --jobs 9" "--prove --jobs x" "--prove --jobs 2 --pin 0"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" gate $arguments --out "$record"
@@ -185,6 +199,10 @@ for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $obje
 done
 run 2 "$soload" gate memfd memfd --so "$object" --out /dev/null/x
 one_line "$err"
+for epochs in /nonexistent "$0"; do
+	run 2 "$soload" gate --replay "$epochs"
+	one_line "$err"
+done
 
 # The gate about itself, as far as two seconds go: every campaign has its row, what it counted was found, and nothing is claimed.
 proof=$scratch/proof
