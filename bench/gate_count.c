@@ -1,6 +1,8 @@
 /* Tallies of two arms, side by side. See gate_count.h. */
 #include "bench/gate_count.h"
 
+#include "bench/command.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,6 +50,8 @@ int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err
 				      &row->count->tallies[LOCKSTEP_HEAD], &row->count->error);
 	if (r == 0 && base && by == TALLY_BY_AUTO)
 		r = instructions_align(row, &row->count->error);
+	if (r < 0 && command_interrupted()) /* the workers were told to end, too */
+		r = -EINTR;
 	if (r == -EINTR || r == -ENOMEM) {
 		*err = row->count->error;
 		return r;

@@ -219,5 +219,15 @@ run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate --prove -
 run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record"
 equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
 has "$record/run.json" '"exit_code": 130'
+# So does the end of the whole group, workers and all, whoever notices first.
+for seconds in 1.0 1.03 1.06 1.09 1.12 1.15; do
+	setsid "$soload" gate memfd memfd --so "$object" --delta 0.01% --budget 60 --out "$record" >"$scratch/out" 2>"$scratch/err" </dev/null &
+	group=$!
+	sleep $seconds
+	kill -TERM -$group
+	wait $group
+	equal "the exit code of an ended group" $? 143
+	has "$record/run.json" '"state": "interrupted"'
+done
 
 expect_end
