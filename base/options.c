@@ -48,6 +48,17 @@ int options_split(char *text, char **ret_items, unsigned int max)
 	}
 }
 
+const char *options_repeated(const char *const *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(items[i], items[k]) == 0)
+				return items[i];
+		}
+	}
+	return NULL;
+}
+
 size_t options_name_length(const char *text)
 {
 	return strcspn(text, ":");

@@ -45,6 +45,9 @@ struct option_def {
  */
 int options_split(char *text, char **ret_items, unsigned int max);
 
+/* An item that equals one before it, or NULL: "elf" of "elf,memfd,elf". */
+const char *options_repeated(const char *const *items, size_t count);
+
 /* The length of the member's name in "NAME:KEY=VALUE". */
 size_t options_name_length(const char *text);
 

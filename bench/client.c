@@ -334,6 +334,15 @@ int client_run(struct client *client, const struct worker_run *run, struct clien
 		     : client_run_receive(client, loads, run->count * client_threads(client), err);
 }
 
+const char *client_load_stale(const struct worker_load *load)
+{
+	if (load->flags & WORKER_CHECKED)
+		return load->freshness == FRESHNESS_STALE ? load->text : NULL;
+	if ((load->flags & WORKER_KNOWN_BEFORE) && !(load->flags & WORKER_HIT))
+		return "the dynamic linker knew the object and gave back its old image";
+	return NULL;
+}
+
 void client_close(struct client *client)
 {
 	int status;

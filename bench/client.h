@@ -80,6 +80,10 @@ int client_run_send(struct client *client, const struct worker_run *run, struct 
 int client_run_receive(struct client *client, struct client_load *loads, uint32_t max,
 		       struct err *err);
 
+/* Why a load that succeeded is stale: an older image answered, and not on purpose. NULL = it is
+ * not, as far as is known; loads that were stamped as one are not known. */
+const char *client_load_stale(const struct worker_load *load);
+
 /* Ends the worker: politely, then not; removes what it left staged. Zeroed is fine. */
 void client_close(struct client *client);
 

@@ -237,6 +237,8 @@ static int rows_run(struct gate *gate, struct csv *csv, struct err *err)
 		struct gate_row *row = &gate->rows[i];
 
 		r = row_run(row, &gate->options.rules, csv, &progress, err);
+		if (r < 0 && command_interrupted())
+			r = -EINTR;
 		if (r < 0 && r != -EINTR && r != -ENOMEM) {
 			progress_hide(&progress);
 			log_error("loader %s: %s", row->epochs.loader, err->text);

@@ -120,7 +120,7 @@ static const struct argp count_argp = {
 static int pair_judge(struct count *count, struct expected *expected)
 {
 	struct gate *gate = &count->gate;
-	const char *reason = NULL, *loader = NULL;
+	const struct gate_row *failed = NULL;
 	size_t counted = 0;
 
 	for (size_t i = 0; i < gate->row_count; i++) {
@@ -129,17 +129,20 @@ static int pair_judge(struct count *count, struct expected *expected)
 		gate_count_judge(row, expected);
 		gate_count_print(row, stdout);
 		counted += !row->count->error.text[0];
-		if (!reason && row->count->rise[0] && gate->kind != SIDE_LOADER) {
-			reason = row->count->rise;
-			loader = row->epochs.loader;
-		}
+		if (!failed && (row->state == GATE_BROKEN ||
+				(row->count->rise[0] && gate->kind != SIDE_LOADER)))
+			failed = row;
 	}
 	gate_count_unneeded(expected, count->expected ? count->expected : EXPECTED_PATH, stdout);
-	if (reason)
-		printf("verdict=fail reason=%s: counter %s\n", loader, reason);
+	if (failed && failed->state == GATE_BROKEN)
+		printf("verdict=fail reason=%s: loads of head fail: %s\n", failed->epochs.loader,
+		       failed->error.text);
+	else if (failed)
+		printf("verdict=fail reason=%s: counter %s\n", failed->epochs.loader,
+		       failed->count->rise);
 	else
 		printf("verdict=%s\n", counted ? "pass" : "skipped");
-	return reason ? EXIT_MEASURED_FAILURE : counted ? EXIT_DONE : EXIT_SKIPPED;
+	return failed ? EXIT_MEASURED_FAILURE : counted ? EXIT_DONE : EXIT_SKIPPED;
 }
 
 static int rows_count(struct count *count, struct err *err)
@@ -161,7 +164,7 @@ static int count_run(struct count *count, struct expected *expected)
 {
 	struct gate *gate = &count->gate;
 	struct err err = { "" };
-	bool counted = false;
+	bool counted = false, broken = false;
 	int r = expected_read(expected, count->expected ? count->expected : EXPECTED_PATH, &err);
 
 	if (r == 0)
@@ -181,8 +184,9 @@ static int count_run(struct count *count, struct expected *expected)
 	for (size_t i = 0; i < gate->row_count; i++) {
 		gate_count_list(&gate->rows[i], stdout);
 		counted |= !gate->rows[i].count->error.text[0];
+		broken |= gate->rows[i].state == GATE_BROKEN;
 	}
-	return counted ? EXIT_DONE : EXIT_MEASURED_FAILURE;
+	return counted && !broken ? EXIT_DONE : EXIT_MEASURED_FAILURE;
 }
 
 int command_count(int argc, char **argv)

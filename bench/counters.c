@@ -185,8 +185,11 @@ static int call_look(struct tracer *tracer, struct err *err)
 {
 	struct __ptrace_syscall_info call = { 0 };
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, tracer->client->pid, sizeof(call), &call) < 0)
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tracer->client->pid, sizeof(call), &call) < 0) {
+		if (errno == EIO) /* a kernel that does not know the request */
+			errno = ENOSYS;
 		return err_sys(err, "what the worker called (Linux 5.3 or newer)");
+	}
 	if (call.op == PTRACE_SYSCALL_INFO_ENTRY)
 		call_entered(tracer, &call);
 	else if (call.op == PTRACE_SYSCALL_INFO_EXIT)

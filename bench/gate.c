@@ -20,34 +20,69 @@
 #include <string.h>
 #include <unistd.h>
 
+static void markdown_append(const struct gate_result *result, const char *path, const char *mode)
+{
+	FILE *file = fopen(path, mode);
+
+	if (!file) {
+		log_warn("%s: %s", path, strerror(errno));
+		return;
+	}
+	gate_report_markdown(result, file);
+	if (fclose(file) != 0)
+		log_warn("%s: %s", path, strerror(errno));
+}
+
+static void github_show(const struct gate_result *result)
+{
+	const char *summary = getenv("GITHUB_STEP_SUMMARY");
+
+	if (summary && *summary)
+		markdown_append(result, summary, "ae");
+	gate_report_annotations(result, stdout);
+}
+
 static int replay_run(const struct gate_options *options)
 {
-	struct gate_result result = { .base = "recorded",
-				      .head = "recorded",
-				      .title = options->replay };
 	struct verdict_rule rule = options->rules.verdict;
-	struct gate_row *rows = NULL;
+	struct gate_recorded recorded = { .rows = NULL };
+	struct gate_result result;
 	struct err err;
 	int code = EXIT_USAGE, r;
 
-	r = gate_record_read(options->replay, &rule, &rows, &result.count, &err);
+	r = gate_record_read(options->replay, &rule, &recorded, &err);
 	gate_rule_complete(&rule);
-	for (size_t i = 0; r == 0 && i < result.count; i++) {
-		if (rows[i].state == GATE_JUDGED &&
-		    verdict_replay(&rows[i].verdict, &rows[i].epochs, &rule) < 0)
+	for (size_t i = 0; r == 0 && i < recorded.count; i++) {
+		struct gate_row *row = &recorded.rows[i];
+
+		if (options->counters == GATE_COUNTERS_OFF) {
+			free(row->count);
+			row->count = NULL;
+		}
+		if (row->state == GATE_JUDGED &&
+		    verdict_replay(&row->verdict, &row->epochs, &rule) < 0)
 			r = err_set(&err, ENOMEM, "out of memory");
 	}
-	result.rows = rows;
+	result = (struct gate_result){
+		.rows = recorded.rows,
+		.count = recorded.count,
+		.base = "recorded",
+		.head = "recorded",
+		.title = options->replay,
+		.incomplete = recorded.incomplete[0] ? recorded.incomplete : NULL,
+	};
 	if (r == 0) {
 		gate_report_table(&result, stdout);
 		code = (int)gate_result_code(&result);
+		if (options->github)
+			github_show(&result);
 		gate_report_last_line(&result, stdout);
 	} else {
 		log_error("%s", err.text);
 	}
-	for (size_t i = 0; i < result.count; i++)
-		gate_row_close(&rows[i]);
-	free(rows);
+	for (size_t i = 0; i < recorded.count; i++)
+		gate_row_close(&recorded.rows[i]);
+	free(recorded.rows);
 	return code;
 }
 
@@ -126,19 +161,6 @@ static void summary_write(struct record *record, const struct gate_row *row)
 	}
 }
 
-static void markdown_append(const struct gate_result *result, const char *path, const char *mode)
-{
-	FILE *file = fopen(path, mode);
-
-	if (!file) {
-		log_warn("%s: %s", path, strerror(errno));
-		return;
-	}
-	gate_report_markdown(result, file);
-	if (fclose(file) != 0)
-		log_warn("%s: %s", path, strerror(errno));
-}
-
 /* Lines of the declarations that are needed no more; not where some loaders were left out. */
 static void unneeded_show(const struct gate *gate, const struct expected *expected)
 {
@@ -158,7 +180,6 @@ static int result_show(const struct gate *gate, const struct expected *expected,
 		.head = gate->options.head,
 		.title = title,
 	};
-	const char *summary = getenv("GITHUB_STEP_SUMMARY");
 	double load[1] = { 0.0 };
 
 	if (getloadavg(load, 1) != 1)
@@ -178,10 +199,8 @@ static int result_show(const struct gate *gate, const struct expected *expected,
 	record_note(record, "rows", gate_record_rows(gate->rows, gate->row_count));
 	snprintf(path, sizeof(path), "%s/gate.md", record_folder(record));
 	markdown_append(&result, path, "we");
-	if (gate->options.github && summary && *summary)
-		markdown_append(&result, summary, "ae");
 	if (gate->options.github)
-		gate_report_annotations(&result, stdout);
+		github_show(&result);
 	printf("\nResults: %s (seed %llu), %.0f s in all\n", record_folder(record),
 	       (unsigned long long)gate->options.rules.seed, seconds);
 	gate_report_last_line(&result, stdout);

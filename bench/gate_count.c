@@ -1,6 +1,8 @@
 /* Tallies of two arms, side by side. See gate_count.h. */
 #include "bench/gate_count.h"
 
+#include "bench/command.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,9 +28,16 @@ static int instructions_align(struct gate_row *row, struct err *err)
 	return 0;
 }
 
+/* Head's loads fail; what base can do here, head must. Tracing that is forbidden is no load's
+ * fault. */
+static bool is_broken(int head, bool base)
+{
+	return head == -EIO || (base && head < 0 && head != -EPERM);
+}
+
 int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err *err)
 {
-	int r = 0;
+	int r = 0, head = 0;
 
 	row->count = calloc(1, sizeof(*row->count));
 	if (!row->count)
@@ -37,13 +46,19 @@ int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err
 		r = tally_take(&row->arms[LOCKSTEP_BASE], by, &row->count->tallies[LOCKSTEP_BASE],
 			       &row->count->error);
 	if (r == 0)
-		r = tally_take(&row->arms[LOCKSTEP_HEAD], by, &row->count->tallies[LOCKSTEP_HEAD],
-			       &row->count->error);
+		r = head = tally_take(&row->arms[LOCKSTEP_HEAD], by,
+				      &row->count->tallies[LOCKSTEP_HEAD], &row->count->error);
 	if (r == 0 && base && by == TALLY_BY_AUTO)
 		r = instructions_align(row, &row->count->error);
+	if (r < 0 && command_interrupted()) /* the workers were told to end, too */
+		r = -EINTR;
 	if (r == -EINTR || r == -ENOMEM) {
 		*err = row->count->error;
 		return r;
+	}
+	if (is_broken(head, base)) {
+		row->state = GATE_BROKEN;
+		row->error = row->count->error;
 	}
 	return 0;
 }

@@ -19,7 +19,10 @@ struct gate_count {
 	struct err error;	       /* why this row was not counted, or "" */
 };
 
-/* Counts the row's arms, head's alone without `base`. Allocates row->count; -EINTR, -ENOMEM. */
+/*
+ * Counts the row's arms, head's alone without `base`. Allocates row->count; a row of which only
+ * head's loads fail meanwhile is GATE_BROKEN from then on. -EINTR, -ENOMEM.
+ */
 int gate_count_run(struct gate_row *row, bool base, enum tally_by by, struct err *err);
 
 /* Compares them; fills in what is declared, and row->count->rise. */

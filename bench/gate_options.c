@@ -54,7 +54,7 @@ static const struct argp_option options[] = {
 	{ "out", KEY_OUT, "DIR", 0, "the results folder, default results/runs/gate-DATE-PID", 2 },
 	{ "replay", KEY_REPLAY, "EPOCHS.csv", 0,
 	  "compute a verdict again, measure nothing: by the rules, rows and counters of the record "
-	  "it lies in, but for those given here",
+	  "it lies in, but for those given here; --counters off leaves the counters out",
 	  2 },
 	{ "github", KEY_GITHUB, NULL, 0,
 	  "print annotations; append the table to the file $GITHUB_STEP_SUMMARY names", 2 },
@@ -268,10 +268,53 @@ static void word_take(struct argp_state *state, struct gate_options *gate, const
 	*(gate->base ? &gate->head : &gate->base) = text;
 }
 
+/* The name of an option that is about loads, of which a replay runs none; else NULL. */
+static const char *live_name(int key)
+{
+	static const int keys[] = { 'l',     KEY_SO,  KEY_BUDGET, KEY_INJECT,
+				    KEY_OUT, KEY_PIN, KEY_SEED,	  KEY_SYMBOL };
+	const struct argp_option *option = options;
+	bool live = false;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		live |= keys[i] == key;
+	while (live && option->key != key)
+		option++;
+	return live ? option->name : NULL;
+}
+
+static void replay_check(struct argp_state *state, const struct gate_options *gate)
+{
+	if (gate->base)
+		command_usage(state, "--replay measures nothing: no BASE and HEAD");
+	if (gate->live)
+		command_usage(state, "--replay measures nothing: no --%s", gate->live);
+	if (gate->counters > GATE_COUNTERS_OFF)
+		command_usage(state, "--replay counts nothing: --counters off, or as recorded");
+}
+
+/* What does not go together. */
+static void words_check(struct argp_state *state, const struct gate_options *gate)
+{
+	if (gate->replay)
+		replay_check(state, gate);
+	if (gate->prove && (gate->base || gate->replay))
+		command_usage(state, "--prove compares this build with itself: no BASE and HEAD");
+	if ((gate->quick || gate->jobs > 1) && !gate->prove)
+		command_usage(state, "--quick and --jobs belong to --prove");
+	if (gate->jobs > 1 && gate->pin >= 0)
+		command_usage(state, "--pin %d: one CPU is too few for --jobs %d", gate->pin,
+			      gate->jobs);
+	if (!gate->replay && !gate->prove && !gate->head)
+		command_usage(state, "BASE and HEAD: two builds, two objects or two loaders");
+}
+
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct gate_options *gate = state->input;
 
+	if (live_name(key))
+		gate->live = live_name(key);
 	switch (key) {
 	case KEY_SO:
 		if (gate->path_count == GATE_OBJECTS_MAX)
@@ -309,19 +352,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		word_take(state, gate, text);
 		return 0;
 	case ARGP_KEY_END:
-		if (gate->replay && gate->base)
-			command_usage(state, "--replay measures nothing: no BASE and HEAD");
-		if (gate->prove && (gate->base || gate->replay))
-			command_usage(state,
-				      "--prove compares this build with itself: no BASE and HEAD");
-		if ((gate->quick || gate->jobs > 1) && !gate->prove)
-			command_usage(state, "--quick and --jobs belong to --prove");
-		if (gate->jobs > 1 && gate->pin >= 0)
-			command_usage(state, "--pin %d: one CPU is too few for --jobs %d",
-				      gate->pin, gate->jobs);
-		if (!gate->replay && !gate->prove && !gate->head)
-			command_usage(state,
-				      "BASE and HEAD: two builds, two objects or two loaders");
+		words_check(state, gate);
 		return 0;
 	default:
 		return rule_parse(key, text, state);

@@ -26,6 +26,7 @@ struct gate_options {
 	const char *out;
 	const char *inject; /* into head, or NULL */
 	const char *replay; /* an epochs.csv, or NULL */
+	const char *live;   /* the last option given that a replay has no use for, or NULL */
 	enum gate_counters counters;
 	bool github;
 	bool prove, quick; /* no BASE and HEAD: measure the gate itself, on this machine */

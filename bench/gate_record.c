@@ -100,6 +100,8 @@ struct reader {
 	size_t count;
 	struct epoch_row *recorded; /* those that were taken by a row are zeroed */
 	size_t recorded_count;
+	size_t planned;	  /* rows, 0 = not known */
+	bool interrupted; /* before its end, or it runs yet */
 };
 
 static struct gate_row *row_add(struct reader *reader)
@@ -178,23 +180,28 @@ static void rules_take(struct verdict_rule *rule, json_t *json)
 		rule->quantiles[q] |= known.quantiles[q];
 }
 
-/* How many rows were planned, in `ret_planned`; an interrupted gate does not say which. */
+/* An interrupted gate says how many rows were planned, and not which. */
 static int run_read(struct reader *reader, const char *path, struct verdict_rule *rule,
-		    size_t *ret_planned, struct err *err)
+		    struct err *err)
 {
 	json_error_t error;
-	json_t *json = json_load_file(path, 0, &error), *item;
+	json_t *json = json_load_file(path, 0, &error), *rows, *item;
+	const char *state;
 	size_t i;
 	int r = 0;
 
-	*ret_planned = 0;
 	if (!json && json_error_code(&error) == json_error_cannot_open_file)
 		return 0;
 	if (!json)
 		return err_set(err, EINVAL, "%s: %s", path, error.text);
 	rules_take(rule, json_object_get(json, "rules"));
-	*ret_planned = (size_t)json_integer_value(json_object_get(json, "rows_planned"));
-	json_array_foreach(json_object_get(json, "rows"), i, item)
+	reader->planned = (size_t)json_integer_value(json_object_get(json, "rows_planned"));
+	rows = json_object_get(json, "rows");
+	state = json_string_value(json_object_get(json, "state"));
+	reader->interrupted =
+		(reader->planned && !rows) ||
+		(state && (strcmp(state, "interrupted") == 0 || strcmp(state, "running") == 0));
+	json_array_foreach(rows, i, item)
 	{
 		if (r == 0)
 			r = row_take(reader, item);
@@ -290,19 +297,18 @@ static int rest_take(struct reader *reader)
 	return 0;
 }
 
-int gate_record_read(const char *epochs_path, struct verdict_rule *rule, struct gate_row **ret_rows,
-		     size_t *ret_count, struct err *err)
+int gate_record_read(const char *epochs_path, struct verdict_rule *rule,
+		     struct gate_recorded *ret_recorded, struct err *err)
 {
 	const char *slash = strrchr(epochs_path, '/');
 	int length = slash ? (int)(slash + 1 - epochs_path) : 0;
 	struct reader reader = { 0 };
 	char path[PATH_MAX];
-	size_t planned = 0;
 	int r = epochs_read(epochs_path, &reader.recorded, &reader.recorded_count, err);
 
 	snprintf(path, sizeof(path), "%.*srun.json", length, epochs_path);
 	if (r == 0)
-		r = run_read(&reader, path, rule, &planned, err);
+		r = run_read(&reader, path, rule, err);
 	if (r == 0 && rest_take(&reader) < 0)
 		r = err_set(err, ENOMEM, "out of memory");
 	snprintf(path, sizeof(path), "%.*scounters.csv", length, epochs_path);
@@ -310,11 +316,13 @@ int gate_record_read(const char *epochs_path, struct verdict_rule *rule, struct 
 		r = counters_read(&reader, path, err);
 	if (r == 0 && !reader.count)
 		r = err_set(err, EINVAL, "%s: no epochs in it", epochs_path);
-	rule->rows = planned > reader.count ? planned : reader.count;
+	rule->rows = reader.planned > reader.count ? reader.planned : reader.count;
 	for (size_t i = 0; i < reader.recorded_count; i++)
 		epoch_row_close(&reader.recorded[i]);
 	free(reader.recorded);
-	*ret_rows = reader.rows;
-	*ret_count = reader.count;
+	*ret_recorded = (struct gate_recorded){ .rows = reader.rows, .count = reader.count };
+	if (reader.interrupted || rule->rows > reader.count)
+		snprintf(ret_recorded->incomplete, sizeof(ret_recorded->incomplete),
+			 "the gate was interrupted: %zu of %zu rows", reader.count, rule->rows);
 	return r;
 }

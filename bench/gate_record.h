@@ -20,12 +20,19 @@ json_t *gate_record_rows(const struct gate_row *rows, size_t count);
 int gate_record_counters(const struct gate_row *rows, size_t count, const char *folder,
 			 struct err *err);
 
+/* A gate as it was recorded. */
+struct gate_recorded {
+	struct gate_row *rows; /* the caller closes and frees them, also after an error */
+	size_t count;
+	char incomplete[96]; /* why it cannot have passed, in words, or "" */
+};
+
 /*
  * Reads rows and rules of the gate whose epochs those are; what is set in `rule` stays. Without a
- * run.json beside it, or one that was interrupted, the rows are those that have epochs. The caller
- * closes and frees the rows. -EINVAL and others in words.
+ * run.json beside it, or one that was interrupted, the rows are those that have epochs. -EINVAL and
+ * others in words.
  */
-int gate_record_read(const char *epochs_path, struct verdict_rule *rule, struct gate_row **ret_rows,
-		     size_t *ret_count, struct err *err);
+int gate_record_read(const char *epochs_path, struct verdict_rule *rule,
+		     struct gate_recorded *ret_recorded, struct err *err);
 
 #endif

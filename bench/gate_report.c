@@ -24,7 +24,7 @@ enum exit_code gate_result_code(const struct gate_result *result)
 	}
 	if (!compared)
 		return EXIT_SKIPPED;
-	return inconclusive ? EXIT_INCONCLUSIVE : EXIT_DONE;
+	return inconclusive || result->incomplete ? EXIT_INCONCLUSIVE : EXIT_DONE;
 }
 
 /* The place of a subject's quantile in the verdict, or -1. */
@@ -129,6 +129,8 @@ void gate_report_table(const struct gate_result *result, FILE *out)
 			fprintf(out, "  %s: %s: %s\n", result->rows[i].epochs.loader,
 				row_word(&result->rows[i]), reason);
 	}
+	if (result->incomplete)
+		fprintf(out, "  %s\n", result->incomplete);
 }
 
 /* A pipe would end the cell. */
@@ -206,6 +208,8 @@ void gate_report_markdown(const struct gate_result *result, FILE *out)
 		if (*row_reason(&result->rows[i], reason, sizeof(reason)))
 			fprintf(out, "- %s: %s\n", result->rows[i].epochs.loader, reason);
 	}
+	if (result->incomplete)
+		fprintf(out, "- %s\n", result->incomplete);
 	fputs("\n<details><summary>phases</summary>\n\n"
 	      "| loader | phase | quantile | change % | base us | head us |\n"
 	      "|---|---|---|--:|--:|--:|\n",
@@ -244,28 +248,32 @@ void gate_report_annotations(const struct gate_result *result, FILE *out)
 			row_word(row));
 		annotation_text(out, reason);
 	}
+	if (result->incomplete)
+		fprintf(out, "::warning title=soload gate::%s\n", result->incomplete);
 }
 
 void gate_report_last_line(const struct gate_result *result, FILE *out)
 {
 	enum exit_code code = gate_result_code(result);
 	char reason[REASON_BYTES];
+	bool told = false;
 
 	fprintf(out, "verdict=%s",
 		code == EXIT_DONE		? "pass"
 		: code == EXIT_MEASURED_FAILURE ? "fail"
 		: code == EXIT_SKIPPED		? "skipped"
 						: "inconclusive");
-	for (size_t i = 0; i < result->count; i++) {
+	for (size_t i = 0; !told && i < result->count; i++) {
 		const struct gate_row *row = &result->rows[i];
 		bool named = code == EXIT_SKIPPED ||
 			     (row->state != GATE_SKIPPED && gate_row_verdict(row) != JUDGE_PASS &&
 			      (code == EXIT_INCONCLUSIVE || gate_row_verdict(row) == JUDGE_FAIL));
 
-		if (!named || !*row_reason(row, reason, sizeof(reason)))
-			continue;
-		fprintf(out, " reason=%s: %s", row->epochs.loader, reason);
-		break;
+		told = named && *row_reason(row, reason, sizeof(reason));
+		if (told)
+			fprintf(out, " reason=%s: %s", row->epochs.loader, reason);
 	}
+	if (!told && code == EXIT_INCONCLUSIVE && result->incomplete)
+		fprintf(out, " reason=%s", result->incomplete);
 	fputc('\n', out);
 }

@@ -12,6 +12,7 @@ struct gate_result {
 	size_t count;
 	const char *base, *head; /* as they were given */
 	const char *title;	 /* the conditions, one line */
+	const char *incomplete;	 /* why it can be no pass, or NULL */
 };
 
 /* 0, 1, 3, or 77 when no row could be compared. */

@@ -2,6 +2,7 @@
 #include "bench/gate_row.h"
 
 #include "base/clock.h"
+#include "bench/command.h"
 #include "bench/gate_count.h"
 
 #include <errno.h>
@@ -15,10 +16,13 @@ enum judge_verdict gate_row_verdict(const struct gate_row *row)
 	return row->verdict.verdict;
 }
 
-/* The arm that failed decides: a base that cannot is no regression of head. */
+/* The arm that failed decides: a base that cannot is no regression of head. Where this process is
+ * told to end, its workers were told, too: that they are gone is no failure of their loads. */
 static int row_fail(struct gate_row *row, const struct lockstep *lockstep, int r,
 		    const struct err *err)
 {
+	if (command_interrupted())
+		return -EINTR;
 	if (r == -EINTR || r == -ENOMEM)
 		return r;
 	row->error = *err;

@@ -9,10 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As record_object() has it: in a record, two rows of one name are one row. */
+static const char *label_choose(const struct gate *gate, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	for (size_t i = 0; gate->kind != SIDE_OBJECT && i < gate->subject_count; i++) {
+		if (strcmp(gate->subjects[i].label, name) == 0)
+			return path;
+	}
+	return name;
+}
+
 static int objects_open(struct gate *gate, struct err *err)
 {
 	struct gate_options *options = &gate->options;
+	const char *twice = options_repeated(options->paths, options->path_count);
 	int r = 0;
+
+	if (twice)
+		return err_set(err, EINVAL, "object %s is named twice", twice);
 
 	if (gate->kind == SIDE_OBJECT) {
 		if (options->path_count)
@@ -28,6 +45,8 @@ static int objects_open(struct gate *gate, struct err *err)
 		return err_set(err, EINVAL, "no object given: --so FILE");
 	for (size_t i = 0; r == 0 && i < options->path_count; i++) {
 		r = subject_open(&gate->subjects[i], options->paths[i], options->symbol, true, err);
+		if (r == 0)
+			gate->subjects[i].label = label_choose(gate, options->paths[i]);
 		gate->subject_count += r == 0;
 	}
 	return r;
@@ -45,7 +64,7 @@ static void loaders_all(struct gate *gate)
 static int loaders_choose(struct gate *gate, struct err *err)
 {
 	const struct gate_options *options = &gate->options;
-	const char *words = options->loaders;
+	const char *words = options->loaders, *twice;
 	char *items[GATE_LOADERS_MAX];
 	int count;
 
@@ -66,7 +85,8 @@ static int loaders_choose(struct gate *gate, struct err *err)
 		return err_set(err, EINVAL, "--loader: more than %d loaders", GATE_LOADERS_MAX);
 	for (int i = 0; i < count; i++)
 		gate->loaders[gate->loader_count++] = items[i];
-	return 0;
+	twice = options_repeated(gate->loaders, gate->loader_count);
+	return twice ? err_set(err, EINVAL, "loader %s is named twice", twice) : 0;
 }
 
 /* 1 when a loader works in this build, 0 with the reason when not. */
@@ -103,9 +123,7 @@ static int row_make(struct gate *gate, const char *loader, size_t object, struct
 	const char *other = gate->kind == SIDE_LOADER && options->base ? options->head : loader;
 	const struct subject *subject = &gate->subjects[object];
 	const struct subject *second = gate->kind == SIDE_OBJECT ? &gate->subjects[1] : subject;
-	const char *label =
-		strrchr(second->path, '/') ? strrchr(second->path, '/') + 1 : second->path;
-	char name[256], scenario[256];
+	char name[256], scenario[PATH_MAX + 8];
 	bool stages[LOCKSTEP_ARMS];
 
 	if (!loader_stages(loader, &stages[LOCKSTEP_BASE], err) && gate->kind != SIDE_BUILD) {
@@ -124,7 +142,7 @@ static int row_make(struct gate *gate, const char *loader, size_t object, struct
 		row->arms[LOCKSTEP_HEAD].program = options->head;
 	}
 	snprintf(name, sizeof(name), strcmp(loader, other) == 0 ? "%s" : "%s..%s", loader, other);
-	snprintf(scenario, sizeof(scenario), "cycle@%s", label);
+	snprintf(scenario, sizeof(scenario), "cycle@%s", second->label);
 	row->place = gate->row_count++;
 	return epoch_row_open(&row->epochs, name, scenario) < 0
 		       ? err_set(err, ENOMEM, "out of memory")

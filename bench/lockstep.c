@@ -46,6 +46,7 @@ static void load_take(struct lockstep *lockstep, enum lockstep_arm arm,
 	lockstep->values[arm][EPOCH_TOTAL][at] = total;
 }
 
+/* A stale load fails: what is fast because an older image answers is no load. */
 static int batch_run(struct lockstep *lockstep, struct client *client, enum lockstep_arm arm,
 		     const struct worker_run *run, struct err *err)
 {
@@ -59,6 +60,12 @@ static int batch_run(struct lockstep *lockstep, struct client *client, enum lock
 		return err_prefix(err, -EIO, "phase %s",
 				  phase_label((enum phase)lockstep->loads[r - 1].load.phase));
 	}
+	for (int i = 0; i < r; i++) {
+		const char *stale = client_load_stale(&lockstep->loads[i].load);
+
+		if (stale)
+			return err_set(err, EIO, "stale load: %s", stale);
+	}
 	return 0;
 }
 
@@ -67,15 +74,8 @@ static int arm_warm(struct lockstep *lockstep, struct client *client, enum locks
 		    struct err *err)
 {
 	struct worker_run run = { .count = LOCKSTEP_WARMUP, .proofs = 1 };
-	int r = batch_run(lockstep, client, arm, &run, err);
 
-	for (uint32_t i = 0; r == 0 && i < run.count; i++) {
-		const struct worker_load *load = &lockstep->loads[i].load;
-
-		if ((load->flags & WORKER_CHECKED) && load->freshness == FRESHNESS_STALE)
-			r = err_set(err, EIO, "stale load: %s", load->text);
-	}
-	return r;
+	return batch_run(lockstep, client, arm, &run, err);
 }
 
 static int arm_turn(struct lockstep *lockstep, struct client *client, enum lockstep_arm arm,

@@ -180,9 +180,25 @@ static int tables_open(struct record *record, struct err *err)
 	return 0;
 }
 
+/* Of a record that is being replaced: what commands add to it, and not each of them writes anew. */
+static int folder_clear(const struct record *record, struct err *err)
+{
+	static const char *const names[] = { "epochs.csv", "counters.csv", "gate.md", "prove.md" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int r = path_make(record, names[i], path, err);
+
+		if (r < 0)
+			return r;
+		unlink(path); /* most records have none */
+	}
+	return 0;
+}
+
 static int folder_open(struct record *record, const struct record_spec *spec, struct err *err)
 {
-	char fallback[PATH_MAX], path[PATH_MAX];
+	char fallback[PATH_MAX];
 	int r;
 
 	snprintf(fallback, sizeof(fallback), "results/runs/%s", record->id);
@@ -191,10 +207,9 @@ static int folder_open(struct record *record, const struct record_spec *spec, st
 		return err_set(err, ENOMEM, "out of memory");
 	r = file_make_directory(record->folder, err);
 	if (r == 0)
-		r = path_make(record, "epochs.csv", path, err);
+		r = folder_clear(record, err);
 	if (r < 0)
 		return r;
-	unlink(path); /* of a record that is being replaced; most have none */
 	json_begin(record, spec);
 	r = json_save(record, err);
 	return r < 0 ? r : tables_open(record, err);

@@ -68,6 +68,7 @@ static void loaders_all(struct run *run)
 static int loaders_choose(struct run *run, struct err *err)
 {
 	char *items[LOADERS_MAX];
+	const char *twice;
 	int count, r = 0;
 
 	if (strcmp(run->options.loaders, "all") == 0) {
@@ -89,6 +90,9 @@ static int loaders_choose(struct run *run, struct err *err)
 			log_error("%s", err->text);
 		run->loader_missing |= r < 0;
 	}
+	twice = options_repeated(run->loaders, run->loader_count);
+	if (twice)
+		return err_set(err, EINVAL, "loader %s is named twice", twice);
 	return run->loader_count ? 0
 				 : err_set(err, ENODEV, "no loader that was asked for works here");
 }

@@ -68,6 +68,8 @@ static int loads_run(struct client *client, int count, struct client_load *load,
 			return r;
 		if (load->load.result < 0)
 			return err_set(err, EIO, "%s", load->load.text);
+		if (client_load_stale(&load->load))
+			return err_set(err, EIO, "stale load: %s", client_load_stale(&load->load));
 		if ((uint64_t)load->load.minflt < *ret_fewest)
 			*ret_fewest = (uint64_t)load->load.minflt;
 	}

@@ -41,12 +41,9 @@ void turn_open(struct runner *runner, struct arm *arm)
 /* 0, 1, or SAMPLE_NONE when nothing is known. */
 static int64_t load_stale(const struct worker_load *load)
 {
-	if (load->flags & WORKER_CHECKED) {
-		if (load->freshness == FRESHNESS_UNKNOWN)
-			return SAMPLE_NONE;
-		return load->freshness == FRESHNESS_STALE;
-	}
-	return (load->flags & WORKER_KNOWN_BEFORE) && !(load->flags & WORKER_HIT);
+	if ((load->flags & WORKER_CHECKED) && load->freshness == FRESHNESS_UNKNOWN)
+		return SAMPLE_NONE;
+	return client_load_stale(load) != NULL;
 }
 
 static uint64_t observable(const struct arm *arm, const struct worker_load *load)
@@ -169,9 +166,7 @@ static void load_judge(struct arm *arm, const struct sample *sample, const struc
 	if (sample->stale == 1) {
 		arm->stale++;
 		snprintf(arm->stale_reason, sizeof(arm->stale_reason), "%s",
-			 load->text[0] ? load->text
-				       : "the dynamic linker knew the object and gave back its "
-					 "old image");
+			 client_load_stale(load));
 	} else if (load->text[0] && (arm->client.ready.caps & LOADER_EXECUTES)) {
 		memcpy(arm->note, load->text, sizeof(arm->note));
 	}

@@ -59,18 +59,19 @@ static int rows_judge(struct gate *gate, const struct history_line *line, bool i
 		      struct err *err)
 {
 	struct expected expected;
-	size_t compared = 0, rises = 0;
+	size_t compared = 0, rises = 0, broken = 0;
 	int r = expected_read(&expected, EXPECTED_PATH, err);
 
 	for (size_t i = 0; r == 0 && i < gate->row_count; i++) {
 		struct gate_row *row = &gate->rows[i];
+		bool known;
 
 		r = gate_count_run(row, false, instructions ? TALLY_BY_CALLGRIND : TALLY_BY_NOBODY,
 				   err);
 		if (r < 0)
 			break;
-		if (!tally_read(line, row->epochs.loader, &row->count->tallies[LOCKSTEP_BASE]) &&
-		    !row->count->error.text[0]) {
+		known = tally_read(line, row->epochs.loader, &row->count->tallies[LOCKSTEP_BASE]);
+		if (!known && !row->count->error.text[0]) {
 			printf("  %s: the last line has no counters of it\n", row->epochs.loader);
 			continue;
 		}
@@ -78,12 +79,16 @@ static int rows_judge(struct gate *gate, const struct history_line *line, bool i
 		gate_count_print(row, stdout);
 		compared += !row->count->error.text[0];
 		rises += row->count->rise[0] != '\0';
+		broken += known && row->state == GATE_BROKEN;
 	}
 	expected_close(&expected);
 	if (r < 0)
 		return r;
-	printf("verdict=%s\n", rises ? "fail reason=counter" : compared ? "pass" : "skipped");
-	return rises ? EXIT_MEASURED_FAILURE : compared ? EXIT_DONE : EXIT_SKIPPED;
+	printf("verdict=%s\n", rises	  ? "fail reason=counter"
+			       : broken	  ? "fail reason=loads fail"
+			       : compared ? "pass"
+					  : "skipped");
+	return rises || broken ? EXIT_MEASURED_FAILURE : compared ? EXIT_DONE : EXIT_SKIPPED;
 }
 
 static int head_check(const struct history_options *options, const struct history_line *line)

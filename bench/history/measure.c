@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bench/command.h"
 #include "bench/gate_count.h"
 #include "bench/gate_sides.h"
 #include "bench/judge.h"
@@ -89,6 +90,8 @@ static int row_time(struct gate_row *row, const struct history_options *options,
 	row->group = lockstep.shape.group;
 	if (r == 0)
 		r = epochs_take(row, &lockstep, options->time_ns, &why);
+	if (r < 0 && command_interrupted())
+		r = -EINTR;
 	if (r == -EINTR || r == -ENOMEM) {
 		*err = why;
 	} else if (r < 0) {

@@ -144,6 +144,16 @@ static void split_at_unescaped_commas(void **state)
 	assert_int_equal(options_split(one, items, 2), 1);
 }
 
+static void what_is_named_twice_is_found(void **state)
+{
+	static const char *const items[] = { "elf", "memfd", "elf:map", "memfd", "elf" };
+
+	(void)state;
+	assert_null(options_repeated(items, 0));
+	assert_null(options_repeated(items, 3));
+	assert_string_equal(options_repeated(items, 5), "memfd");
+}
+
 static void name_ends_at_the_colon(void **state)
 {
 	(void)state;
@@ -245,6 +255,7 @@ int main(void)
 		cmocka_unit_test(no_table_takes_nothing),
 		cmocka_unit_test(lists_are_bounded),
 		cmocka_unit_test(split_at_unescaped_commas),
+		cmocka_unit_test(what_is_named_twice_is_found),
 		cmocka_unit_test(name_ends_at_the_colon),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(durations),

@@ -37,7 +37,7 @@ run 2 "$soload" compare "$scratch/a" "$scratch/b"
 has "$err" "no measured loads"
 
 for arguments in "" "memfd" "memfd elf" "memfd elf disk" "memfd $object" "/nonexistent/a /nonexistent/b" "memfd elf --so $object --budget x" \
-	"$scratch/a memfd"; do
+	"$scratch/a memfd" "$object $object -l elf,elf"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" compare $arguments
 	one_line "$err"

@@ -92,7 +92,7 @@ has "$out" "counter syscalls.getppid 0 -> 1"
 # Wrong usage, and what cannot be counted.
 printf 'memfd bogus +2\n' >"$scratch/expected"
 for arguments in "" "$object" "memfd elf disk --so $object" "--so /nonexistent" "--so $object -l mefmd" "--so $object --inject bogus" \
-	"--so $object --instructions bogus" \
+	"--so $object --instructions bogus" "--so $object -l elf,elf" \
 	"--so $object --expected $scratch/expected"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" count $arguments
@@ -100,6 +100,17 @@ for arguments in "" "$object" "memfd elf disk --so $object" "--so /nonexistent" 
 done
 run 77 "$soload" count "$fixtures/orch_constructor_crashes.so" "$object" -l memfd --no-instructions
 has "$out" "in phase link"
+run 77 "$soload" count "$fixtures/unique_1.so" "$fixtures/nounique_1.so" -l disk --no-instructions
+has "$out" "not counted: stale load: "
+
+# Head's loads fail, base's do not: no other loader makes a pass of that, and neither do two loaders as sides.
+run 1 "$soload" count "$object" "$fixtures/orch_constructor_crashes.so" -l memfd --no-instructions
+equal "the reason" "$(tail -1 "$out" | sed 's/ (.*//')" "verdict=fail reason=memfd: loads of head fail: crashed in phase link"
+run 1 "$soload" count "$fixtures/nounique_1.so" "$fixtures/unique_1.so" -l memfd,disk --no-instructions
+has "$out" "verdict=fail reason=disk: loads of head fail: stale load: "
+run 1 "$soload" count memfd disk --so "$fixtures/unique_1.so" --no-instructions
+run 1 "$soload" count -l null,memfd --so "$fixtures/orch_constructor_crashes.so" --no-instructions
+has "$out" "memfd: not counted: crashed in phase link"
 
 # Breakpoints that a trace has put into every process end programs under valgrind: one line says so, and nothing fails.
 if command -v valgrind >/dev/null && ! "$soload" list probes | grep -A1 '^  ldphase ' | grep -q 'not here'; then

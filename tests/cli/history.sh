@@ -127,6 +127,12 @@ has "$out" "verdict=fail reason=counter"
 sed '3s/"kernel": "/"kernel": "x/' "$scratch/good" >"$file"
 check 77
 has "$out" "not compared: the last line was counted on Linux x"
+crashes=$root/${fixtures#"$root/"}/orch_constructor_crashes.so
+"$soload" run --so "$crashes" -l memfd -n 1 --out "$scratch/crashes" >/dev/null 2>&1
+hash=$(sed -n 's/.*"xxh64": "\([0-9a-f]*\)".*/\1/p' "$scratch/crashes/run.json")
+sed "3s/\"xxh64\": \"[0-9a-f]*\"/\"xxh64\": \"$hash\"/" "$scratch/good" >"$file"
+check 1 --so "$crashes"
+has "$out" "verdict=fail reason=loads fail"
 cp "$scratch/good" "$file"
 check 77 --so "$root/$build/soload"
 has "$out" "not the object"

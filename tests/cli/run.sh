@@ -113,7 +113,7 @@ has "$out" "stale loads"
 # Nothing could run: one line, exit 2, no folder.
 rm -rf "$record"
 printf 'garbage' >"$scratch/garbage.so"
-for arguments in "--so $scratch/garbage.so" "--so /nonexistent" "--so $object -l mefmd" "--so $object -l memfd:bogus" \
+for arguments in "--so $scratch/garbage.so" "--so /nonexistent" "--so $object -l mefmd" "--so $object -l memfd:bogus" "--so $object -l elf,memfd,elf" \
 	"--so $object -n 0" "--so $object -n x" "--so $object --order rnd" "--so $object --pin 9999" "--so $object --pin x" \
 	"--so $object --seed -1" "--so $object --batch 0" ""; do
 	# shellcheck disable=SC2086 # words on purpose
