@@ -2,6 +2,7 @@
  */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -78,8 +79,8 @@ int figure_first(struct data *data, struct plots *plots, struct err *err)
 	plot_title(plot, "How much slower is the very first load than the steady state?");
 	plot_subtitle(plot,
 		      "hollow: the first load of the record, once; filled: median of %zu or more "
-		      "measured loads of %.60s",
-		      reduce_least(arms, n), arms[0]->so);
+		      "measured loads of %.*s",
+		      reduce_least(arms, n), CHARACTERS(arms[0]->so, 60));
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "First load and median of later loads for %zu arms, sorted by the median.",
@@ -156,9 +157,10 @@ int figure_kernel(struct data *data, struct plots *plots, struct err *err)
 	plot_number(plot, "syscalls_most", syscalls);
 	plot_number(plot, "syscalls_known", known);
 	plot_title(plot, "What does one load ask of the kernel?");
-	plot_subtitle(
-		plot, "per load of %.60s, sorted by time; faults: median of %zu or more loads%s",
-		arms[0]->so, reduce_least(arms, n), known ? "" : "; system calls were not counted");
+	plot_subtitle(plot,
+		      "per load of %.*s, sorted by time; faults: median of %zu or more loads%s",
+		      CHARACTERS(arms[0]->so, 60), reduce_least(arms, n),
+		      known ? "" : "; system calls were not counted");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "Page faults and system calls per load for %zu arms, the fastest first.", n);
 	return plot_close(plot, err) < 0 ? -EIO : 1;

@@ -3,6 +3,7 @@
  * median over its epochs with an interval by order statistics. */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/forest.h"
 #include "bench/report/reduce.h"
 
@@ -170,7 +171,7 @@ static void row_write(struct plot *plot, const struct forest_row *row, double *l
 	snprintf(label, sizeof(label), "%s%s%s, %s", row->loader, forest_is_total(row) ? "" : " ",
 		 forest_is_total(row) ? "" : row->phase, row->scenario);
 	plot_field(plot, (double)plot->rows);
-	plot_label(plot, label);
+	plot_label(plot, characters_whole(label));
 	if (bounded)
 		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", percent(row->ratio),
 			 percent(low), percent(high), row->epochs);
@@ -220,7 +221,8 @@ static void forest_describe(struct plot *plot, struct data *data, const struct f
 	if (*base) {
 		size_t used = strlen(plot->noise);
 
-		snprintf(plot->noise + used, sizeof(plot->noise) - used, ". Base: %.60s", base);
+		snprintf(plot->noise + used, sizeof(plot->noise) - used, ". Base: %.*s",
+			 CHARACTERS(base, 60));
 	}
 }
 

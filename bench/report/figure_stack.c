@@ -2,6 +2,7 @@
  */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -160,9 +161,10 @@ static void object_describe(const struct data_arm *arm, char *buffer, size_t siz
 	if (!*arm->so)
 		snprintf(buffer, size, "an object without a name");
 	else if (arm->so_bytes == SAMPLE_NONE)
-		snprintf(buffer, size, "%.60s", arm->so);
+		snprintf(buffer, size, "%.*s", CHARACTERS(arm->so, 60));
 	else
-		snprintf(buffer, size, "%.60s (%lld bytes)", arm->so, (long long)arm->so_bytes);
+		snprintf(buffer, size, "%.*s (%lld bytes)", CHARACTERS(arm->so, 60),
+			 (long long)arm->so_bytes);
 }
 
 static int bar_compare(const void *left, const void *right)
@@ -178,7 +180,7 @@ static void phases_write(struct data *data, struct plot *plot, struct stack *sta
 {
 	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
 	const char *what = arrival ? "DMA and load" : "load";
-	char text[64], object[120], fast[32], slow[32], label[300], slowest[300];
+	char text[64], object[300], fast[32], slow[32], label[600], slowest[600];
 
 	for (size_t i = 0; i < stack->n; i++)
 		row_write(plot, &stack->bars[i], stack->seen,
@@ -193,13 +195,13 @@ static void phases_write(struct data *data, struct plot *plot, struct stack *sta
 			  : "sum of phase medians, microseconds; the number is the median of the "
 			    "whole");
 	plot_machine(plot, data, first->arm->run);
+	reduce_label(first->arm, label, sizeof(label));
+	reduce_label(last->arm, slowest, sizeof(slowest));
 	plot_alt(plot,
-		 "Bars per loader: the fastest is %.100s with %s per %s, the slowest %.100s with "
+		 "Bars per loader: the fastest is %.*s with %s per %s, the slowest %.*s with "
 		 "%s.",
-		 reduce_label(first->arm, label, sizeof(label)),
-		 plot_time(first->total.p50, fast, sizeof(fast)), what,
-		 reduce_label(last->arm, slowest, sizeof(slowest)),
-		 plot_time(last->total.p50, slow, sizeof(slow)));
+		 CHARACTERS(label, 100), plot_time(first->total.p50, fast, sizeof(fast)), what,
+		 CHARACTERS(slowest, 100), plot_time(last->total.p50, slow, sizeof(slow)));
 }
 
 static int phases_make(struct data *data, struct plot *plot, uint32_t set, bool arrival,
@@ -323,7 +325,7 @@ static void share_row(struct plot *plot, const struct bar *bar, const bool *seen
 static void share_write(struct data *data, struct plot *plot, struct stack *stack)
 {
 	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
-	char label[300], slowest[300];
+	char label[600], slowest[600];
 
 	for (size_t i = 0; i < stack->n; i++)
 		share_row(plot, &stack->bars[i], stack->seen);
@@ -334,9 +336,10 @@ static void share_write(struct data *data, struct plot *plot, struct stack *stac
 	plot_text(plot, "x_label",
 		  "percent of the invocation, by phase; the number is the median share");
 	plot_machine(plot, data, first->arm->run);
-	plot_alt(plot, "Loading is %.1f %% of an invocation with %.80s and %.1f %% with %.80s.",
-		 first->share, reduce_label(first->arm, label, sizeof(label)), last->share,
-		 reduce_label(last->arm, slowest, sizeof(slowest)));
+	reduce_label(first->arm, label, sizeof(label));
+	reduce_label(last->arm, slowest, sizeof(slowest));
+	plot_alt(plot, "Loading is %.1f %% of an invocation with %.*s and %.1f %% with %.*s.",
+		 first->share, CHARACTERS(label, 80), last->share, CHARACTERS(slowest, 80));
 }
 
 int figure_share(struct data *data, struct plots *plots, struct err *err)

@@ -1,6 +1,7 @@
 /* One invocation, lane by lane: what host and AICPU threads did, and when. */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -135,10 +136,11 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 		plot_field(plot, end);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
 		/* written into the span where there is room for the word */
-		plot_label(plot, (double)span->dur_ns / whole >
-						 0.0105 * (double)strlen(span->phase) + 0.01
-					 ? span->phase
-					 : " ");
+		plot_label(plot,
+			   (double)span->dur_ns / whole >
+					   0.0105 * (double)characters_count(span->phase) + 0.01
+				   ? span->phase
+				   : " ");
 		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
 		plot_row_end(plot);
 	}
@@ -216,7 +218,7 @@ static void zoom_write(struct plot *plot, const struct data *data, const struct 
 		const struct data_span *span = &data->spans.at[i];
 		double start = (double)span->start_ns - lanes->from_ns;
 		double end = fmin(start + (double)span->dur_ns, zoom->to_ns);
-		char time[32], text[80];
+		char time[32], text[200];
 
 		start = fmax(start, zoom->from_ns);
 		if (!invocation_holds(span, at->run, at->seq) || span->lane != at->lane ||
@@ -225,11 +227,11 @@ static void zoom_write(struct plot *plot, const struct data *data, const struct 
 		plot_field(plot, (start - zoom->from_ns) / 1000.0);
 		plot_field(plot, (end - zoom->from_ns) / 1000.0);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
-		snprintf(text, sizeof(text), "%.40s %s", span->phase,
+		snprintf(text, sizeof(text), "%.*s %s", CHARACTERS(span->phase, 40),
 			 plot_time((double)span->dur_ns, time, sizeof(time)));
-		if ((end - start) / zoom->all_ns < 0.0115 * (double)strlen(text))
-			snprintf(text, sizeof(text), "%.40s", span->phase);
-		if ((end - start) / zoom->all_ns < 0.0125 * (double)strlen(text))
+		if ((end - start) / zoom->all_ns < 0.0115 * (double)characters_count(text))
+			snprintf(text, sizeof(text), "%.*s", CHARACTERS(span->phase, 40));
+		if ((end - start) / zoom->all_ns < 0.0125 * (double)characters_count(text))
 			snprintf(text, sizeof(text), " ");
 		plot_label(plot, text);
 		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
@@ -282,7 +284,7 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	const struct data_arm *arm = NULL;
 	struct lanes lanes = { .n = 0 };
 	struct plot *plot;
-	char label[300], whole[32], loading[32];
+	char label[600], whole[32], loading[32];
 	uint32_t set;
 	int64_t seq = 0;
 
@@ -291,21 +293,22 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	plot = plot_open(plots, "swimlane", "lanes", err);
 	if (!plot)
 		return -EIO;
+	reduce_label(arm, label, sizeof(label));
 	lanes_collect(&lanes, data, arm->run, seq);
 	legend_write(plot, data, arm->run, seq);
 	spans_write(plot, data, &lanes, arm->run, seq);
 	zooms_write(plot, data, &lanes, arm->run, seq);
 	names_write(plot, &lanes);
 	plot_title(plot, "Where in one invocation does the load happen, and who waits for it?");
-	plot_subtitle(
-		plot,
-		"load %lld of the record, %.80s: the one nearest to the median of the slowest "
-		"arm; pale: the rest of the invocation",
-		(long long)seq, reduce_label(arm, label, sizeof(label)));
+	plot_subtitle(plot,
+		      "load %lld of the record, %.*s: the one nearest to the median of the slowest "
+		      "arm; pale: the rest of the invocation",
+		      (long long)seq, CHARACTERS(label, 80));
 	plot_text(plot, "x_label", "time since the host began, microseconds");
 	plot_machine(plot, data, arm->run);
-	plot_alt(plot, "Lanes of one invocation with %.100s, %s long, of which loading takes %s.",
-		 label, plot_time(lanes.to_ns - lanes.from_ns, whole, sizeof(whole)),
+	plot_alt(plot, "Lanes of one invocation with %.*s, %s long, of which loading takes %s.",
+		 CHARACTERS(label, 100),
+		 plot_time(lanes.to_ns - lanes.from_ns, whole, sizeof(whole)),
 		 plot_time(reduce_summary(data, arm, REDUCE_TOTAL).p50, loading, sizeof(loading)));
 	return plot_close(plot, err) < 0 ? -EIO : 1;
 }

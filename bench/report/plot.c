@@ -1,6 +1,8 @@
 /* Writes the table and the settings of a figure. See plot.h. */
 #include "bench/report/plot.h"
 
+#include "bench/report/characters.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -8,7 +10,6 @@
 #include <string.h>
 
 #define LABEL_CHARACTERS 34
-#define LINE_CHARACTERS 126
 
 static FILE *file_open(const struct plots *plots, const char *name, const char *suffix)
 {
@@ -87,6 +88,7 @@ void plot_alt(struct plot *plot, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(plot->alt, sizeof(plot->alt), format, list);
 	va_end(list);
+	characters_whole(plot->alt);
 }
 
 /* How many loads of the run were interrupted, of those that tell; NaN when none does. */
@@ -118,15 +120,18 @@ static void noise_write(struct plot *plot, const struct data *data, uint32_t run
 		snprintf(calm, sizeof(calm), "load average %.1f before", at->load_before);
 	if (isfinite(interrupted))
 		snprintf(broken, sizeof(broken), "; %.1f %% of loads interrupted", interrupted);
-	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.80s",
+	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.*s",
 		 data_true(at, "aicpu.emulated") ? "an emulated AICPU ranks nothing; " : "", calm,
-		 broken, at->name);
+		 broken, CHARACTERS(at->name, 80));
 }
 
 void plot_machine(struct plot *plot, struct data *data, uint32_t run)
 {
 	struct data_run *at = &data->runs[run];
 	const char *cpu = data_text(data, at, "machine.cpu");
+	const char *kernel = data_text(data, at, "machine.kernel");
+	const char *libc = data_text(data, at, "machine.libc");
+	const char *revision = data_text(data, at, "machine.revision");
 	double cpus = data_number(at, "machine.cpus");
 	const char *aicpu = data_text(data, at, "aicpu.name");
 	char count[32] = "";
@@ -135,9 +140,10 @@ void plot_machine(struct plot *plot, struct data *data, uint32_t run)
 		snprintf(count, sizeof(count), " (%.0f CPUs)", cpus);
 	if (*cpu)
 		snprintf(plot->machine, sizeof(plot->machine),
-			 "Machine: %.40s%s, Linux %.30s, %.20s%s%.40s. soload %.24s", cpu, count,
-			 data_text(data, at, "machine.kernel"), data_text(data, at, "machine.libc"),
-			 *aicpu ? "; AICPU: " : "", aicpu, data_text(data, at, "machine.revision"));
+			 "Machine: %.*s%s, Linux %.*s, %.*s%s%.*s. soload %.*s",
+			 CHARACTERS(cpu, 40), count, CHARACTERS(kernel, 30), CHARACTERS(libc, 20),
+			 *aicpu ? "; AICPU: " : "", CHARACTERS(aicpu, 40),
+			 CHARACTERS(revision, 24));
 	else
 		snprintf(plot->machine, sizeof(plot->machine), "Machine: not recorded");
 	noise_write(plot, data, run);
@@ -165,31 +171,12 @@ void plot_field(struct plot *plot, double value)
 	fputc('\t', plot->table);
 }
 
-static size_t characters(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
-}
-
-/* Where n characters of a text end. */
-static size_t characters_end(const char *text, size_t n)
-{
-	size_t end = 0;
-
-	while (text[end] && (n > 0 || (text[end] & 0xc0) == 0x80))
-		n -= (text[end++] & 0xc0) != 0x80;
-	return end;
-}
-
 /* What stands behind the loader (transport, life cycle, device) tells rows apart: it is kept, and
  * the loader's options are cut. */
 const char *plot_short(const char *label, size_t most, char *buffer, size_t size)
 {
 	const char *behind = strstr(label, ", ");
-	size_t n = characters(label), tail = behind ? characters(behind) : 0;
+	size_t n = characters_count(label), tail = behind ? characters_count(behind) : 0;
 
 	if (n <= most) {
 		snprintf(buffer, size, "%s", label);
@@ -197,8 +184,8 @@ const char *plot_short(const char *label, size_t most, char *buffer, size_t size
 	}
 	if (tail == 0 || tail + 10 > most)
 		tail = most / 2;
-	snprintf(buffer, size, "%.*s\u2026%s", (int)characters_end(label, most - 1 - tail), label,
-		 label + characters_end(label, n - tail));
+	snprintf(buffer, size, "%.*s\u2026%s", CHARACTERS(label, most - 1 - tail),
+		 label + characters_bytes(label, n - tail));
 	return buffer;
 }
 
@@ -208,7 +195,7 @@ void plot_label(struct plot *plot, const char *label)
 	size_t n;
 
 	plot_short(label, LABEL_CHARACTERS, text, sizeof(text));
-	n = characters(text);
+	n = characters_count(text);
 	for (const char *at = text; *at; at++)
 		fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
 	if (n > plot->label_width)
@@ -230,7 +217,7 @@ void plot_block_end(struct plot *plot)
 /* A line of small words as wide as a picture. */
 static void line_write(struct plot *plot, const char *name, char *text, size_t size)
 {
-	size_t end = characters_end(text, LINE_CHARACTERS);
+	size_t end = characters_bytes(characters_whole(text), PLOT_LINE_CHARACTERS);
 
 	if (text[end])
 		snprintf(text + end, size - end, "\u2026");

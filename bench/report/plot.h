@@ -12,12 +12,15 @@
 #include <stdio.h>
 
 #define PLOT_KEYS_MAX 48
+#define PLOT_LINE_CHARACTERS 126 /* of a line of small words as wide as a picture */
+#define PLOT_LINE_BYTES (4 * PLOT_LINE_CHARACTERS + 8)
 
 struct plot {
 	char name[48];	  /* of the files */
 	const char *kind; /* the drawing: reports/KIND.gp, and a function of reports/draw.py */
-	char title[160], subtitle[200], machine[240], noise[240];
-	char alt[400]; /* the figure in one sentence, for those who cannot see it */
+	char title[160], subtitle[PLOT_LINE_BYTES], machine[PLOT_LINE_BYTES];
+	char noise[PLOT_LINE_BYTES];
+	char alt[1024]; /* the figure in one sentence, for those who cannot see it */
 	FILE *table, *settings;
 	size_t rows, keys, label_width;
 	bool drawn;

@@ -195,7 +195,7 @@ static void notes_write(const struct data *data, FILE *out)
 void text_issue(struct data *data, const struct plots *plots, const char *figures, FILE *out)
 {
 	const struct data_arm *arms[DATA_ARMS_MAX];
-	char finding[600] = "";
+	char finding[TEXT_FINDING_BYTES] = "";
 	uint32_t set = 0;
 	bool found;
 	const struct data_run *run = run_of(data, &set, &found);
