@@ -196,8 +196,12 @@ void plot_label(struct plot *plot, const char *label)
 
 	plot_short(label, LABEL_CHARACTERS, text, sizeof(text));
 	n = characters_count(text);
-	for (const char *at = text; *at; at++)
-		fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
+	for (const char *at = text; *at; at++) {
+		if (*at == '\\')
+			fputs("\u2216", plot->table); /* gnuplot's tables have escapes */
+		else
+			fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
+	}
 	if (n > plot->label_width)
 		plot->label_width = n;
 	fputc('\t', plot->table);

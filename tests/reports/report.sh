@@ -34,6 +34,14 @@ for cut in 1 17 400 2000 5001; do
 	has "$made/report.md" "1 row was damaged or cut short and left out; $whole whole rows are used"
 done
 
+# A stray quote is a character: no row behind it is lost.
+record "$scratch/cut" "disk"
+sed -i '6s/,cycle,,/,cycle,a"b,/' "$scratch/cut/samples.csv"
+equal "rows with a quote" "$(grep -c 'a"b' "$scratch/cut/samples.csv")" 1
+report "$scratch/cut"
+has_not "$made/report.md" "damaged"
+equal "loads of the record" "$(sed -n 's/^| made .* | \([0-9]*\) | [0-9.]* |$/\1/p' "$made/report.md")" 80
+
 # Nothing but a header; nothing at all; only warm-up; one loader; one load.
 record "$scratch/zero" "disk"
 head -1 "$scratch/good/samples.csv" >"$scratch/zero/samples.csv"
