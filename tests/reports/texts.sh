@@ -10,10 +10,10 @@ equal "the headings" "$(sed -n 's/^### //p' "$scratch/issue" | paste -sd '|')" "
 Driver Version|Host Platform|Reproduction|Expected Performance|Actual Performance|Profiling Data (Optional)|Additional Context"
 equal "headings with nothing below" "$(awk '/^### / { if (bare) n++; bare = 1; next } NF { bare = 0 } END { print n + bare }' "$scratch/issue")" 0
 has "$scratch/issue" "78f0869 (the flow that was modelled), measured by soload "
-has "$scratch/issue" "Linux (x86_64): "
+has "$scratch/issue" "Linux (x86\\_64): "
 has "$scratch/issue" "None: nothing ran on an Ascend device"
-has "$scratch/issue" "\`elf\` brings the same object in anew"
-has "$scratch/issue" "One load through a file, as at 78f0869 (\`disk\`, inline): "
+has "$scratch/issue" "elf brings the same object in anew"
+has "$scratch/issue" "One load through a file, as at 78f0869 (disk, inline): "
 has "$scratch/issue" "soload repro paged_attention_unroll --loader all --transport all"
 has "$scratch/issue" "| disk | inline |"
 has "$scratch/issue" "a2a3, modelled on a host"
@@ -53,6 +53,20 @@ has "$out" "- gate-20261122-110235-22910: pass"
 sed -i 's/"exit_code": 1/"exit_code": 3/' "$scratch/fast/run.json"
 run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/fast" tests/reports/gate
 has "$out" "**inconclusive** — 14 rows"
+
+# Names of others are shown, and do nothing: no comment begins, nobody is mentioned.
+sed -i 's/"run": "fast[^"]*/"run": "a<!--@x/; s/"state": "done"/"state": "cut @y"/' "$scratch/fast/run.json"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/fast" tests/reports/gate
+has "$out" "- a&lt;!--@"
+for text in "<!--" "@x" "@y"; do
+	has_not "$out" "$text"
+done
+cp -r tests/reports/repro "$scratch/hostile"
+sed -i 's/"\(run\|platform\|runtime\|cpu\|kernel\|libc\|architecture\|hypervisor\|revision\|state\)": "/&x<!--@org-team /' "$scratch/hostile/run.json"
+sed -i 's/,disk,inline,/,disk:dirs=@org-team<!--,inline,/; s/pa_unroll_cxx_nounique.so/<!--@org-team/' "$scratch/hostile/samples.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" --issue performance "$scratch/hostile"
+equal "comments in the issue" "$(grep -n '<!--' "$out" | cut -d : -f 1 | paste -sd '|')" "1|$(sed -n '/<!-- pictures/=' "$out")"
+has_not "$out" "@org-team"
 
 # Without the gate's own figures its epochs are judged, beside another gate's figures, too.
 rm "$scratch/gate/summary.csv"
