@@ -9,48 +9,50 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROWS_SHOWN 30
 #define OWN_LEVEL 0.95 /* of intervals made here */
 
-static bool row_is_new(const struct forest *forest, const struct data_epoch *epoch)
+static int address_compare(const char *a, const char *b)
 {
-	for (size_t i = 0; i < forest->n; i++) {
-		const struct forest_row *row = &forest->rows[i];
-
-		if (row->run == epoch->run && row->loader == epoch->loader &&
-		    row->scenario == epoch->scenario && row->phase == epoch->phase)
-			return false;
-	}
-	return true;
+	return ((uintptr_t)a > (uintptr_t)b) - ((uintptr_t)a < (uintptr_t)b);
 }
 
-static bool row_from_epochs(struct forest_row *row, const struct data *data)
+/* By what a row is about: names that are equal have one address. */
+static int subject_compare(const void *left, const void *right)
 {
-	double *logs = calloc(data->epochs.n, sizeof(*logs));
+	const struct data_epoch *a = *(const struct data_epoch *const *)left;
+	const struct data_epoch *b = *(const struct data_epoch *const *)right;
+	int order = (a->run > b->run) - (a->run < b->run);
+
+	order = order ? order : address_compare(a->loader, b->loader);
+	order = order ? order : address_compare(a->scenario, b->scenario);
+	return order ? order : address_compare(a->phase, b->phase);
+}
+
+/* Of n epochs about one thing; `logs` has room for them. False when they have no median. */
+static bool row_from_epochs(struct forest_row *row, const struct data_epoch *const *epochs,
+			    size_t n, double *logs)
+{
 	struct stats_interval interval;
-	size_t n = 0;
 
-	for (size_t i = 0; logs && i < data->epochs.n; i++) {
-		const struct data_epoch *epoch = &data->epochs.at[i];
-
-		if (epoch->run == row->run && epoch->loader == row->loader &&
-		    epoch->scenario == row->scenario && epoch->phase == row->phase &&
-		    strcmp(epoch->quantile, "p50") == 0)
-			logs[n++] = epoch->ln_ratio;
-	}
-	if (n) {
-		stats_sort(logs, n);
-		interval = stats_median_interval(logs, n, OWN_LEVEL);
-		row->ratio = exp(stats_median(logs, n));
-		row->low = exp(interval.low);
-		row->high = exp(interval.high);
-		row->epochs = n;
-	}
-	free(logs);
-	return n && isfinite(row->ratio);
+	for (size_t i = 0; i < n; i++)
+		logs[i] = epochs[i]->ln_ratio;
+	stats_sort(logs, n);
+	interval = stats_median_interval(logs, n, OWN_LEVEL);
+	*row = (struct forest_row){ .run = epochs[0]->run,
+				    .loader = epochs[0]->loader,
+				    .scenario = epochs[0]->scenario,
+				    .phase = epochs[0]->phase,
+				    .ratio = exp(stats_median(logs, n)),
+				    .low = exp(interval.low),
+				    .high = exp(interval.high),
+				    .epochs = n,
+				    .own = true };
+	return isfinite(row->ratio);
 }
 
 static bool is_ratio(const struct data_figure *row)
@@ -58,31 +60,32 @@ static bool is_ratio(const struct data_figure *row)
 	return strcmp(row->metric, "ratio.p50") == 0 && row->value > 0;
 }
 
-/* Rows that a finished gate wrote come first: a run with any needs no others. */
-static bool has_ratios(const struct forest *forest, uint32_t run)
-{
-	for (size_t i = 0; i < forest->n; i++) {
-		if (forest->rows[i].run == run && !forest->rows[i].own)
-			return true;
-	}
-	return false;
-}
-
+/* Rows that a finished gate wrote come first: a run with any needs no others. A file may hold any
+ * number of subjects: epochs are sorted by theirs, once. */
 static void rows_from_epochs(struct forest *forest, const struct data *data)
 {
-	for (size_t i = 0; i < data->epochs.n; i++) {
-		const struct data_epoch *epoch = &data->epochs.at[i];
-		struct forest_row *row = &forest->rows[forest->n];
+	const struct data_epoch **epochs = calloc(data->epochs.n, sizeof(const void *));
+	double *logs = calloc(data->epochs.n, sizeof(*logs));
+	bool has_ratios[DATA_RUNS_MAX] = { false };
+	size_t n = 0;
 
-		if (has_ratios(forest, epoch->run) || !row_is_new(forest, epoch))
-			continue;
-		*row = (struct forest_row){ .run = epoch->run,
-					    .loader = epoch->loader,
-					    .scenario = epoch->scenario,
-					    .phase = epoch->phase,
-					    .own = true };
-		forest->n += row_from_epochs(row, data);
+	for (size_t i = 0; i < forest->n; i++)
+		has_ratios[forest->rows[i].run] = true;
+	for (size_t i = 0; epochs && logs && i < data->epochs.n; i++) {
+		const struct data_epoch *epoch = &data->epochs.at[i];
+
+		if (!has_ratios[epoch->run] && strcmp(epoch->quantile, "p50") == 0)
+			epochs[n++] = epoch;
 	}
+	if (n)
+		qsort(epochs, n, sizeof(const void *), subject_compare);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && subject_compare(&epochs[i], &epochs[end]) == 0;)
+			end++;
+		forest->n += row_from_epochs(&forest->rows[forest->n], epochs + i, end - i, logs);
+	}
+	free(epochs);
+	free(logs);
 }
 
 static void rows_from_summary(struct forest *forest, const struct data *data)
@@ -124,7 +127,9 @@ static int row_compare(const void *left, const void *right)
 	if (a->ratio != b->ratio)
 		return a->ratio > b->ratio ? -1 : 1;
 	order = strcmp(a->loader, b->loader);
-	return order ? order : strcmp(a->phase, b->phase);
+	order = order ? order : strcmp(a->phase, b->phase);
+	order = order ? order : strcmp(a->scenario, b->scenario);
+	return order ? order : (a->run > b->run) - (a->run < b->run);
 }
 
 /* No more rows than epochs and figures together. */

@@ -87,6 +87,14 @@ run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/many"
 equal "the first row" "$(head -1 "$scratch/p/figures/forest.dat" | cut -f 2)" "l60, cycle@a.so"
 has "$out" "60 rows: 1 slower"
 has "$scratch/p/report.md" "the worst 30 of 60 rows; 0 of the others are slower"
+
+# However many subjects a file has: time grows with its rows.
+rm "$scratch/many/summary.csv"
+awk 'BEGIN { print "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
+	for (i = 0; i < 200000; i++) printf "0,disk,s%d,0,p%d,p50,1,1,0.%03d,b\n", i % 450, i / 450, i % 1000 }' >"$scratch/many/epochs.csv"
+run 0 timeout 60 "$soload" report --engine none --out "$scratch/p" "$scratch/many"
+has "$scratch/p/report.md" "the worst 30 of 200000 rows"
+
 run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/repro
 has "$out" "**No verdict"
 run 2 "$soload" report --issue praise tests/reports/repro
