@@ -148,6 +148,20 @@ END
 		[ $uncertainty = 500 ] && moved="[(False, 0), (True, 1000)]" || moved="[(False, 0), (True, 0)]"
 		equal "how far lanes were moved, uncertainty $uncertainty" "$(cat "$scratch/moved")" "$moved"
 	done
+	# Clocks that cannot be are ignored, and that is said.
+	for offset in 1e18 -9.3e18 1e300 1.1e9; do
+		sed -i "s/\"offset_ns\": [^,]*/\"offset_ns\": $offset/; s/\"uncertainty_ns\": [^,}]*/\"uncertainty_ns\": 500/" "$scratch/late/run.json"
+		run 0 "$soload" report --engine none --trace --out "$scratch/r2" "$scratch/late"
+		run 0 python3 tests/reports/trace_schema "$scratch/r2/trace.json"
+		run 0 cmp "$scratch/r/trace.json" "$scratch/r2/trace.json"
+		has "$scratch/r2/report.md" "clocks that are more than a second apart"
+	done
+	# What is put right may begin before the run: a number all the same.
+	sed -i 's/"offset_ns": [^,]*/"offset_ns": 9e8/' "$scratch/late/run.json"
+	awk -F, 'BEGIN { OFS = FS } NR > 1 { $6 -= 1200000000; if ($6 < 0) next } { print }' tests/reports/repro/spans.csv >"$scratch/late/spans.csv"
+	run 0 "$soload" report --engine none --trace --out "$scratch/r2" "$scratch/late"
+	run 0 python3 -c 'import json, sys; sys.exit(not -9e5 <= min(e.get("ts", 0) for e in json.load(open(sys.argv[1]))["traceEvents"]) < 0)' \
+		"$scratch/r2/trace.json"
 fi
 run 0 "$soload" report --engine none --out "$scratch/r" tests/reports/repro
 checks=$((checks + 1))
