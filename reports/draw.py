@@ -184,7 +184,7 @@ def draw_pairs(say, table):
     rows = table[0] if table else []
     height = 160 + 28 * len(rows)
     figure = page(say, height)
-    axes = panel(figure, height, margin(say), 0.74, 62, 92)
+    axes = panel(figure, height, margin(say), 0.715, 62, 92)
     for at, row in enumerate(rows):
         axes.plot(row[4:6], [at, at], color="#c4c4c4", linewidth=2, zorder=1)
         axes.plot(row[4], at, "o", color=row[3], markerfacecolor="white", markersize=7, markeredgewidth=1.6)

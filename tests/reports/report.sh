@@ -21,6 +21,7 @@ has "$made/report.md" "| disk |   | 39 | 1.60 | 1.62 |"
 has "$made/report.html" "<td>disk</td>"
 has_not "$made/report.md" "Before you read on"
 equal "the first row of the phases" "$(head -1 "$made/figures/phases.dat" | cut -f 2,3,6,7)" "disk	1.62 us	1	0.52"
+equal "how much slower the first load was" "$(cut -f 3 "$made/figures/first.dat" | sort | head -1)" "0.99x: 1.60 us, then 1.62 us"
 equal "rows in the figure" "$(grep -c . "$made/figures/phases.dat")" 3
 equal "slope of disk, from 1.62 to 2.62 us as the size doubles" "$(sed -n "s/^key_text\[3\] = 'slope \(.*\)'/\1/p" "$made/figures/size.set")" 0.69
 
