@@ -299,9 +299,10 @@ def draw_lanes(say, table):
 
 def draw_forest(say, table):
     rows = table[0] if table else []
-    height = 150 + 28 * len(rows)
+    below = 110 if say["note"] else 92
+    height = 58 + below + 28 * len(rows)
     figure = page(say, height)
-    axes = panel(figure, height, margin(say), 0.70, 62, 92)
+    axes = panel(figure, height, margin(say), 0.70, 62, below)
     axes.axvline(1, color=INK, linewidth=1.4)
     if say["cut"]:
         axes.axvline(say["cut"], color="#d55e00", linewidth=1.1, linestyle="--")
@@ -316,7 +317,8 @@ def draw_forest(say, table):
     axes.xaxis.set_major_formatter("{x:g}")
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
-    figure.text(0.5, 52 / height, say["x_label"], ha="center", va="center")
+    figure.text(0.5, (below - 40) / height, say["x_label"], ha="center", va="center")
+    figure.text(0.012, 49 / height, say["note"], fontsize=8.5, color=PALE, va="center")
     return figure
 
 

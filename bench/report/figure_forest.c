@@ -112,18 +112,30 @@ bool forest_is_total(const struct forest_row *row)
 	return strcmp(row->phase, "total") == 0;
 }
 
-static int rank_of(const struct forest_row *row)
+enum rank { RANK_SLOWER, RANK_TOTAL, RANK_PHASE };
+
+static enum rank rank_of(const struct forest_row *row)
 {
-	return forest_verdict(row) == FOREST_SLOWER ? 0 : forest_is_total(row) ? 1 : 2;
+	return forest_verdict(row) == FOREST_SLOWER ? RANK_SLOWER
+	       : forest_is_total(row)		    ? RANK_TOTAL
+						    : RANK_PHASE;
+}
+
+/* To either side. */
+static double differs_by(const struct forest_row *row)
+{
+	return fabs(log(row->ratio));
 }
 
 static int row_compare(const void *left, const void *right)
 {
 	const struct forest_row *a = left, *b = right;
-	int order = rank_of(a) - rank_of(b);
+	int order = (int)rank_of(a) - (int)rank_of(b);
 
 	if (order)
 		return order;
+	if (rank_of(a) == RANK_PHASE && differs_by(a) != differs_by(b))
+		return differs_by(a) > differs_by(b) ? -1 : 1;
 	if (a->ratio != b->ratio)
 		return a->ratio > b->ratio ? -1 : 1;
 	order = strcmp(a->loader, b->loader);
@@ -168,7 +180,7 @@ static double percent(double ratio)
 
 static void row_write(struct plot *plot, const struct forest_row *row, double *limits)
 {
-	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#bbbbbb" };
+	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#777777" };
 	bool bounded = isfinite(row->low) && isfinite(row->high);
 	double low = bounded ? row->low : row->ratio, high = bounded ? row->high : row->ratio;
 	char label[600], text[120];
@@ -181,7 +193,7 @@ static void row_write(struct plot *plot, const struct forest_row *row, double *l
 		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", percent(row->ratio),
 			 percent(low), percent(high), row->epochs);
 	else
-		snprintf(text, sizeof(text), "%+.1f %% [too few]  %zu", percent(row->ratio),
+		snprintf(text, sizeof(text), "%+.1f %% [none]  %zu", percent(row->ratio),
 			 row->epochs);
 	fprintf(plot->table, "%s\t%s\t", text, colours[forest_verdict(row)]);
 	plot_field(plot, row->ratio);
@@ -201,11 +213,12 @@ static void forest_describe(struct plot *plot, struct data *data, const struct f
 	const char *base = data_text(data, at, "options.base");
 	bool cut = isfinite(delta) && delta > 0;
 	char level[80], line[80] = "";
-	bool own = false, gates = false;
+	bool own = false, gates = false, none = false;
 
 	for (size_t i = 0; i < forest->n; i++) {
 		own |= forest->rows[i].own;
 		gates |= !forest->rows[i].own;
+		none |= forest_verdict(&forest->rows[i]) == FOREST_UNKNOWN;
 	}
 	if (gates && isfinite(alpha))
 		snprintf(level, sizeof(level), "the gate's, alpha %.3g %%%s", 100 * alpha,
@@ -222,6 +235,11 @@ static void forest_describe(struct plot *plot, struct data *data, const struct f
 	plot_text(plot, "x_label",
 		  "time of head / time of base; vermilion: slower, blue: faster, grey: cannot be "
 		  "told");
+	plot_text(plot, "note",
+		  !none	  ? ""
+		  : gates ? "[none]: too few epochs for an interval; phases need more than totals, "
+			    "as they share a fifth of the gate's alpha"
+			  : "[none]: too few epochs for an interval, which needs six");
 	plot_machine(plot, data, run);
 	if (*base) {
 		size_t used = strlen(plot->noise);

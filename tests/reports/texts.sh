@@ -34,6 +34,14 @@ has "$scratch/p/figures/forest.set" "alpha 0.1 %"
 has "$scratch/p/figures/forest.set" "Base: base/soload"
 has "$scratch/p/figures/forest.set" "cut = 1.025"
 
+# What has no interval says why; phases that differ most come first among them.
+mkdir "$scratch/few"
+cp tests/reports/gate/run.json "$scratch/few/"
+sed '/tmpfs.*,stage,ratio.p50/s/,ratio,.*/,ratio,20,20,0.89,0,/' tests/reports/gate/summary.csv >"$scratch/few/summary.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" "$scratch/few"
+equal "the row after the seven totals" "$(sed -n 8p "$scratch/p/figures/forest.dat" | cut -f 2,3)" "tmpfs stage, cycle@gen_390k.so	-11.0 % [none]  20"
+has "$scratch/p/figures/forest.set" "note = '[none]: too few epochs for an interval;"
+
 # A regression is called one, and a record without a comparison gets no verdict.
 mkdir "$scratch/gate"
 sed 's/"exit_code": 0/"exit_code": 1/' tests/reports/gate/run.json >"$scratch/gate/run.json"
