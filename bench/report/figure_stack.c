@@ -314,11 +314,8 @@ static void share_row(struct plot *plot, const struct bar *bar, const bool *seen
 {
 	char text[64], time[32];
 
-	snprintf(text, sizeof(text), "%.*f %% of %s",
-		 bar->share < 0.995  ? 2
-		 : bar->share < 9.95 ? 1
-				     : 0,
-		 bar->share, plot_time(bar->host_ns, time, sizeof(time)));
+	snprintf(text, sizeof(text), "%.*f %% of %s", bar->share < 0.995 ? 2 : 1, bar->share,
+		 plot_time(bar->host_ns, time, sizeof(time)));
 	row_write(plot, bar, seen, text);
 }
 
@@ -334,7 +331,8 @@ static void share_write(struct data *data, struct plot *plot, struct stack *stac
 		      "the harness's checks; whisker: p10 to p90",
 		      loads_least(stack->bars, stack->n));
 	plot_text(plot, "x_label",
-		  "percent of the invocation, by phase; the number is the median share");
+		  "percent of the invocation, sum of phase medians; the number is the median "
+		  "share");
 	plot_machine(plot, data, first->arm->run);
 	reduce_label(first->arm, label, sizeof(label));
 	reduce_label(last->arm, slowest, sizeof(slowest));

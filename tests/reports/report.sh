@@ -122,6 +122,10 @@ equal "the invocation with disk" "$(sed -n '/^[0-9]*	disk, inline/p' "$made/figu
 	awk '{ ns[NR] = $1; share[NR] = $2 } END { for (i = 1; i <= NR; i++) for (k = 1; k < i; k++) { if (ns[i] < ns[k]) { t = ns[i]; ns[i] = ns[k]; ns[k] = t }
 		if (share[i] < share[k]) { t = share[i]; share[i] = share[k]; share[k] = t } } printf "%.1f %% of %.2f ms", share[(NR + 1) / 2], ns[(NR + 1) / 2] / 1e6 }')"
 has "$made/figures/invocation.set" "medians of 5 or more"
+cp -r tests/reports/repro "$scratch/share"
+awk -F, 'BEGIN { OFS = FS } $9 == "disk" { $17 *= 5 } { print }' tests/reports/repro/samples.csv >"$scratch/share/samples.csv"
+report "$scratch/share"
+equal "large shares with a decimal" "$(cut -f 3 "$made/figures/share.dat" | grep -c '^[1-9][0-9]\.[0-9] %')" 1
 
 # The tail is that of the transport most arms share, though another one has the fastest arm.
 mkdir "$scratch/tail"
