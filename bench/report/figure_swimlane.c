@@ -12,6 +12,8 @@
 #define LANES_MAX 12
 #define ZOOMS_MAX 2   /* of the lane that loads: bringing in, and taking away */
 #define ZOOM_GAP 0.05 /* of the invocation: what is farther apart is looked at apart */
+#define SEEN 0.0025   /* of the invocation: as wide as two pixels */
+#define RESTS_MAX PLOT_KEYS_MAX
 
 struct lanes {
 	const char *names[LANES_MAX];
@@ -90,6 +92,71 @@ static void lanes_collect(struct lanes *lanes, const struct data *data, uint32_t
 	qsort(lanes->names, lanes->n, sizeof(lanes->names[0]), lane_compare);
 }
 
+static bool is_of_load(const struct data_span *span)
+{
+	for (int phase = 0; phase < DATA_PHASES; phase++) {
+		if (phase != PHASE_OTHER &&
+		    strcmp(span->phase, phase_label((enum phase)phase)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether there is room for its word within a span. */
+static bool word_fits(const struct data_span *span, const struct lanes *lanes)
+{
+	double whole = fmax(lanes->to_ns - lanes->from_ns, 1.0);
+
+	return (double)span->dur_ns / whole > 0.0105 * (double)characters_count(span->phase) + 0.01;
+}
+
+/* A phase of the invocation that is none of a load. */
+struct rest {
+	const char *phase;
+	double ns, longest_ns;
+	bool told; /* its word is in one of its spans */
+};
+
+static size_t rests_collect(struct rest *rests, const struct data *data, const struct lanes *lanes,
+			    uint32_t run, int64_t seq)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		size_t k = 0;
+
+		if (!invocation_holds(span, run, seq) || is_of_load(span) ||
+		    strcmp(span->phase, phase_label(PHASE_OTHER)) == 0)
+			continue;
+		while (k < n && rests[k].phase != span->phase)
+			k++;
+		if (k == RESTS_MAX)
+			continue;
+		if (k == n)
+			rests[n++] = (struct rest){ .phase = span->phase };
+		rests[k].ns += (double)span->dur_ns;
+		rests[k].longest_ns = fmax(rests[k].longest_ns, (double)span->dur_ns);
+		rests[k].told |= word_fits(span, lanes);
+	}
+	return n;
+}
+
+/* What is seen and has no word in any lane is named in the legend as well. */
+static void legend_rest(struct plot *plot, const struct data *data, const struct lanes *lanes,
+			uint32_t run, int64_t seq)
+{
+	struct rest rests[RESTS_MAX];
+	size_t n = rests_collect(rests, data, lanes, run, seq);
+	char text[32];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!rests[i].told && rests[i].longest_ns > SEEN * (lanes->to_ns - lanes->from_ns))
+			plot_key(plot, rests[i].phase, plot_phase_colour(rests[i].phase),
+				 plot_time(rests[i].ns, text, sizeof(text)));
+	}
+}
+
 /* Phases of a load, that are long enough to be seen, are named in the legend with their time. */
 static void legend_write(struct plot *plot, const struct data *data, uint32_t run, int64_t seq)
 {
@@ -122,8 +189,6 @@ static size_t lane_find(const struct lanes *lanes, const char *lane)
 static void spans_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
 			uint32_t run, int64_t seq)
 {
-	double whole = fmax(lanes->to_ns - lanes->from_ns, 1.0);
-
 	for (size_t i = 0; i < data->spans.n; i++) {
 		const struct data_span *span = &data->spans.at[i];
 		double start = ((double)span->start_ns - lanes->from_ns) / 1000.0;
@@ -136,24 +201,10 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 		plot_field(plot, end);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
 		/* written into the span where there is room for the word */
-		plot_label(plot,
-			   (double)span->dur_ns / whole >
-					   0.0105 * (double)characters_count(span->phase) + 0.01
-				   ? span->phase
-				   : " ");
+		plot_label(plot, word_fits(span, lanes) ? span->phase : " ");
 		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
 		plot_row_end(plot);
 	}
-}
-
-static bool is_of_load(const struct data_span *span)
-{
-	for (int phase = 0; phase < DATA_PHASES; phase++) {
-		if (phase != PHASE_OTHER &&
-		    strcmp(span->phase, phase_label((enum phase)phase)) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* A stretch of one lane in which the load's own phases are, ns since the invocation began. */
@@ -296,6 +347,7 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	reduce_label(arm, label, sizeof(label));
 	lanes_collect(&lanes, data, arm->run, seq);
 	legend_write(plot, data, arm->run, seq);
+	legend_rest(plot, data, &lanes, arm->run, seq);
 	spans_write(plot, data, &lanes, arm->run, seq);
 	zooms_write(plot, data, &lanes, arm->run, seq);
 	names_write(plot, &lanes);

@@ -285,14 +285,20 @@ const char *plot_loader_colour(const char *loader)
 const char *plot_phase_colour(const char *phase)
 {
 	static const struct colour colours[] = {
-		{ "dma", "#6f8ba3" },	   { "read", "#88ccee" },	 { "stage", "#332288" },
-		{ "link", "#ddcc77" },	   { "map", "#117733" },	 { "relocate", "#cc6677" },
-		{ "protect", "#882255" },  { "init", "#44aa99" },	 { "resolve", "#999933" },
-		{ "call", "#aa4499" },	   { "unload", "#bbbbbb" },	 { "unstage", "#661100" },
-		{ "other", "#000000" },	   { "wait", "#f0f0f0" },	 { "ready", "#f0f0f0" },
-		{ "idle", "#f0f0f0" },	   { "drain", "#f0f0f0" },	 { "check", "#e4e4e4" },
-		{ "schedule", "#c8dfc0" }, { "orchestrate", "#f2d9b8" }, { "create", "#c9c3e6" },
-		{ "args", "#cfe0f2" },	   { "so_copy", "#a9c8ea" },	 { NULL, NULL }
+		{ "dma", "#6f8ba3" },	    { "read", "#88ccee" },
+		{ "stage", "#332288" },	    { "link", "#ddcc77" },
+		{ "map", "#117733" },	    { "relocate", "#cc6677" },
+		{ "protect", "#882255" },   { "init", "#44aa99" },
+		{ "resolve", "#999933" },   { "call", "#aa4499" },
+		{ "unload", "#bbbbbb" },    { "unstage", "#661100" },
+		{ "other", "#000000" },	    { "wait", "#f0f0f0" },
+		{ "ready", "#f0f0f0" },	    { "idle", "#f0f0f0" },
+		{ "drain", "#f0f0f0" },	    { "check", "#e4e4e4" },
+		{ "schedule", "#c8dfc0" },  { "orchestrate", "#f2d9b8" },
+		{ "create", "#c9c3e6" },    { "args", "#cfe0f2" },
+		{ "so_copy", "#a9c8ea" },   { "launch", "#d3cda6" },
+		{ "handshake", "#e6c3cf" }, { "copy_back", "#b9ddd6" },
+		{ "destroy", "#d9b99b" },   { NULL, NULL }
 	};
 	const char *colour = colour_find(colours, phase, strlen(phase));
 

@@ -66,6 +66,11 @@ if [ "$python" ]; then
 	done
 fi
 
+# Every colour of the swimlane that is seen has its word in a lane or in the legend.
+equal "pieces without a name" "$(awk -F '\t' 'FILENAME ~ /set$/ { if (/^key_colour/) { gsub(/.*= .|.$/, ""); named[$0] = 1 } if (/^longest/) { sub(/.*= /, ""); long = $0 } next }
+	NF == 0 { exit } { if ($5 != " ") named[$4] = 1; if ($3 - $2 > 0.0025 * long) seen[$4] = 1 }
+	END { for (colour in seen) if (!(colour in named)) print colour }' "$scratch/gnuplot/figures/swimlane.set" "$scratch/gnuplot/figures/swimlane.dat")" ""
+
 # What the swimlane enlarges is whole: every part begins at 0, leaves no gap, and is as long as its frame.
 set="$scratch/gnuplot/figures/swimlane.set"
 equal "enlarged parts" "$(sed -n 's/^zooms = //p' "$set")" 2
