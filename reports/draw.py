@@ -112,6 +112,12 @@ def bars(axes, say, rows, longest):
     axes.grid(axis="x")
 
 
+def curve(at, colour):
+    """Curves may lie on one another: each has a mark and a dash of its own."""
+    return {"color": colour, "linestyle": ("-", "--", ":", "-.")[at % 4], "marker": "os^vDphP*X"[at % 10], "markersize": 5,
+            "markerfacecolor": "none" if at > 4 else colour}
+
+
 def draw_stack(say, table):
     rows = table[0] if table else []
     keys, zoomed = say.get("key", []), int(say["zoomed"])
@@ -139,10 +145,10 @@ def draw_tail(say, table):
     body = panel(figure, height, 0.075, 0.49, 76, below)
     rest = panel(figure, height, 0.575, 0.975, 76, below)
     handles = []
-    for rows, colour in zip(table, say["key_colour"]):
-        x = [row[0] for row in rows]
-        handles += body.step(x, [row[1] for row in rows], color=colour, linewidth=1.6, where="post")
-        rest.step(x, [row[2] for row in rows], color=colour, linewidth=1.6, where="pre")
+    for at, (rows, colour) in enumerate(zip(table, say["key_colour"])):
+        x, dress = [row[0] for row in rows], {**curve(at, colour), "linewidth": 1.6, "markevery": (3 * (at + 1) % 14, 14)}
+        handles += body.step(x, [row[1] for row in rows], where="post", **dress)
+        rest.step(x, [row[2] for row in rows], where="pre", **dress)
     for axes, text in ((body, "percent of loads done"), (rest, "percent of loads that take at least so long")):
         log_x(axes, "{x:g}")
         axes.set_xlim(say["x_low"] / 1.1, say["x_high"] * 1.1)
@@ -162,12 +168,10 @@ def draw_scaling(say, table):
     figure = page(say, height)
     axes = panel(figure, height, 0.09, 0.70, 88, 96)
     handles = []
-    # Curves may lie on one another: each has a mark and a dash of its own.
     for at, (rows, colour) in enumerate(zip(table, say["key_colour"])):
         x = [row[0] for row in rows]
         axes.fill_between(x, [row[2] for row in rows], [row[3] for row in rows], color=colour, alpha=0.13, linewidth=0)
-        handles += axes.plot(x, [row[1] for row in rows], color=colour, linewidth=1.8, linestyle=("-", "--", ":", "-.")[at % 4],
-                             marker="os^vDphP*X"[at % 10], markersize=5, markerfacecolor="none" if at > 4 else colour)
+        handles += axes.plot(x, [row[1] for row in rows], linewidth=1.8, **curve(at, colour))
     log_x(axes, EngFormatter(sep=""))
     log_y(axes)
     axes.set_xlim(say["x_low"] / 1.3, say["x_high"] * 1.3)
