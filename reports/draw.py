@@ -226,12 +226,12 @@ def draw_kernel(say, table):
 
 def draw_calm(say, table):
     rows, looks = (table + [[], []])[:2]
-    height = 656
+    height = 680
     figure = page(say, height)
     ratio = panel(figure, height, 0.085, 0.975, 80, height - 300)
     broken = panel(figure, height, 0.085, 0.975, 340, height - 396)
-    load = panel(figure, height, 0.085, 0.975, 436, height - 482)
-    steal = panel(figure, height, 0.085, 0.975, 522, height - 564)
+    load = panel(figure, height, 0.085, 0.975, 436, height - 492)
+    steal = panel(figure, height, 0.085, 0.975, 532, height - 588)
     x = [row[0] for row in rows]
     ratio.fill_between(x, [row[1] for row in rows], [row[3] for row in rows], color="#0072b2", alpha=0.25, linewidth=0)
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)

@@ -316,10 +316,13 @@ const char *plot_word_colour(const char *colour)
 
 double plot_step(double top)
 {
+	static const double steps[] = { 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5 };
 	double unit = top > 0 ? pow(10.0, floor(log10(top / 2.0))) : 1.0;
-	double steps = top / 2.0 / unit;
+	size_t i = sizeof(steps) / sizeof(steps[0]) - 1;
 
-	return unit * (steps > 5.0 ? 10.0 : steps > 2.0 ? 5.0 : steps > 1.0 ? 2.0 : 1.0);
+	while (i > 0 && unit * steps[i] > top / 2.0)
+		i--;
+	return unit * steps[i];
 }
 
 const char *plot_time(double ns, char *buffer, size_t size)

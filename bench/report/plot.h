@@ -69,8 +69,8 @@ const char *plot_phase_colour(const char *phase);
 /* Of words on such a colour. */
 const char *plot_word_colour(const char *colour);
 
-/* The step of the ticks of an axis from 0 to `top`: 1, 2 or 5 times a power of ten, one or two of
- * them besides 0. */
+/* The step of the ticks of an axis from 0 to `top`: two of them besides 0, three where the axis is
+ * a quarter longer. */
 double plot_step(double top);
 
 /* "30.9 us", "1.27 ms": three digits, the unit that fits. Returns `buffer`. */

@@ -110,6 +110,10 @@ has "$made/figures/calm.set" "load_text = 'load average of the machine'"
 rm "$scratch/good/machine.csv"
 report "$scratch/good"
 has "$made/figures/calm.set" "not looked at in between"
+equal "a step of the load average, which rose to 2" "$(sed -n 's/^load_step = //p' "$made/figures/calm.set")" 1
+sed -i 's/"load_average": \[[0-9.]*/"load_average": [0.75/' "$scratch/good/run.json"
+report "$scratch/good"
+equal "a step to 0.75" "$(sed -n 's/^load_step = //p' "$made/figures/calm.set")" 0.3
 
 # An invocation is what the host did, without the harness's checks on the device meanwhile.
 report tests/reports/repro
