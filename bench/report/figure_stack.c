@@ -103,13 +103,24 @@ static const char *segment_label(int segment)
 	return segment == SEGMENT_DMA ? "dma" : phase_label((enum phase)(segment - SEGMENT_PHASES));
 }
 
+/* null and floor bring in nothing that could run: they are what the harness and what copying takes.
+ */
+static bool is_load(const struct data_arm *arm)
+{
+	const struct loader_type *type = loader_find(arm->loader, strcspn(arm->loader, ":"));
+
+	return !type || type->caps & LOADER_EXECUTES;
+}
+
 static void row_write(struct plot *plot, const struct bar *bar, const bool *seen, const char *text)
 {
 	char label[600];
 	double rest = 0;
 
 	plot_field(plot, (double)plot->rows);
-	reduce_label(bar->arm, label, sizeof(label) - 16);
+	reduce_label(bar->arm, label, sizeof(label) - 32);
+	if (!is_load(bar->arm))
+		strcat(label, " (no load)");
 	if (bar->arm->stale)
 		strcat(label, " (stale)");
 	plot_label(plot, label);
@@ -176,9 +187,19 @@ static int bar_compare(const void *left, const void *right)
 	return a->arm < b->arm ? -1 : a->arm > b->arm;
 }
 
+/* The first that loads; the first at all where none does. */
+static const struct bar *bar_fastest(const struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n; i++) {
+		if (is_load(stack->bars[i].arm))
+			return &stack->bars[i];
+	}
+	return &stack->bars[0];
+}
+
 static void phases_write(struct data *data, struct plot *plot, struct stack *stack, bool arrival)
 {
-	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
+	const struct bar *first = bar_fastest(stack), *last = &stack->bars[stack->n - 1];
 	const char *what = arrival ? "DMA and load" : "load";
 	char text[64], object[300], fast[32], slow[32], label[600], slowest[600];
 

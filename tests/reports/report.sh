@@ -102,6 +102,12 @@ equal "labels" "$(cut -f 2 "$made/figures/invocation.dat" | paste -sd '|')" "dis
 equal "what comes first: the DMA where there is one" "$(sed -n 's/^key\[1\] = //p' "$made/figures/invocation.set")" "'dma'"
 equal "DMA and load" "$(cut -f 3,6 "$made/figures/invocation.dat" | sed -n 2p)" "6.60 us	5"
 
+# Which is fastest: one that loads, and null does not.
+record "$scratch/floor" "null floor elf disk" 8
+report "$scratch/floor"
+equal "labels" "$(cut -f 2 "$made/figures/phases.dat" | paste -sd '|')" "null (no load)|floor (no load)|elf|disk"
+has "$made/report.md" "the fastest is elf with"
+
 # The machine between the rounds, before and after; without a look in between that is said.
 report "$scratch/good"
 equal "load average" "$(awk -F '\t' 'NF == 0 { below = 1 } below && NF { print $1, $2, $3 }' "$made/figures/calm.dat" | paste -sd '|')" \
