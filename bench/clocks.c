@@ -33,11 +33,21 @@ struct clocks clocks_read(const json_t *run)
 	return clocks;
 }
 
+static double late_ns(const struct clocks *clocks, double ns)
+{
+	return clocks->offset_ns + clocks->drift_ppm / 1e6 * (ns - clocks->from_ns);
+}
+
+bool clocks_are_astray(const struct clocks *clocks, double ns)
+{
+	return clocks->known && !(fabs(late_ns(clocks, ns)) <= CLOCKS_LATE_MOST_NS);
+}
+
 double clocks_late_ns(const struct clocks *clocks, const char *lane, double ns)
 {
-	double late = clocks->offset_ns + clocks->drift_ppm / 1e6 * (ns - clocks->from_ns);
+	double late = late_ns(clocks, ns);
 
-	if (!clocks->known || strncmp(lane, "aicpu", 5) != 0 ||
+	if (!clocks->known || strncmp(lane, "aicpu", 5) != 0 || clocks_are_astray(clocks, ns) ||
 	    fabs(late) <= clocks->uncertainty_ns)
 		return 0.0;
 	return late;

@@ -136,6 +136,12 @@ static int rows_run(struct gate *gate, struct expected *expected, const char *fo
 	return r < 0 ? r : closed;
 }
 
+/* The ratio at an end of an interval; NaN, an empty field, where too few epochs left it open. */
+static double end_ratio(double ln_ratio)
+{
+	return isfinite(ln_ratio) ? exp(ln_ratio) : (double)NAN;
+}
+
 static void summary_write(struct record *record, const struct gate_row *row)
 {
 	for (size_t i = 0; i < row->verdict.count; i++) {
@@ -155,8 +161,8 @@ static void summary_write(struct record *record, const struct gate_row *row)
 					       .n = (int64_t)series->used,
 					       .epochs = (int64_t)row->verdict.epochs,
 					       .value = exp(series->estimate),
-					       .ci_low = exp(series->interval.low),
-					       .ci_high = exp(series->interval.high),
+					       .ci_low = end_ratio(series->interval.low),
+					       .ci_high = end_ratio(series->interval.high),
 				       });
 	}
 }

@@ -1,7 +1,7 @@
 # Loads over time against their own median, over three strips: interrupted loads, load average and steal. See style.gp.
 name = ARG1; suffix = ARG2
 load ARG3
-height = 656
+height = 680
 @frame
 @dress
 set lmargin screen 0.085
@@ -30,25 +30,25 @@ set tmargin screen above(340)
 set bmargin screen above(396)
 set yrange [0 : interrupted_most * 1.1]
 set ytics 0, interrupted_step
-set label 1 'percent of loads interrupted' at graph 0, 1.14 left font small tc rgb ink
+set label 1 'percent of loads interrupted' at graph 0, screen above(330) left font small tc rgb ink
 plot data index 0 using 1:5 with impulses lw 3 lc rgb '#d55e00'
 set tmargin screen above(436)
-set bmargin screen above(482)
+set bmargin screen above(492)
 set yrange [0 : load_top]
 set ytics 0, load_step
-set label 1 load_text
+set label 1 load_text at graph 0, screen above(426)
 if (load_known) {
 	plot data index 1 using 1:2 with lines lw 2 lc rgb '#555555'
 } else {
 	plot NaN
 }
-set tmargin screen above(522)
-set bmargin screen above(564)
+set tmargin screen above(532)
+set bmargin screen above(588)
 set format x '%g'
 set xlabel x_label tc rgb ink offset 0, 0.3
 set yrange [0 : steal_top]
 set ytics 0, steal_step
-set label 1 steal_text
+set label 1 steal_text at graph 0, screen above(522)
 if (steal_known) {
 	plot data index 1 using 1:3 with fsteps lw 2 lc rgb '#8a4a6d'
 } else {

@@ -112,6 +112,12 @@ def bars(axes, say, rows, longest):
     axes.grid(axis="x")
 
 
+def curve(at, colour):
+    """Curves may lie on one another: each has a mark and a dash of its own."""
+    return {"color": colour, "linestyle": ("-", "--", ":", "-.")[at % 4], "marker": "os^vDphP*X"[at % 10], "markersize": 5,
+            "markerfacecolor": "none" if at > 4 else colour}
+
+
 def draw_stack(say, table):
     rows = table[0] if table else []
     keys, zoomed = say.get("key", []), int(say["zoomed"])
@@ -139,10 +145,10 @@ def draw_tail(say, table):
     body = panel(figure, height, 0.075, 0.49, 76, below)
     rest = panel(figure, height, 0.575, 0.975, 76, below)
     handles = []
-    for rows, colour in zip(table, say["key_colour"]):
-        x = [row[0] for row in rows]
-        handles += body.step(x, [row[1] for row in rows], color=colour, linewidth=1.6, where="post")
-        rest.step(x, [row[2] for row in rows], color=colour, linewidth=1.6, where="pre")
+    for at, (rows, colour) in enumerate(zip(table, say["key_colour"])):
+        x, dress = [row[0] for row in rows], {**curve(at, colour), "linewidth": 1.6, "markevery": (3 * (at + 1) % 14, 14)}
+        handles += body.step(x, [row[1] for row in rows], where="post", **dress)
+        rest.step(x, [row[2] for row in rows], where="pre", **dress)
     for axes, text in ((body, "percent of loads done"), (rest, "percent of loads that take at least so long")):
         log_x(axes, "{x:g}")
         axes.set_xlim(say["x_low"] / 1.1, say["x_high"] * 1.1)
@@ -162,12 +168,10 @@ def draw_scaling(say, table):
     figure = page(say, height)
     axes = panel(figure, height, 0.09, 0.70, 88, 96)
     handles = []
-    # Curves may lie on one another: each has a mark and a dash of its own.
     for at, (rows, colour) in enumerate(zip(table, say["key_colour"])):
         x = [row[0] for row in rows]
         axes.fill_between(x, [row[2] for row in rows], [row[3] for row in rows], color=colour, alpha=0.13, linewidth=0)
-        handles += axes.plot(x, [row[1] for row in rows], color=colour, linewidth=1.8, linestyle=("-", "--", ":", "-.")[at % 4],
-                             marker="os^vDphP*X"[at % 10], markersize=5, markerfacecolor="none" if at > 4 else colour)
+        handles += axes.plot(x, [row[1] for row in rows], linewidth=1.8, **curve(at, colour))
     log_x(axes, EngFormatter(sep=""))
     log_y(axes)
     axes.set_xlim(say["x_low"] / 1.3, say["x_high"] * 1.3)
@@ -184,7 +188,7 @@ def draw_pairs(say, table):
     rows = table[0] if table else []
     height = 160 + 28 * len(rows)
     figure = page(say, height)
-    axes = panel(figure, height, margin(say), 0.74, 62, 92)
+    axes = panel(figure, height, margin(say), 0.715, 62, 92)
     for at, row in enumerate(rows):
         axes.plot(row[4:6], [at, at], color="#c4c4c4", linewidth=2, zorder=1)
         axes.plot(row[4], at, "o", color=row[3], markerfacecolor="white", markersize=7, markeredgewidth=1.6)
@@ -222,12 +226,12 @@ def draw_kernel(say, table):
 
 def draw_calm(say, table):
     rows, looks = (table + [[], []])[:2]
-    height = 656
+    height = 680
     figure = page(say, height)
     ratio = panel(figure, height, 0.085, 0.975, 80, height - 300)
     broken = panel(figure, height, 0.085, 0.975, 340, height - 396)
-    load = panel(figure, height, 0.085, 0.975, 436, height - 482)
-    steal = panel(figure, height, 0.085, 0.975, 522, height - 564)
+    load = panel(figure, height, 0.085, 0.975, 436, height - 492)
+    steal = panel(figure, height, 0.085, 0.975, 532, height - 588)
     x = [row[0] for row in rows]
     ratio.fill_between(x, [row[1] for row in rows], [row[3] for row in rows], color="#0072b2", alpha=0.25, linewidth=0)
     ratio.plot(x, [row[2] for row in rows], color="#0072b2", marker="o", markersize=3)
@@ -299,9 +303,10 @@ def draw_lanes(say, table):
 
 def draw_forest(say, table):
     rows = table[0] if table else []
-    height = 150 + 28 * len(rows)
+    below = 110 if say["note"] else 92
+    height = 58 + below + 28 * len(rows)
     figure = page(say, height)
-    axes = panel(figure, height, margin(say), 0.70, 62, 92)
+    axes = panel(figure, height, margin(say), 0.70, 62, below)
     axes.axvline(1, color=INK, linewidth=1.4)
     if say["cut"]:
         axes.axvline(say["cut"], color="#d55e00", linewidth=1.1, linestyle="--")
@@ -316,7 +321,8 @@ def draw_forest(say, table):
     axes.xaxis.set_major_formatter("{x:g}")
     rows_axis(axes, [row[1] for row in rows])
     axes.grid(axis="x")
-    figure.text(0.5, 52 / height, say["x_label"], ha="center", va="center")
+    figure.text(0.5, (below - 40) / height, say["x_label"], ha="center", va="center")
+    figure.text(0.012, 49 / height, say["note"], fontsize=8.5, color=PALE, va="center")
     return figure
 
 

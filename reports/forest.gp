@@ -1,11 +1,12 @@
 # Ratios with intervals, 1 and the cut as lines, the numbers beside them. See style.gp.
 name = ARG1; suffix = ARG2
 load ARG3
-height = 150 + 28 * rows
+below = note ne '' ? 110.0 : 92.0
+height = 58 + below + 28 * rows
 @frame
 @dress
 set tmargin screen above(62)
-set bmargin screen 92.0 / height
+set bmargin screen below / height
 set lmargin left
 set rmargin screen 0.72
 set logscale x
@@ -14,7 +15,8 @@ set xtics (0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
 set format x '%g'
 set yrange [rows - 0.45 : -0.55]
 set ytics scale 0
-set label 905 x_label at screen 0.5, screen 52.0 / height center tc rgb ink
+set label 905 x_label at screen 0.5, screen (below - 40) / height center tc rgb ink
+set label 906 note at screen 0.012, screen 49.0 / height left font small tc rgb pale
 unset grid
 set grid xtics lc rgb '#dddddd' lt 1 lw 0.6
 unset key

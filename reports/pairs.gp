@@ -7,7 +7,7 @@ height = 150 + 28 * rows + 10
 set tmargin screen above(62)
 set bmargin screen 92.0 / height
 set lmargin left
-set rmargin screen 0.76
+set rmargin screen 0.725
 set logscale x
 set xrange [x_low / 1.6 : x_high * 1.6]
 set format x '%g'

@@ -17,8 +17,5 @@ set xlabel x_label tc rgb ink
 set label 1 y_label at graph 0, 1.03 left font small tc rgb ink
 set key at screen 0.715, graph 1 left top vertical maxrows 12 Left reverse samplen 2 spacing 1.3 font small noenhanced
 set style fill transparent solid 0.13 noborder
-# Curves may lie on one another: each has a mark and a dash of its own.
-array mark[10] = [7, 5, 9, 11, 13, 6, 4, 8, 10, 12]
-array dash[10] = [1, 2, 4, 5, 1, 2, 4, 5, 1, 2]
 plot for [i = 1:keys] data index (i - 1) using 1:3:4 with filledcurves lc rgb key_colour[i] notitle, \
 	for [i = 1:keys] data index (i - 1) using 1:2 with linespoints lw 2 dt dash[(i - 1) % 10 + 1] pt mark[(i - 1) % 10 + 1] ps 0.9 lc rgb key_colour[i] title key[i].'  '.key_text[i]

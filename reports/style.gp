@@ -23,6 +23,10 @@ set label 903 machine at screen 0.012, screen 28.0 / height left font small tc r
 set label 904 noise at screen 0.012, screen 11.0 / height left font small tc rgb pale front; \
 set output name.'.'.suffix"
 
+# Curves may lie on one another: each has a mark and a dash of its own.
+array mark[10] = [7, 5, 9, 11, 13, 6, 4, 8, 10, 12]
+array dash[10] = [1, 2, 4, 5, 1, 2, 4, 5, 1, 2]
+
 set key textcolor rgb ink
 set border 3 lc rgb '#888888'
 set tics nomirror textcolor rgb ink

@@ -1,6 +1,7 @@
 /* Reduces a history to the tables of its two figures. See figures.h. */
 #include "bench/history/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/tally.h"
 
 #include <errno.h>
@@ -31,9 +32,10 @@ static void surroundings_write(struct plot *plot, const struct history_view *vie
 		snprintf(others, sizeof(others),
 			 "; %zu of %zu lines from other machines or kernels", elsewhere,
 			 view->count);
-	snprintf(plot->machine, sizeof(plot->machine), "Machine: %.40s, Linux %.30s, %.20s%s",
-		 history_text(last, "machine.cpu"), history_text(last, "machine.kernel"),
-		 history_text(last, "machine.libc"), others);
+	snprintf(plot->machine, sizeof(plot->machine), "Machine: %.*s, Linux %.*s, %.*s%s",
+		 CHARACTERS(history_text(last, "machine.cpu"), 40),
+		 CHARACTERS(history_text(last, "machine.kernel"), 30),
+		 CHARACTERS(history_text(last, "machine.libc"), 20), others);
 }
 
 static void ticks_write(struct plot *plot, const struct history_view *view, size_t first)
@@ -183,10 +185,11 @@ static void ratios_describe(struct plot *plot, const struct history_view *view,
 	}
 	plot_title(plot, "Did loading become slower over the revisions?");
 	plot_subtitle(plot,
-		      "%s of a load of %.40s over that of %.7s; right: the last, 95 %% interval "
+		      "%s of a load of %.*s over that of %.7s; right: the last, 95 %% interval "
 		      "with layout of code; dashed: new level",
 		      strcmp(quantile, "p50") == 0 ? "median" : "p10",
-		      history_text(last, "object.name"), history_text(last, "reference"));
+		      CHARACTERS(history_text(last, "object.name"), 40),
+		      history_text(last, "reference"));
 	surroundings_write(plot, view);
 	snprintf(plot->noise, sizeof(plot->noise),
 		 "Noise: load average %.1f to %.1f while measured. n: %lld epochs of a loader and "
@@ -309,10 +312,10 @@ int history_figure_work(const struct history_view *view, struct plots *plots, st
 	plot_text(plot, "x_label", "revision");
 	surroundings_write(plot, view);
 	snprintf(plot->noise, sizeof(plot->noise),
-		 "Noise: none, each number was the same three times. Object: %.40s. n: %d loads; "
+		 "Noise: none, each number was the same three times. Object: %.*s. n: %d loads; "
 		 "%zu of %zu revisions",
-		 history_text(last, "object.name"), TALLY_LOADS * TALLY_TIMES, view->count - first,
-		 view->count);
+		 CHARACTERS(history_text(last, "object.name"), 40), TALLY_LOADS * TALLY_TIMES,
+		 view->count - first, view->count);
 	plot_alt(plot,
 		 "System calls, page faults and instructions per load of %zu loaders over "
 		 "%zu revisions.",

@@ -2,6 +2,7 @@
  * names. */
 #include "bench/report/chrome.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -55,11 +56,18 @@ static void order_write(struct chrome *chrome, size_t thread, size_t place)
 	fprintf(chrome->out, ",\"args\":{\"sort_index\":%zu}}", place);
 }
 
+/* In microseconds; of a lane that was put right, a time may lie before the run's beginning. */
+static void time_write(FILE *out, const char *name, int64_t ns)
+{
+	long long size = llabs((long long)ns);
+
+	fprintf(out, ",\"%s\":%s%lld.%03lld", name, ns < 0 ? "-" : "", size / 1000, size % 1000);
+}
+
 static void times_write(FILE *out, int64_t start_ns, int64_t dur_ns)
 {
-	fprintf(out, ",\"ts\":%lld.%03lld,\"dur\":%lld.%03lld", (long long)(start_ns / 1000),
-		(long long)(start_ns % 1000), (long long)(dur_ns / 1000),
-		(long long)(dur_ns % 1000));
+	time_write(out, "ts", start_ns);
+	time_write(out, "dur", dur_ns);
 }
 
 /* A reserved name of Chrome's (trace_viewer's color_scheme) for every phase; waiting is grey
@@ -132,8 +140,9 @@ static void lane_describe(const struct chrome *chrome, const char *lane, char *t
 		      { PHASE_ORCHESTRATE, "orchestrates" },
 		      { PHASE_SCHEDULE, "schedules" } };
 	bool aicpu = strncmp(lane, "aicpu", strlen("aicpu")) == 0;
-	size_t used = (size_t)snprintf(text, size, "%s%.60s", aicpu ? "AICPU " : "",
-				       aicpu ? lane + strlen("aicpu") : lane);
+	const char *name = aicpu ? lane + strlen("aicpu") : lane;
+	size_t used =
+		(size_t)snprintf(text, size, "%s%.*s", aicpu ? "AICPU " : "", CHARACTERS(name, 60));
 	const char *between = ": ";
 
 	for (size_t i = 0; i < sizeof(doing) / sizeof(doing[0]); i++) {
@@ -147,7 +156,7 @@ static void lane_describe(const struct chrome *chrome, const char *lane, char *t
 /* The host comes first, whatever was written first. */
 static size_t lane_place(struct chrome *chrome, const char *lane)
 {
-	char text[160];
+	char text[400];
 	size_t i = 0;
 
 	while (i < chrome->lane_count && chrome->lanes[i] != lane)
@@ -218,11 +227,11 @@ static void run_write(struct chrome *chrome)
 {
 	struct data *data = chrome->data;
 	const char *command = data_text(data, &data->runs[chrome->run], "command");
-	char name[300];
+	char name[400];
 
 	chrome->lane_count = 0;
-	snprintf(name, sizeof(name), "soload%s%.20s, record %.200s", *command ? " " : "", command,
-		 data->runs[chrome->run].name);
+	snprintf(name, sizeof(name), "soload%s%.*s, record %s", *command ? " " : "",
+		 CHARACTERS(command, 20), data->runs[chrome->run].name);
 	name_write(chrome, "process_name", 0, name);
 	arms_write(chrome);
 	for (size_t i = 0; i < data->spans.n; i++) {

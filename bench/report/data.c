@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 bool data_grow(void **at, size_t *room, size_t size)
 {
@@ -37,9 +38,6 @@ static size_t sequence_length(const unsigned char *text)
 }
 
 #define NAME_BYTES 240 /* of a name, before it is cut */
-#define NAMES_MAX \
-	8192 /* a record has some dozens; more must not take for ever \
-	      */
 
 static void name_clean(const char *text, char *clean)
 {
@@ -59,23 +57,37 @@ static void name_clean(const char *text, char *clean)
 	clean[used] = '\0';
 }
 
+/* Where a name is in names_by_hash, or belongs. Half of it stays empty. */
+static uint32_t *name_find(struct data *data, const char *clean)
+{
+	size_t room = sizeof(data->names_by_hash) / sizeof(data->names_by_hash[0]);
+	size_t at = XXH64(clean, strlen(clean), 0) % room;
+
+	while (data->names_by_hash[at] &&
+	       strcmp(data->names.at[data->names_by_hash[at] - 1], clean) != 0)
+		at = (at + 1) % room;
+	return &data->names_by_hash[at];
+}
+
 const char *data_name(struct data *data, const char *text)
 {
 	char clean[NAME_BYTES + 8];
+	uint32_t *found;
 	char **place;
 
 	name_clean(text ? text : "", clean);
-	for (size_t i = data->names.n; i > 0; i--) {
-		if (strcmp(data->names.at[i - 1], clean) == 0)
-			return data->names.at[i - 1];
-	}
-	if (data->names.n >= NAMES_MAX)
+	found = name_find(data, clean);
+	if (*found)
+		return data->names.at[*found - 1];
+	if (data->names.n >= DATA_NAMES_MAX)
 		return "(a name too many)";
 	place = data_push(&data->names);
 	if (!place)
 		return NULL;
 	*place = strdup(clean);
-	if (!*place)
+	if (*place)
+		*found = (uint32_t)data->names.n;
+	else
 		data->names.n--;
 	return *place;
 }

@@ -17,6 +17,7 @@
 
 #define DATA_ARMS_MAX 1024
 #define DATA_RUNS_MAX 64
+#define DATA_NAMES_MAX 8192	      /* a record has some dozens; more must not take for ever */
 #define DATA_PHASES (PHASE_OTHER + 1) /* the LOAD phases, which come first */
 
 struct json_t;
@@ -102,8 +103,9 @@ struct data {
 	DATA_VECTOR(struct data_epoch) epochs;
 	DATA_VECTOR(struct data_moment) moments;
 	DATA_VECTOR(char *) names;
-	DATA_VECTOR(const char *) gaps; /* figures the records do not hold, and why */
-	DATA_VECTOR(char *) notes;	/* what the reader has to know: losses, versions */
+	uint32_t names_by_hash[2 * DATA_NAMES_MAX]; /* place in `names`, from 1 */
+	DATA_VECTOR(const char *) gaps;		    /* figures the records do not hold, and why */
+	DATA_VECTOR(char *) notes; /* what the reader has to know: losses, versions */
 };
 
 /* Room for one more in a vector: its address, or NULL when out of memory. */

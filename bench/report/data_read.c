@@ -18,6 +18,7 @@ struct reading {
 	struct data_run *run;
 	struct rows_read rows;
 	size_t beyond; /* whole rows that a report has no room for */
+	bool astray;   /* its clocks moved lanes to where nothing was */
 	bool no_memory;
 };
 
@@ -109,11 +110,15 @@ static void samples_row(struct reading *reading)
 }
 
 /* Lanes are drawn on the host's clock. */
-static int64_t lane_late_ns(const struct data_run *run, const struct data_span *span)
+static int64_t lane_late_ns(struct reading *reading, const struct data_span *span)
 {
-	double start_ns = data_number(run, "start_monotonic_ns") + (double)span->start_ns;
+	const struct clocks *clocks = &reading->run->clocks;
+	double start_ns = data_number(reading->run, "start_monotonic_ns") + (double)span->start_ns;
 
-	return isnan(start_ns) ? 0 : (int64_t)clocks_late_ns(&run->clocks, span->lane, start_ns);
+	if (isnan(start_ns))
+		return 0;
+	reading->astray |= clocks_are_astray(clocks, start_ns);
+	return (int64_t)clocks_late_ns(clocks, span->lane, start_ns);
 }
 
 static void spans_row(struct reading *reading)
@@ -133,7 +138,7 @@ static void spans_row(struct reading *reading)
 		rows_drop(&reading->rows);
 		return;
 	}
-	span.start_ns -= lane_late_ns(reading->run, &span);
+	span.start_ns -= lane_late_ns(reading, &span);
 	place = data_push(&reading->data->spans);
 	if (place)
 		*place = span;
@@ -257,8 +262,14 @@ static void rows_take(struct reading *reading, const struct reading_table *table
 			  "first",
 			  table->file, reading->run->name, reading->beyond,
 			  reading->beyond == 1 ? " was" : "s were", table->limit);
+	if (reading->astray)
+		data_note(reading->data,
+			  "run.json of %s has clocks that are more than a second apart: they were "
+			  "ignored, lanes are where they were recorded",
+			  reading->run->name);
 	reading->run->lost += reading->rows.lost;
 	reading->beyond = 0;
+	reading->astray = false;
 }
 
 /* 1 when the table is there, 0 when it is not. */

@@ -2,6 +2,7 @@
  */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -35,15 +36,30 @@ static double first_of(const struct data *data, const struct data_arm *measured)
 	return arm->loads && !load->failed ? (double)load->total_ns : (double)NAN;
 }
 
+/* "9200x: ": three digits; nothing where the later loads took no time that could be told. */
+static const char *times_slower(double first, double steady, char *buffer, size_t size)
+{
+	double times = first / steady, step = times >= 100 ? pow(10, floor(log10(times)) - 2) : 1;
+
+	*buffer = '\0';
+	if (first > 0 && steady > 0)
+		snprintf(buffer, size, "%.*fx: ",
+			 times < 9.995	 ? 2
+			 : times < 99.95 ? 1
+					 : 0,
+			 step > 1 ? step * round(times / step) : times);
+	return buffer;
+}
+
 static void first_row(struct plot *plot, const struct data_arm *arm, double first, double steady)
 {
-	char label[600], text[80], a[32], b[32];
+	char label[600], a[32], b[32], times[32];
 
 	plot_field(plot, (double)plot->rows);
 	plot_label(plot, reduce_label(arm, label, sizeof(label)));
-	snprintf(text, sizeof(text), "%s, then %s", plot_time(first, a, sizeof(a)),
-		 plot_time(steady, b, sizeof(b)));
-	fprintf(plot->table, "%s\t%s\t", text, plot_loader_colour(arm->loader));
+	fprintf(plot->table, "%s%s, then %s\t%s\t",
+		times_slower(first, steady, times, sizeof(times)), plot_time(first, a, sizeof(a)),
+		plot_time(steady, b, sizeof(b)), plot_loader_colour(arm->loader));
 	plot_field(plot, fmax(first, 1.0) / 1000.0);
 	plot_field(plot, fmax(steady, 1.0) / 1000.0);
 	plot_row_end(plot);
@@ -78,8 +94,8 @@ int figure_first(struct data *data, struct plots *plots, struct err *err)
 	plot_title(plot, "How much slower is the very first load than the steady state?");
 	plot_subtitle(plot,
 		      "hollow: the first load of the record, once; filled: median of %zu or more "
-		      "measured loads of %.60s",
-		      reduce_least(arms, n), arms[0]->so);
+		      "measured loads of %.*s",
+		      reduce_least(arms, n), CHARACTERS(arms[0]->so, 60));
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "First load and median of later loads for %zu arms, sorted by the median.",
@@ -156,9 +172,10 @@ int figure_kernel(struct data *data, struct plots *plots, struct err *err)
 	plot_number(plot, "syscalls_most", syscalls);
 	plot_number(plot, "syscalls_known", known);
 	plot_title(plot, "What does one load ask of the kernel?");
-	plot_subtitle(
-		plot, "per load of %.60s, sorted by time; faults: median of %zu or more loads%s",
-		arms[0]->so, reduce_least(arms, n), known ? "" : "; system calls were not counted");
+	plot_subtitle(plot,
+		      "per load of %.*s, sorted by time; faults: median of %zu or more loads%s",
+		      CHARACTERS(arms[0]->so, 60), reduce_least(arms, n),
+		      known ? "" : "; system calls were not counted");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot, "Page faults and system calls per load for %zu arms, the fastest first.", n);
 	return plot_close(plot, err) < 0 ? -EIO : 1;

@@ -3,53 +3,56 @@
  * median over its epochs with an interval by order statistics. */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/forest.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROWS_SHOWN 30
 #define OWN_LEVEL 0.95 /* of intervals made here */
 
-static bool row_is_new(const struct forest *forest, const struct data_epoch *epoch)
+static int address_compare(const char *a, const char *b)
 {
-	for (size_t i = 0; i < forest->n; i++) {
-		const struct forest_row *row = &forest->rows[i];
-
-		if (row->run == epoch->run && row->loader == epoch->loader &&
-		    row->scenario == epoch->scenario && row->phase == epoch->phase)
-			return false;
-	}
-	return true;
+	return ((uintptr_t)a > (uintptr_t)b) - ((uintptr_t)a < (uintptr_t)b);
 }
 
-static bool row_from_epochs(struct forest_row *row, const struct data *data)
+/* By what a row is about: names that are equal have one address. */
+static int subject_compare(const void *left, const void *right)
 {
-	double *logs = calloc(data->epochs.n, sizeof(*logs));
+	const struct data_epoch *a = *(const struct data_epoch *const *)left;
+	const struct data_epoch *b = *(const struct data_epoch *const *)right;
+	int order = (a->run > b->run) - (a->run < b->run);
+
+	order = order ? order : address_compare(a->loader, b->loader);
+	order = order ? order : address_compare(a->scenario, b->scenario);
+	return order ? order : address_compare(a->phase, b->phase);
+}
+
+/* Of n epochs about one thing; `logs` has room for them. False when they have no median. */
+static bool row_from_epochs(struct forest_row *row, const struct data_epoch *const *epochs,
+			    size_t n, double *logs)
+{
 	struct stats_interval interval;
-	size_t n = 0;
 
-	for (size_t i = 0; logs && i < data->epochs.n; i++) {
-		const struct data_epoch *epoch = &data->epochs.at[i];
-
-		if (epoch->run == row->run && epoch->loader == row->loader &&
-		    epoch->scenario == row->scenario && epoch->phase == row->phase &&
-		    strcmp(epoch->quantile, "p50") == 0)
-			logs[n++] = epoch->ln_ratio;
-	}
-	if (n) {
-		stats_sort(logs, n);
-		interval = stats_median_interval(logs, n, OWN_LEVEL);
-		row->ratio = exp(stats_median(logs, n));
-		row->low = exp(interval.low);
-		row->high = exp(interval.high);
-		row->epochs = n;
-	}
-	free(logs);
-	return n && isfinite(row->ratio);
+	for (size_t i = 0; i < n; i++)
+		logs[i] = epochs[i]->ln_ratio;
+	stats_sort(logs, n);
+	interval = stats_median_interval(logs, n, OWN_LEVEL);
+	*row = (struct forest_row){ .run = epochs[0]->run,
+				    .loader = epochs[0]->loader,
+				    .scenario = epochs[0]->scenario,
+				    .phase = epochs[0]->phase,
+				    .ratio = exp(stats_median(logs, n)),
+				    .low = exp(interval.low),
+				    .high = exp(interval.high),
+				    .epochs = n,
+				    .own = true };
+	return isfinite(row->ratio);
 }
 
 static bool is_ratio(const struct data_figure *row)
@@ -57,31 +60,32 @@ static bool is_ratio(const struct data_figure *row)
 	return strcmp(row->metric, "ratio.p50") == 0 && row->value > 0;
 }
 
-/* Rows that a finished gate wrote come first: a run with any needs no others. */
-static bool has_ratios(const struct forest *forest, uint32_t run)
-{
-	for (size_t i = 0; i < forest->n; i++) {
-		if (forest->rows[i].run == run && !forest->rows[i].own)
-			return true;
-	}
-	return false;
-}
-
+/* Rows that a finished gate wrote come first: a run with any needs no others. A file may hold any
+ * number of subjects: epochs are sorted by theirs, once. */
 static void rows_from_epochs(struct forest *forest, const struct data *data)
 {
-	for (size_t i = 0; i < data->epochs.n; i++) {
-		const struct data_epoch *epoch = &data->epochs.at[i];
-		struct forest_row *row = &forest->rows[forest->n];
+	const struct data_epoch **epochs = calloc(data->epochs.n, sizeof(const void *));
+	double *logs = calloc(data->epochs.n, sizeof(*logs));
+	bool has_ratios[DATA_RUNS_MAX] = { false };
+	size_t n = 0;
 
-		if (has_ratios(forest, epoch->run) || !row_is_new(forest, epoch))
-			continue;
-		*row = (struct forest_row){ .run = epoch->run,
-					    .loader = epoch->loader,
-					    .scenario = epoch->scenario,
-					    .phase = epoch->phase,
-					    .own = true };
-		forest->n += row_from_epochs(row, data);
+	for (size_t i = 0; i < forest->n; i++)
+		has_ratios[forest->rows[i].run] = true;
+	for (size_t i = 0; epochs && logs && i < data->epochs.n; i++) {
+		const struct data_epoch *epoch = &data->epochs.at[i];
+
+		if (!has_ratios[epoch->run] && strcmp(epoch->quantile, "p50") == 0)
+			epochs[n++] = epoch;
 	}
+	if (n)
+		qsort(epochs, n, sizeof(const void *), subject_compare);
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && subject_compare(&epochs[i], &epochs[end]) == 0;)
+			end++;
+		forest->n += row_from_epochs(&forest->rows[forest->n], epochs + i, end - i, logs);
+	}
+	free(epochs);
+	free(logs);
 }
 
 static void rows_from_summary(struct forest *forest, const struct data *data)
@@ -108,22 +112,36 @@ bool forest_is_total(const struct forest_row *row)
 	return strcmp(row->phase, "total") == 0;
 }
 
-static int rank_of(const struct forest_row *row)
+enum rank { RANK_SLOWER, RANK_TOTAL, RANK_PHASE };
+
+static enum rank rank_of(const struct forest_row *row)
 {
-	return forest_verdict(row) == FOREST_SLOWER ? 0 : forest_is_total(row) ? 1 : 2;
+	return forest_verdict(row) == FOREST_SLOWER ? RANK_SLOWER
+	       : forest_is_total(row)		    ? RANK_TOTAL
+						    : RANK_PHASE;
+}
+
+/* To either side. */
+static double differs_by(const struct forest_row *row)
+{
+	return fabs(log(row->ratio));
 }
 
 static int row_compare(const void *left, const void *right)
 {
 	const struct forest_row *a = left, *b = right;
-	int order = rank_of(a) - rank_of(b);
+	int order = (int)rank_of(a) - (int)rank_of(b);
 
 	if (order)
 		return order;
+	if (rank_of(a) == RANK_PHASE && differs_by(a) != differs_by(b))
+		return differs_by(a) > differs_by(b) ? -1 : 1;
 	if (a->ratio != b->ratio)
 		return a->ratio > b->ratio ? -1 : 1;
 	order = strcmp(a->loader, b->loader);
-	return order ? order : strcmp(a->phase, b->phase);
+	order = order ? order : strcmp(a->phase, b->phase);
+	order = order ? order : strcmp(a->scenario, b->scenario);
+	return order ? order : (a->run > b->run) - (a->run < b->run);
 }
 
 /* No more rows than epochs and figures together. */
@@ -162,7 +180,7 @@ static double percent(double ratio)
 
 static void row_write(struct plot *plot, const struct forest_row *row, double *limits)
 {
-	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#bbbbbb" };
+	static const char *const colours[] = { "#777777", "#0072b2", "#d55e00", "#777777" };
 	bool bounded = isfinite(row->low) && isfinite(row->high);
 	double low = bounded ? row->low : row->ratio, high = bounded ? row->high : row->ratio;
 	char label[600], text[120];
@@ -170,12 +188,12 @@ static void row_write(struct plot *plot, const struct forest_row *row, double *l
 	snprintf(label, sizeof(label), "%s%s%s, %s", row->loader, forest_is_total(row) ? "" : " ",
 		 forest_is_total(row) ? "" : row->phase, row->scenario);
 	plot_field(plot, (double)plot->rows);
-	plot_label(plot, label);
+	plot_label(plot, characters_whole(label));
 	if (bounded)
 		snprintf(text, sizeof(text), "%+.1f %% [%+.1f, %+.1f]  %zu", percent(row->ratio),
 			 percent(low), percent(high), row->epochs);
 	else
-		snprintf(text, sizeof(text), "%+.1f %% [too few]  %zu", percent(row->ratio),
+		snprintf(text, sizeof(text), "%+.1f %% [none]  %zu", percent(row->ratio),
 			 row->epochs);
 	fprintf(plot->table, "%s\t%s\t", text, colours[forest_verdict(row)]);
 	plot_field(plot, row->ratio);
@@ -195,11 +213,12 @@ static void forest_describe(struct plot *plot, struct data *data, const struct f
 	const char *base = data_text(data, at, "options.base");
 	bool cut = isfinite(delta) && delta > 0;
 	char level[80], line[80] = "";
-	bool own = false, gates = false;
+	bool own = false, gates = false, none = false;
 
 	for (size_t i = 0; i < forest->n; i++) {
 		own |= forest->rows[i].own;
 		gates |= !forest->rows[i].own;
+		none |= forest_verdict(&forest->rows[i]) == FOREST_UNKNOWN;
 	}
 	if (gates && isfinite(alpha))
 		snprintf(level, sizeof(level), "the gate's, alpha %.3g %%%s", 100 * alpha,
@@ -216,11 +235,17 @@ static void forest_describe(struct plot *plot, struct data *data, const struct f
 	plot_text(plot, "x_label",
 		  "time of head / time of base; vermilion: slower, blue: faster, grey: cannot be "
 		  "told");
+	plot_text(plot, "note",
+		  !none	  ? ""
+		  : gates ? "[none]: too few epochs for an interval; phases need more than totals, "
+			    "as they share a fifth of the gate's alpha"
+			  : "[none]: too few epochs for an interval, which needs six");
 	plot_machine(plot, data, run);
 	if (*base) {
 		size_t used = strlen(plot->noise);
 
-		snprintf(plot->noise + used, sizeof(plot->noise) - used, ". Base: %.60s", base);
+		snprintf(plot->noise + used, sizeof(plot->noise) - used, ". Base: %.*s",
+			 CHARACTERS(base, 60));
 	}
 }
 

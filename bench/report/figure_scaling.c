@@ -2,6 +2,7 @@
  * exports. */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -217,8 +218,8 @@ static void scaling_write(struct plot *plot, struct series *all, size_t n)
 		      loads, points);
 	plot_alt(plot,
 		 "Median time of a load for %zu loaders, both axes logarithmic; at the right end "
-		 "%.100s takes longest and %.100s shortest.",
-		 n, all[0].loader, all[n - 1].loader);
+		 "%.*s takes longest and %.*s shortest.",
+		 n, CHARACTERS(all[0].loader, 100), CHARACTERS(all[n - 1].loader, 100));
 }
 
 static int scaling_make(struct data *data, struct plots *plots, const struct scaling *scaling,

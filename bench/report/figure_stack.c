@@ -2,6 +2,7 @@
  */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -102,13 +103,24 @@ static const char *segment_label(int segment)
 	return segment == SEGMENT_DMA ? "dma" : phase_label((enum phase)(segment - SEGMENT_PHASES));
 }
 
+/* null and floor bring in nothing that could run: they are what the harness and what copying takes.
+ */
+static bool is_load(const struct data_arm *arm)
+{
+	const struct loader_type *type = loader_find(arm->loader, strcspn(arm->loader, ":"));
+
+	return !type || type->caps & LOADER_EXECUTES;
+}
+
 static void row_write(struct plot *plot, const struct bar *bar, const bool *seen, const char *text)
 {
 	char label[600];
 	double rest = 0;
 
 	plot_field(plot, (double)plot->rows);
-	reduce_label(bar->arm, label, sizeof(label) - 16);
+	reduce_label(bar->arm, label, sizeof(label) - 32);
+	if (!is_load(bar->arm))
+		strcat(label, " (no load)");
 	if (bar->arm->stale)
 		strcat(label, " (stale)");
 	plot_label(plot, label);
@@ -160,9 +172,10 @@ static void object_describe(const struct data_arm *arm, char *buffer, size_t siz
 	if (!*arm->so)
 		snprintf(buffer, size, "an object without a name");
 	else if (arm->so_bytes == SAMPLE_NONE)
-		snprintf(buffer, size, "%.60s", arm->so);
+		snprintf(buffer, size, "%.*s", CHARACTERS(arm->so, 60));
 	else
-		snprintf(buffer, size, "%.60s (%lld bytes)", arm->so, (long long)arm->so_bytes);
+		snprintf(buffer, size, "%.*s (%lld bytes)", CHARACTERS(arm->so, 60),
+			 (long long)arm->so_bytes);
 }
 
 static int bar_compare(const void *left, const void *right)
@@ -174,11 +187,21 @@ static int bar_compare(const void *left, const void *right)
 	return a->arm < b->arm ? -1 : a->arm > b->arm;
 }
 
+/* The first that loads; the first at all where none does. */
+static const struct bar *bar_fastest(const struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n; i++) {
+		if (is_load(stack->bars[i].arm))
+			return &stack->bars[i];
+	}
+	return &stack->bars[0];
+}
+
 static void phases_write(struct data *data, struct plot *plot, struct stack *stack, bool arrival)
 {
-	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
+	const struct bar *first = bar_fastest(stack), *last = &stack->bars[stack->n - 1];
 	const char *what = arrival ? "DMA and load" : "load";
-	char text[64], object[120], fast[32], slow[32], label[300], slowest[300];
+	char text[64], object[300], fast[32], slow[32], label[600], slowest[600];
 
 	for (size_t i = 0; i < stack->n; i++)
 		row_write(plot, &stack->bars[i], stack->seen,
@@ -193,13 +216,13 @@ static void phases_write(struct data *data, struct plot *plot, struct stack *sta
 			  : "sum of phase medians, microseconds; the number is the median of the "
 			    "whole");
 	plot_machine(plot, data, first->arm->run);
+	reduce_label(first->arm, label, sizeof(label));
+	reduce_label(last->arm, slowest, sizeof(slowest));
 	plot_alt(plot,
-		 "Bars per loader: the fastest is %.100s with %s per %s, the slowest %.100s with "
+		 "Bars per loader: the fastest is %.*s with %s per %s, the slowest %.*s with "
 		 "%s.",
-		 reduce_label(first->arm, label, sizeof(label)),
-		 plot_time(first->total.p50, fast, sizeof(fast)), what,
-		 reduce_label(last->arm, slowest, sizeof(slowest)),
-		 plot_time(last->total.p50, slow, sizeof(slow)));
+		 CHARACTERS(label, 100), plot_time(first->total.p50, fast, sizeof(fast)), what,
+		 CHARACTERS(slowest, 100), plot_time(last->total.p50, slow, sizeof(slow)));
 }
 
 static int phases_make(struct data *data, struct plot *plot, uint32_t set, bool arrival,
@@ -312,18 +335,15 @@ static void share_row(struct plot *plot, const struct bar *bar, const bool *seen
 {
 	char text[64], time[32];
 
-	snprintf(text, sizeof(text), "%.*f %% of %s",
-		 bar->share < 0.995  ? 2
-		 : bar->share < 9.95 ? 1
-				     : 0,
-		 bar->share, plot_time(bar->host_ns, time, sizeof(time)));
+	snprintf(text, sizeof(text), "%.*f %% of %s", bar->share < 0.995 ? 2 : 1, bar->share,
+		 plot_time(bar->host_ns, time, sizeof(time)));
 	row_write(plot, bar, seen, text);
 }
 
 static void share_write(struct data *data, struct plot *plot, struct stack *stack)
 {
 	const struct bar *first = &stack->bars[0], *last = &stack->bars[stack->n - 1];
-	char label[300], slowest[300];
+	char label[600], slowest[600];
 
 	for (size_t i = 0; i < stack->n; i++)
 		share_row(plot, &stack->bars[i], stack->seen);
@@ -332,11 +352,13 @@ static void share_write(struct data *data, struct plot *plot, struct stack *stac
 		      "the harness's checks; whisker: p10 to p90",
 		      loads_least(stack->bars, stack->n));
 	plot_text(plot, "x_label",
-		  "percent of the invocation, by phase; the number is the median share");
+		  "percent of the invocation, sum of phase medians; the number is the median "
+		  "share");
 	plot_machine(plot, data, first->arm->run);
-	plot_alt(plot, "Loading is %.1f %% of an invocation with %.80s and %.1f %% with %.80s.",
-		 first->share, reduce_label(first->arm, label, sizeof(label)), last->share,
-		 reduce_label(last->arm, slowest, sizeof(slowest)));
+	reduce_label(first->arm, label, sizeof(label));
+	reduce_label(last->arm, slowest, sizeof(slowest));
+	plot_alt(plot, "Loading is %.1f %% of an invocation with %.*s and %.1f %% with %.*s.",
+		 first->share, CHARACTERS(label, 80), last->share, CHARACTERS(slowest, 80));
 }
 
 int figure_share(struct data *data, struct plots *plots, struct err *err)

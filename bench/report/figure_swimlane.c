@@ -1,6 +1,7 @@
 /* One invocation, lane by lane: what host and AICPU threads did, and when. */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -11,6 +12,8 @@
 #define LANES_MAX 12
 #define ZOOMS_MAX 2   /* of the lane that loads: bringing in, and taking away */
 #define ZOOM_GAP 0.05 /* of the invocation: what is farther apart is looked at apart */
+#define SEEN 0.0025   /* of the invocation: as wide as two pixels */
+#define RESTS_MAX PLOT_KEYS_MAX
 
 struct lanes {
 	const char *names[LANES_MAX];
@@ -89,6 +92,71 @@ static void lanes_collect(struct lanes *lanes, const struct data *data, uint32_t
 	qsort(lanes->names, lanes->n, sizeof(lanes->names[0]), lane_compare);
 }
 
+static bool is_of_load(const struct data_span *span)
+{
+	for (int phase = 0; phase < DATA_PHASES; phase++) {
+		if (phase != PHASE_OTHER &&
+		    strcmp(span->phase, phase_label((enum phase)phase)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether there is room for its word within a span. */
+static bool word_fits(const struct data_span *span, const struct lanes *lanes)
+{
+	double whole = fmax(lanes->to_ns - lanes->from_ns, 1.0);
+
+	return (double)span->dur_ns / whole > 0.0105 * (double)characters_count(span->phase) + 0.01;
+}
+
+/* A phase of the invocation that is none of a load. */
+struct rest {
+	const char *phase;
+	double ns, longest_ns;
+	bool told; /* its word is in one of its spans */
+};
+
+static size_t rests_collect(struct rest *rests, const struct data *data, const struct lanes *lanes,
+			    uint32_t run, int64_t seq)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < data->spans.n; i++) {
+		const struct data_span *span = &data->spans.at[i];
+		size_t k = 0;
+
+		if (!invocation_holds(span, run, seq) || is_of_load(span) ||
+		    strcmp(span->phase, phase_label(PHASE_OTHER)) == 0)
+			continue;
+		while (k < n && rests[k].phase != span->phase)
+			k++;
+		if (k == RESTS_MAX)
+			continue;
+		if (k == n)
+			rests[n++] = (struct rest){ .phase = span->phase };
+		rests[k].ns += (double)span->dur_ns;
+		rests[k].longest_ns = fmax(rests[k].longest_ns, (double)span->dur_ns);
+		rests[k].told |= word_fits(span, lanes);
+	}
+	return n;
+}
+
+/* What is seen and has no word in any lane is named in the legend as well. */
+static void legend_rest(struct plot *plot, const struct data *data, const struct lanes *lanes,
+			uint32_t run, int64_t seq)
+{
+	struct rest rests[RESTS_MAX];
+	size_t n = rests_collect(rests, data, lanes, run, seq);
+	char text[32];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!rests[i].told && rests[i].longest_ns > SEEN * (lanes->to_ns - lanes->from_ns))
+			plot_key(plot, rests[i].phase, plot_phase_colour(rests[i].phase),
+				 plot_time(rests[i].ns, text, sizeof(text)));
+	}
+}
+
 /* Phases of a load, that are long enough to be seen, are named in the legend with their time. */
 static void legend_write(struct plot *plot, const struct data *data, uint32_t run, int64_t seq)
 {
@@ -121,8 +189,6 @@ static size_t lane_find(const struct lanes *lanes, const char *lane)
 static void spans_write(struct plot *plot, const struct data *data, const struct lanes *lanes,
 			uint32_t run, int64_t seq)
 {
-	double whole = fmax(lanes->to_ns - lanes->from_ns, 1.0);
-
 	for (size_t i = 0; i < data->spans.n; i++) {
 		const struct data_span *span = &data->spans.at[i];
 		double start = ((double)span->start_ns - lanes->from_ns) / 1000.0;
@@ -135,23 +201,10 @@ static void spans_write(struct plot *plot, const struct data *data, const struct
 		plot_field(plot, end);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
 		/* written into the span where there is room for the word */
-		plot_label(plot, (double)span->dur_ns / whole >
-						 0.0105 * (double)strlen(span->phase) + 0.01
-					 ? span->phase
-					 : " ");
+		plot_label(plot, word_fits(span, lanes) ? span->phase : " ");
 		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
 		plot_row_end(plot);
 	}
-}
-
-static bool is_of_load(const struct data_span *span)
-{
-	for (int phase = 0; phase < DATA_PHASES; phase++) {
-		if (phase != PHASE_OTHER &&
-		    strcmp(span->phase, phase_label((enum phase)phase)) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* A stretch of one lane in which the load's own phases are, ns since the invocation began. */
@@ -216,7 +269,7 @@ static void zoom_write(struct plot *plot, const struct data *data, const struct 
 		const struct data_span *span = &data->spans.at[i];
 		double start = (double)span->start_ns - lanes->from_ns;
 		double end = fmin(start + (double)span->dur_ns, zoom->to_ns);
-		char time[32], text[80];
+		char time[32], text[200];
 
 		start = fmax(start, zoom->from_ns);
 		if (!invocation_holds(span, at->run, at->seq) || span->lane != at->lane ||
@@ -225,11 +278,11 @@ static void zoom_write(struct plot *plot, const struct data *data, const struct 
 		plot_field(plot, (start - zoom->from_ns) / 1000.0);
 		plot_field(plot, (end - zoom->from_ns) / 1000.0);
 		fprintf(plot->table, "%s\t", plot_phase_colour(span->phase));
-		snprintf(text, sizeof(text), "%.40s %s", span->phase,
+		snprintf(text, sizeof(text), "%.*s %s", CHARACTERS(span->phase, 40),
 			 plot_time((double)span->dur_ns, time, sizeof(time)));
-		if ((end - start) / zoom->all_ns < 0.0115 * (double)strlen(text))
-			snprintf(text, sizeof(text), "%.40s", span->phase);
-		if ((end - start) / zoom->all_ns < 0.0125 * (double)strlen(text))
+		if ((end - start) / zoom->all_ns < 0.0115 * (double)characters_count(text))
+			snprintf(text, sizeof(text), "%.*s", CHARACTERS(span->phase, 40));
+		if ((end - start) / zoom->all_ns < 0.0125 * (double)characters_count(text))
 			snprintf(text, sizeof(text), " ");
 		plot_label(plot, text);
 		fprintf(plot->table, "%s\t", plot_word_colour(plot_phase_colour(span->phase)));
@@ -282,7 +335,7 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	const struct data_arm *arm = NULL;
 	struct lanes lanes = { .n = 0 };
 	struct plot *plot;
-	char label[300], whole[32], loading[32];
+	char label[600], whole[32], loading[32];
 	uint32_t set;
 	int64_t seq = 0;
 
@@ -291,21 +344,23 @@ int figure_swimlane(struct data *data, struct plots *plots, struct err *err)
 	plot = plot_open(plots, "swimlane", "lanes", err);
 	if (!plot)
 		return -EIO;
+	reduce_label(arm, label, sizeof(label));
 	lanes_collect(&lanes, data, arm->run, seq);
 	legend_write(plot, data, arm->run, seq);
+	legend_rest(plot, data, &lanes, arm->run, seq);
 	spans_write(plot, data, &lanes, arm->run, seq);
 	zooms_write(plot, data, &lanes, arm->run, seq);
 	names_write(plot, &lanes);
 	plot_title(plot, "Where in one invocation does the load happen, and who waits for it?");
-	plot_subtitle(
-		plot,
-		"load %lld of the record, %.80s: the one nearest to the median of the slowest "
-		"arm; pale: the rest of the invocation",
-		(long long)seq, reduce_label(arm, label, sizeof(label)));
+	plot_subtitle(plot,
+		      "load %lld of the record, %.*s: the one nearest to the median of the slowest "
+		      "arm; pale: the rest of the invocation",
+		      (long long)seq, CHARACTERS(label, 80));
 	plot_text(plot, "x_label", "time since the host began, microseconds");
 	plot_machine(plot, data, arm->run);
-	plot_alt(plot, "Lanes of one invocation with %.100s, %s long, of which loading takes %s.",
-		 label, plot_time(lanes.to_ns - lanes.from_ns, whole, sizeof(whole)),
+	plot_alt(plot, "Lanes of one invocation with %.*s, %s long, of which loading takes %s.",
+		 CHARACTERS(label, 100),
+		 plot_time(lanes.to_ns - lanes.from_ns, whole, sizeof(whole)),
 		 plot_time(reduce_summary(data, arm, REDUCE_TOTAL).p50, loading, sizeof(loading)));
 	return plot_close(plot, err) < 0 ? -EIO : 1;
 }

@@ -2,6 +2,7 @@
  */
 #include "bench/report/figures.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -130,14 +131,14 @@ int figure_tail(struct data *data, struct plots *plots, struct err *err)
 	plot_number(plot, "y_low", limits[2]);
 	plot_title(plot, "How bad is the tail: how often is a load slow, and how slow?");
 	plot_subtitle(plot,
-		      "loads of %.60s, %zu or more each; left: those that took at most so long, "
+		      "loads of %.*s, %zu or more each; left: those that took at most so long, "
 		      "right: at least so long",
-		      arms[0]->so, reduce_least(arms, n));
+		      CHARACTERS(arms[0]->so, 60), reduce_least(arms, n));
 	plot_text(plot, "x_label", "time of one load, microseconds");
 	plot_machine(plot, data, arms[0]->run);
 	plot_alt(plot,
 		 "Distribution of the time of a load for %zu loaders; the fastest by median is "
-		 "%.100s.",
-		 n, arms[0]->loader);
+		 "%.*s.",
+		 n, CHARACTERS(arms[0]->loader, 100));
 	return plot_close(plot, err) < 0 ? -EIO : 1;
 }

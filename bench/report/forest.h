@@ -20,8 +20,8 @@ struct forest {
 /* By what the interval says alone; whether it matters is the gate's to judge. */
 enum forest_verdict { FOREST_SAME, FOREST_FASTER, FOREST_SLOWER, FOREST_UNKNOWN };
 
-/* Totals and phases of all records: the slower ones first, then totals before phases, each the
- * worst first. Without memory there are no rows. */
+/* Totals and phases of all records: the slower ones first, then totals, each the worst first, then
+ * phases, those that differ most first. Without memory there are no rows. */
 void forest_collect(struct forest *forest, const struct data *data);
 void forest_free(struct forest *forest);
 

@@ -1,6 +1,8 @@
 /* Writes the table and the settings of a figure. See plot.h. */
 #include "bench/report/plot.h"
 
+#include "bench/report/characters.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -8,7 +10,6 @@
 #include <string.h>
 
 #define LABEL_CHARACTERS 34
-#define LINE_CHARACTERS 126
 
 static FILE *file_open(const struct plots *plots, const char *name, const char *suffix)
 {
@@ -87,6 +88,7 @@ void plot_alt(struct plot *plot, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(plot->alt, sizeof(plot->alt), format, list);
 	va_end(list);
+	characters_whole(plot->alt);
 }
 
 /* How many loads of the run were interrupted, of those that tell; NaN when none does. */
@@ -118,15 +120,18 @@ static void noise_write(struct plot *plot, const struct data *data, uint32_t run
 		snprintf(calm, sizeof(calm), "load average %.1f before", at->load_before);
 	if (isfinite(interrupted))
 		snprintf(broken, sizeof(broken), "; %.1f %% of loads interrupted", interrupted);
-	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.80s",
+	snprintf(plot->noise, sizeof(plot->noise), "Noise: %s%s%s. Record: %.*s",
 		 data_true(at, "aicpu.emulated") ? "an emulated AICPU ranks nothing; " : "", calm,
-		 broken, at->name);
+		 broken, CHARACTERS(at->name, 80));
 }
 
 void plot_machine(struct plot *plot, struct data *data, uint32_t run)
 {
 	struct data_run *at = &data->runs[run];
 	const char *cpu = data_text(data, at, "machine.cpu");
+	const char *kernel = data_text(data, at, "machine.kernel");
+	const char *libc = data_text(data, at, "machine.libc");
+	const char *revision = data_text(data, at, "machine.revision");
 	double cpus = data_number(at, "machine.cpus");
 	const char *aicpu = data_text(data, at, "aicpu.name");
 	char count[32] = "";
@@ -135,9 +140,10 @@ void plot_machine(struct plot *plot, struct data *data, uint32_t run)
 		snprintf(count, sizeof(count), " (%.0f CPUs)", cpus);
 	if (*cpu)
 		snprintf(plot->machine, sizeof(plot->machine),
-			 "Machine: %.40s%s, Linux %.30s, %.20s%s%.40s. soload %.24s", cpu, count,
-			 data_text(data, at, "machine.kernel"), data_text(data, at, "machine.libc"),
-			 *aicpu ? "; AICPU: " : "", aicpu, data_text(data, at, "machine.revision"));
+			 "Machine: %.*s%s, Linux %.*s, %.*s%s%.*s. soload %.*s",
+			 CHARACTERS(cpu, 40), count, CHARACTERS(kernel, 30), CHARACTERS(libc, 20),
+			 *aicpu ? "; AICPU: " : "", CHARACTERS(aicpu, 40),
+			 CHARACTERS(revision, 24));
 	else
 		snprintf(plot->machine, sizeof(plot->machine), "Machine: not recorded");
 	noise_write(plot, data, run);
@@ -165,31 +171,12 @@ void plot_field(struct plot *plot, double value)
 	fputc('\t', plot->table);
 }
 
-static size_t characters(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
-}
-
-/* Where n characters of a text end. */
-static size_t characters_end(const char *text, size_t n)
-{
-	size_t end = 0;
-
-	while (text[end] && (n > 0 || (text[end] & 0xc0) == 0x80))
-		n -= (text[end++] & 0xc0) != 0x80;
-	return end;
-}
-
 /* What stands behind the loader (transport, life cycle, device) tells rows apart: it is kept, and
  * the loader's options are cut. */
 const char *plot_short(const char *label, size_t most, char *buffer, size_t size)
 {
 	const char *behind = strstr(label, ", ");
-	size_t n = characters(label), tail = behind ? characters(behind) : 0;
+	size_t n = characters_count(label), tail = behind ? characters_count(behind) : 0;
 
 	if (n <= most) {
 		snprintf(buffer, size, "%s", label);
@@ -197,8 +184,8 @@ const char *plot_short(const char *label, size_t most, char *buffer, size_t size
 	}
 	if (tail == 0 || tail + 10 > most)
 		tail = most / 2;
-	snprintf(buffer, size, "%.*s\u2026%s", (int)characters_end(label, most - 1 - tail), label,
-		 label + characters_end(label, n - tail));
+	snprintf(buffer, size, "%.*s\u2026%s", CHARACTERS(label, most - 1 - tail),
+		 label + characters_bytes(label, n - tail));
 	return buffer;
 }
 
@@ -208,9 +195,13 @@ void plot_label(struct plot *plot, const char *label)
 	size_t n;
 
 	plot_short(label, LABEL_CHARACTERS, text, sizeof(text));
-	n = characters(text);
-	for (const char *at = text; *at; at++)
-		fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
+	n = characters_count(text);
+	for (const char *at = text; *at; at++) {
+		if (*at == '\\')
+			fputs("\u2216", plot->table); /* gnuplot's tables have escapes */
+		else
+			fputc(*at == '"' || *at == '\t' ? '\'' : *at, plot->table);
+	}
 	if (n > plot->label_width)
 		plot->label_width = n;
 	fputc('\t', plot->table);
@@ -230,7 +221,7 @@ void plot_block_end(struct plot *plot)
 /* A line of small words as wide as a picture. */
 static void line_write(struct plot *plot, const char *name, char *text, size_t size)
 {
-	size_t end = characters_end(text, LINE_CHARACTERS);
+	size_t end = characters_bytes(characters_whole(text), PLOT_LINE_CHARACTERS);
 
 	if (text[end])
 		snprintf(text + end, size - end, "\u2026");
@@ -294,14 +285,20 @@ const char *plot_loader_colour(const char *loader)
 const char *plot_phase_colour(const char *phase)
 {
 	static const struct colour colours[] = {
-		{ "dma", "#6f8ba3" },	   { "read", "#88ccee" },	 { "stage", "#332288" },
-		{ "link", "#ddcc77" },	   { "map", "#117733" },	 { "relocate", "#cc6677" },
-		{ "protect", "#882255" },  { "init", "#44aa99" },	 { "resolve", "#999933" },
-		{ "call", "#aa4499" },	   { "unload", "#bbbbbb" },	 { "unstage", "#661100" },
-		{ "other", "#000000" },	   { "wait", "#f0f0f0" },	 { "ready", "#f0f0f0" },
-		{ "idle", "#f0f0f0" },	   { "drain", "#f0f0f0" },	 { "check", "#e4e4e4" },
-		{ "schedule", "#c8dfc0" }, { "orchestrate", "#f2d9b8" }, { "create", "#c9c3e6" },
-		{ "args", "#cfe0f2" },	   { "so_copy", "#a9c8ea" },	 { NULL, NULL }
+		{ "dma", "#6f8ba3" },	    { "read", "#88ccee" },
+		{ "stage", "#332288" },	    { "link", "#ddcc77" },
+		{ "map", "#117733" },	    { "relocate", "#cc6677" },
+		{ "protect", "#882255" },   { "init", "#44aa99" },
+		{ "resolve", "#999933" },   { "call", "#aa4499" },
+		{ "unload", "#bbbbbb" },    { "unstage", "#661100" },
+		{ "other", "#000000" },	    { "wait", "#f0f0f0" },
+		{ "ready", "#f0f0f0" },	    { "idle", "#f0f0f0" },
+		{ "drain", "#f0f0f0" },	    { "check", "#e4e4e4" },
+		{ "schedule", "#c8dfc0" },  { "orchestrate", "#f2d9b8" },
+		{ "create", "#c9c3e6" },    { "args", "#cfe0f2" },
+		{ "so_copy", "#a9c8ea" },   { "launch", "#d3cda6" },
+		{ "handshake", "#e6c3cf" }, { "copy_back", "#b9ddd6" },
+		{ "destroy", "#d9b99b" },   { NULL, NULL }
 	};
 	const char *colour = colour_find(colours, phase, strlen(phase));
 
@@ -319,10 +316,13 @@ const char *plot_word_colour(const char *colour)
 
 double plot_step(double top)
 {
+	static const double steps[] = { 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5 };
 	double unit = top > 0 ? pow(10.0, floor(log10(top / 2.0))) : 1.0;
-	double steps = top / 2.0 / unit;
+	size_t i = sizeof(steps) / sizeof(steps[0]) - 1;
 
-	return unit * (steps > 5.0 ? 10.0 : steps > 2.0 ? 5.0 : steps > 1.0 ? 2.0 : 1.0);
+	while (i > 0 && unit * steps[i] > top / 2.0)
+		i--;
+	return unit * steps[i];
 }
 
 const char *plot_time(double ns, char *buffer, size_t size)

@@ -12,12 +12,15 @@
 #include <stdio.h>
 
 #define PLOT_KEYS_MAX 48
+#define PLOT_LINE_CHARACTERS 126 /* of a line of small words as wide as a picture */
+#define PLOT_LINE_BYTES (4 * PLOT_LINE_CHARACTERS + 8)
 
 struct plot {
 	char name[48];	  /* of the files */
 	const char *kind; /* the drawing: reports/KIND.gp, and a function of reports/draw.py */
-	char title[160], subtitle[200], machine[240], noise[240];
-	char alt[400]; /* the figure in one sentence, for those who cannot see it */
+	char title[160], subtitle[PLOT_LINE_BYTES], machine[PLOT_LINE_BYTES];
+	char noise[PLOT_LINE_BYTES];
+	char alt[1024]; /* the figure in one sentence, for those who cannot see it */
 	FILE *table, *settings;
 	size_t rows, keys, label_width;
 	bool drawn;
@@ -66,8 +69,8 @@ const char *plot_phase_colour(const char *phase);
 /* Of words on such a colour. */
 const char *plot_word_colour(const char *colour);
 
-/* The step of the ticks of an axis from 0 to `top`: 1, 2 or 5 times a power of ten, one or two of
- * them besides 0. */
+/* The step of the ticks of an axis from 0 to `top`: two of them besides 0, three where the axis is
+ * a quarter longer. */
 double plot_step(double top);
 
 /* "30.9 us", "1.27 ms": three digits, the unit that fits. Returns `buffer`. */

@@ -1,6 +1,7 @@
 /* Statistics of arms, and the choice of what belongs side by side. */
 #include "bench/report/reduce.h"
 
+#include "bench/report/characters.h"
 #include "device/when.h"
 
 #include <errno.h>
@@ -148,7 +149,7 @@ const char *reduce_label(const struct data_arm *arm, char *buffer, size_t size)
 	snprintf(buffer, size, "%s%s%s%s%s%s%s", arm->loader, *arm->transport ? ", " : "",
 		 arm->transport, usual ? "" : ", ", usual ? "" : arm->when,
 		 first ? "" : ", device ", first ? "" : arm->device);
-	return buffer;
+	return characters_whole(buffer);
 }
 
 static int host_compare(const void *left, const void *right)

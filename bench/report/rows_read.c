@@ -11,7 +11,8 @@
 
 enum field_end { FIELD_COMMA, FIELD_ROW, FIELD_CUT };
 
-/* One field: *ret_text is NUL-terminated where its delimiter was. */
+/* One field: *ret_text is NUL-terminated where its delimiter was. A quote opens at the beginning of
+ * a field only (RFC 4180); elsewhere it is a character, and hides no row behind it. */
 static enum field_end field_read(struct rows_read *rows, char **ret_text)
 {
 	char *in = rows->at, *out = rows->at;
@@ -19,7 +20,7 @@ static enum field_end field_read(struct rows_read *rows, char **ret_text)
 
 	*ret_text = out;
 	for (; in < rows->end; in++) {
-		if (*in == '"') {
+		if (*in == '"' && (quoted || in == rows->at)) {
 			if (quoted && in + 1 < rows->end && in[1] == '"')
 				*out++ = *in++;
 			else

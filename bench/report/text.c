@@ -1,6 +1,7 @@
 /* report.md and report.html: the finding, what to know before reading, figures, all tables. */
 #include "bench/report/text.h"
 
+#include "bench/report/characters.h"
 #include "bench/report/reduce.h"
 
 #include <errno.h>
@@ -67,10 +68,11 @@ bool text_finding(struct data *data, char *buffer, size_t size)
 			 plot_time(reduce_summary(data, again, REDUCE_TOTAL).p50, slow,
 				   sizeof(slow)));
 	snprintf(buffer, size,
-		 "A load of %.60s through a file on disk (%.40s) takes %s by median; %.40s, the "
+		 "A load of %.*s through a file on disk (%.*s) takes %s by median; %.*s, the "
 		 "fastest "
 		 "that loads anew each time, takes %s: %.1f times less.%s",
-		 disk->so, disk->loader, plot_time(disk_ns, slow, sizeof(slow)), best->loader,
+		 CHARACTERS(disk->so, 60), CHARACTERS(disk->loader, 40),
+		 plot_time(disk_ns, slow, sizeof(slow)), CHARACTERS(best->loader, 40),
 		 plot_time(best_ns, fast, sizeof(fast)), disk_ns / best_ns, more);
 	return true;
 }
@@ -120,16 +122,16 @@ void text_set(struct markup *markup, struct data *data, uint32_t set, const char
 
 static void sets_write(struct markup *markup, struct data *data)
 {
-	char title[400];
+	char title[800];
 
 	for (uint32_t i = 0; i < data->set_count; i++) {
 		const struct data_set *set = &data->sets[i];
+		const char *so = *set->so ? set->so : "an object without a name";
 
 		if (!set->measured)
 			continue;
-		snprintf(title, sizeof(title), "%.60s of %.120s (%.60s)", set->scenario,
-			 *set->so ? set->so : "an object without a name",
-			 data->runs[set->run].name);
+		snprintf(title, sizeof(title), "%.*s of %.*s (%.*s)", CHARACTERS(set->scenario, 60),
+			 CHARACTERS(so, 120), CHARACTERS(data->runs[set->run].name, 60));
 		markup_heading(markup, title);
 		text_set(markup, data, i, NULL);
 	}
@@ -210,7 +212,7 @@ static void gaps_write(struct markup *markup, const struct data *data)
 static int report_write(struct markup *markup, struct data *data, const struct plots *plots,
 			const char *path, struct err *err)
 {
-	char finding[600];
+	char finding[TEXT_FINDING_BYTES];
 	bool bad;
 
 	markup->out = fopen(path, "we");

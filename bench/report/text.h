@@ -32,6 +32,7 @@ const struct data_arm *text_arm(const struct data_arm *const *arms, size_t n, co
 				const char *transport);
 
 /* The main finding in a sentence; false when the records hold none. */
+#define TEXT_FINDING_BYTES 1000
 bool text_finding(struct data *data, char *buffer, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* Texts to paste: an issue under the headings of upstream's performance form, and a comment for a
- * pull request. */
+ * pull request. Whatever comes from a record goes through markup.h, or into a block of code. */
 #include "bench/report/text.h"
 
 #include "bench/command.h"
@@ -20,9 +20,13 @@ static void heading(FILE *out, const char *text)
 	fprintf(out, "### %s\n\n", text);
 }
 
-static void section(FILE *out, const char *title, const char *text)
+static void section(struct markup *markup, const char *title, const char *text)
 {
-	fprintf(out, "### %s\n\n%s\n\n", title, *text ? text : none);
+	heading(markup->out, title);
+	if (*text)
+		markup_paragraph(markup, "%s", text);
+	else
+		fprintf(markup->out, "%s\n\n", none);
 }
 
 /* The command as it was typed, words with anything but plain characters quoted for a shell. */
@@ -60,53 +64,54 @@ static const struct data_run *run_of(const struct data *data, uint32_t *ret_set,
 	return &data->runs[*ret_found ? data->sets[*ret_set].run : 0];
 }
 
-static void platform_write(struct data *data, const struct data_run *run, FILE *out)
+static void platform_write(struct data *data, const struct data_run *run, struct markup *markup)
 {
 	const char *platform = data_text(data, run, "repro.platform");
 
+	heading(markup->out, "Platform");
 	if (*platform)
-		fprintf(out,
-			"### Platform\n\n%s, modelled on a host (no Ascend device took part)\n\n",
-			platform);
+		markup_paragraph(markup, "%s, modelled on a host (no Ascend device took part)",
+				 platform);
 	else
-		section(out, "Platform",
-			"All / Unknown: objects were loaded on a host, no Ascend device took part");
-	section(out, "Runtime Variant",
+		markup_paragraph(markup, "All / Unknown: objects were loaded on a host, no Ascend "
+					 "device took part");
+	section(markup, "Runtime Variant",
 		*platform ? data_text(data, run, "repro.runtime") : "All / Unknown");
 }
 
 /* The form asks for upstream's commit: the one whose flow was modelled. */
-static void versions_write(struct data *data, const struct data_run *run, FILE *out)
+static void versions_write(struct data *data, const struct data_run *run, struct markup *markup)
 {
 	static const char absent[] = "None: nothing ran on an Ascend device";
 	const char *cann = data_text(data, run, "machine.cann");
 	const char *driver = data_text(data, run, "machine.driver");
 	const char *revision = data_text(data, run, "machine.revision");
 
-	fprintf(out,
-		"### Git Commit ID\n\n%s (the flow that was modelled), measured by soload %s\n\n",
-		UPSTREAM_COMMIT, *revision ? revision : SOLOAD_VERSION);
-	section(out, "CANN Version", *cann ? cann : absent);
-	section(out, "Driver Version", *driver ? driver : absent);
+	heading(markup->out, "Git Commit ID");
+	markup_paragraph(markup, "%s (the flow that was modelled), measured by soload %s",
+			 UPSTREAM_COMMIT, *revision ? revision : SOLOAD_VERSION);
+	section(markup, "CANN Version", *cann ? cann : absent);
+	section(markup, "Driver Version", *driver ? driver : absent);
 }
 
-static void host_write(struct data *data, const struct data_run *run, FILE *out)
+static void host_write(struct data *data, const struct data_run *run, struct markup *markup)
 {
 	const char *architecture = data_text(data, run, "machine.architecture");
 	const char *hypervisor = data_text(data, run, "machine.hypervisor");
 	double cpus = data_number(run, "machine.cpus");
 	char count[32] = "";
 
-	heading(out, "Host Platform");
 	if (!*architecture) {
-		fprintf(out, "%s\n\n", none);
+		section(markup, "Host Platform", "");
 		return;
 	}
+	heading(markup->out, "Host Platform");
 	if (isfinite(cpus))
 		snprintf(count, sizeof(count), ", %.0f CPUs", cpus);
-	fprintf(out, "Linux (%s): %s%s, Linux %s, %s%s%s\n\n", architecture,
-		data_text(data, run, "machine.cpu"), count, data_text(data, run, "machine.kernel"),
-		data_text(data, run, "machine.libc"), *hypervisor ? ", " : "", hypervisor);
+	markup_paragraph(markup, "Linux (%s): %s%s, Linux %s, %s%s%s", architecture,
+			 data_text(data, run, "machine.cpu"), count,
+			 data_text(data, run, "machine.kernel"),
+			 data_text(data, run, "machine.libc"), *hypervisor ? ", " : "", hypervisor);
 }
 
 static void figures_write(const struct plots *plots, const char *figures, FILE *out)
@@ -131,93 +136,100 @@ static void figures_write(const struct plots *plots, const char *figures, FILE *
 /* The expectation is a record's own: the fastest that does the same work, and what copying and
  * relocating alone takes. */
 static void expected_write(const struct data *data, const struct data_arm *const *arms, size_t n,
-			   FILE *out)
+			   struct markup *markup)
 {
 	const struct data_arm *disk = text_arm(arms, n, "disk", NULL);
 	const char *transport = disk ? disk->transport : n ? arms[0]->transport : NULL;
 	const struct data_arm *best = text_fastest(arms, n, transport);
 	const struct data_arm *floor = text_arm(arms, n, "floor", transport);
-	char time[32];
+	char time[32], least[100] = "";
 
-	heading(out, "Expected Performance");
-	if (best)
-		fprintf(out,
-			"`%s` brings the same object in anew on the same machine in %s by median.",
-			best->loader,
-			plot_time(reduce_summary(data, best, REDUCE_TOTAL).p50, time,
-				  sizeof(time)));
-	if (best && floor)
-		fprintf(out, " Copying and relocating its bytes alone (`floor`) takes %s.",
-			plot_time(reduce_summary(data, floor, REDUCE_TOTAL).p50, time,
-				  sizeof(time)));
-	fprintf(out, "%s\n\n", best ? "" : none);
+	if (!best) {
+		section(markup, "Expected Performance", "");
+		return;
+	}
+	if (floor)
+		snprintf(least, sizeof(least),
+			 " Copying and relocating its bytes alone (floor) takes %s.",
+			 plot_time(reduce_summary(data, floor, REDUCE_TOTAL).p50, time,
+				   sizeof(time)));
+	heading(markup->out, "Expected Performance");
+	markup_paragraph(
+		markup, "%s brings the same object in anew on the same machine in %s by median.%s",
+		best->loader,
+		plot_time(reduce_summary(data, best, REDUCE_TOTAL).p50, time, sizeof(time)), least);
 }
 
 /* What upstream does first, then every arm. */
 static void actual_write(struct data *data, uint32_t set, const struct data_arm *const *arms,
-			 size_t n, FILE *out)
+			 size_t n, struct markup *markup)
 {
 	const struct data_arm *disk = text_arm(arms, n, "disk", NULL);
-	struct markup markup = { .out = out };
 	char low[32], middle[32], high[32];
 	struct stats_summary total;
 
-	heading(out, "Actual Performance");
 	if (!n) {
-		fprintf(out, "%s\n\n", none);
+		section(markup, "Actual Performance", "");
 		return;
 	}
+	heading(markup->out, "Actual Performance");
 	if (disk) {
 		total = reduce_summary(data, disk, REDUCE_TOTAL);
-		fprintf(out,
-			"One load through a file, as at %s (`%s`%s%s): %s by median, %s to %s from "
-			"p10 to p90 of %zu loads.\n\n",
-			UPSTREAM_COMMIT, disk->loader, *disk->transport ? ", " : "",
-			disk->transport, plot_time(total.p50, middle, sizeof(middle)),
-			plot_time(total.p10, low, sizeof(low)),
-			plot_time(total.p90, high, sizeof(high)), total.n);
+		markup_paragraph(markup,
+				 "One load through a file, as at %s (%s%s%s): %s by median, %s to "
+				 "%s from p10 to p90 of %zu loads.",
+				 UPSTREAM_COMMIT, disk->loader, *disk->transport ? ", " : "",
+				 disk->transport, plot_time(total.p50, middle, sizeof(middle)),
+				 plot_time(total.p10, low, sizeof(low)),
+				 plot_time(total.p90, high, sizeof(high)), total.n);
 	}
-	text_set(&markup, data, set, NULL);
+	text_set(markup, data, set, NULL);
 }
 
-static void notes_write(const struct data *data, FILE *out)
+static void notes_write(const struct data *data, struct markup *markup)
 {
-	heading(out, "Additional Context");
+	for (size_t i = 0; i < data->notes.n; i++)
+		markup_item(markup, data->notes.at[i]);
+}
+
+static void context_write(const struct data *data, struct markup *markup)
+{
+	heading(markup->out, "Additional Context");
 	fputs("Times are of the load alone: stage, link, resolve, first call, unload. Host and "
 	      "AICPU are "
 	      "modelled; nothing here was measured on an NPU.\n",
-	      out);
-	for (size_t i = 0; i < data->notes.n; i++)
-		fprintf(out, "- %s\n", data->notes.at[i]);
-	fputc('\n', out);
+	      markup->out);
+	notes_write(data, markup);
+	fputc('\n', markup->out);
 }
 
 void text_issue(struct data *data, const struct plots *plots, const char *figures, FILE *out)
 {
 	const struct data_arm *arms[DATA_ARMS_MAX];
-	char finding[600] = "";
+	char finding[TEXT_FINDING_BYTES] = "";
 	uint32_t set = 0;
 	bool found;
 	const struct data_run *run = run_of(data, &set, &found);
 	size_t n = found ? reduce_arms(data, set, arms, DATA_ARMS_MAX) : 0;
+	struct markup markup = { .out = out };
 
 	fputs("<!-- title: [Performance] Loading the orchestration object; label: performance "
 	      "-->\n\n",
 	      out);
-	platform_write(data, run, out);
+	platform_write(data, run, &markup);
 	text_finding(data, finding, sizeof(finding));
-	section(out, "Summary", finding);
-	versions_write(data, run, out);
-	host_write(data, run, out);
+	section(&markup, "Summary", finding);
+	versions_write(data, run, &markup);
+	host_write(data, run, &markup);
 	heading(out, "Reproduction");
 	fputs("```bash\n", out);
 	command_write(run, out);
 	fputs("```\n\n", out);
-	expected_write(data, arms, n, out);
-	actual_write(data, set, arms, n, out);
+	expected_write(data, arms, n, &markup);
+	actual_write(data, set, arms, n, &markup);
 	heading(out, "Profiling Data (Optional)");
 	figures_write(plots, figures, out);
-	notes_write(data, out);
+	context_write(data, &markup);
 }
 
 static const char *verdict_text(enum forest_verdict verdict)
@@ -296,9 +308,11 @@ static void counts_write(const struct forest *forest, bool totals, FILE *out)
 }
 
 /* The gates' own verdicts, the worst of them first; never a stronger word than the records'. */
-static void verdict_write(struct data *data, const struct forest *forest, FILE *out)
+static void verdict_write(struct data *data, const struct forest *forest, struct markup *markup)
 {
+	FILE *out = markup->out;
 	size_t worst = 0, gates = 0;
+	char text[300];
 
 	for (uint32_t i = 0; i < data->run_count; i++) {
 		if (!is_gate(data, forest, i))
@@ -319,9 +333,11 @@ static void verdict_write(struct data *data, const struct forest *forest, FILE *
 	      "matter, and counts work)\n\n",
 	      out);
 	for (uint32_t i = 0; gates > 1 && i < data->run_count; i++) {
-		if (is_gate(data, forest, i))
-			fprintf(out, "- %s: %s\n", data->runs[i].name,
-				verdicts[verdict_of(&data->runs[i])]);
+		if (!is_gate(data, forest, i))
+			continue;
+		snprintf(text, sizeof(text), "%s: %s", data->runs[i].name,
+			 verdicts[verdict_of(&data->runs[i])]);
+		markup_item(markup, text);
 	}
 	if (gates > 1)
 		fputc('\n', out);
@@ -333,14 +349,13 @@ void text_pull_request(struct data *data, const struct plots *plots, const char 
 	struct forest forest;
 
 	forest_collect(&forest, data);
-	verdict_write(data, &forest, out);
+	verdict_write(data, &forest, &markup);
 	for (size_t i = 0; i < plots->n; i++) {
 		if (strcmp(plots->at[i].name, "forest") == 0)
 			markup_figure(&markup, plots, &plots->at[i]);
 	}
 	if (forest.n)
 		forest_write(&markup, &forest);
-	for (size_t i = 0; i < data->notes.n; i++)
-		fprintf(out, "- %s\n", data->notes.at[i]);
+	notes_write(data, &markup);
 	forest_free(&forest);
 }

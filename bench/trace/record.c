@@ -98,7 +98,10 @@ int trace_record(struct trace *trace, const char *folder, struct err *err)
 
 	if (r < 0)
 		return r;
-	trace->record_error_ns = time.clocks.known ? clocks_error_ns(&time.clocks) : -1.0;
+	trace->record_error_ns =
+		time.clocks.known && !clocks_are_astray(&time.clocks, (double)time.start_ns)
+			? clocks_error_ns(&time.clocks)
+			: -1.0;
 	snprintf(path, sizeof(path), "%s/spans.csv", folder);
 	r = file_load(path, &file, err);
 	if (r < 0)

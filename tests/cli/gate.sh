@@ -40,6 +40,7 @@ has "$record/run.json" '"exit_code": 1'
 has "$record/gate.md" "**fail**"
 equal "the header" "$(head -1 "$record/epochs.csv")" "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
 equal "rows that are not whole" "$(awk -F, 'NF != 10' "$record/epochs.csv" | wc -l)" 0
+equal "ratios with half an interval" "$(awk -F, '$8 ~ /^ratio/ && ($13 == 0 || ($13 == "") != ($14 == ""))' "$record/summary.csv" | wc -l)" 0
 last=$(tail -1 "$out")
 gate 1 --replay "$record/epochs.csv"
 equal "the verdict, computed again" "$(tail -1 "$out")" "$last"

@@ -13,6 +13,13 @@ awk -F, 'BEGIN { OFS = FS } NR > 1 { $17 = $19 = $20 = $27 = NR % 3 ? 0 : 40 } {
 mv "$scratch/zeros/new" "$scratch/zeros/samples.csv"
 cp -r tests/reports/gate "$scratch/gate"
 cp -r tests/reports/repro "$scratch/repro"
+# Names that a count of bytes would cut within a character: 63 bytes, 33 characters.
+name=libЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖЖ
+record "$scratch/cut" "disk elf elf:$name" 12
+cp -r tests/reports/gate "$scratch/cut-gate"
+cp -r tests/reports/repro "$scratch/cut-repro"
+sed -i "s/gen_a\.so/$name/g; s/gen_b\.so/${name}b/g; s/gen_390k\.so/$name/g; s/pa_unroll_cxx_nounique\.so/$name/g; s/,elf,inline,/,elf:$name,inline,/; \
+	s/,aicpu3,/,aicpu3$name,/; s/\"\(run\|command\|cpu\|kernel\|libc\|revision\|base\)\": \"/&$name/g" "$scratch"/cut*/*.csv "$scratch"/cut*/run.json
 
 figures="phases invocation share tail first size relocations imports exports kernel calm swimlane forest"
 python=$(for try in python3 /usr/bin/python3; do "$try" -c 'import matplotlib' 2>/dev/null && echo "$try" && break; done)
@@ -39,6 +46,13 @@ for engine in gnuplot ${python:+matplotlib}; do
 	words "$engine, alone" "$scratch/$engine-lone"
 	run 0 "$soload" report --engine "$engine" --out "$scratch/$engine-zeros" "$scratch/zeros"
 	has_not "$scratch/$engine-zeros/report.html" ">nan"
+	run 0 "$soload" report --engine "$engine" --trace --out "$scratch/$engine-cut" "$scratch/cut" "$scratch/cut-gate" "$scratch/cut-repro"
+	for file in "$scratch/$engine-cut"/*.* "$scratch/$engine-cut"/figures/*.[ds]*; do
+		checks=$((checks + 1))
+		iconv -f utf-8 -t utf-8 "$file" >"$scratch/decoded" 2>&1 || fail "$engine: $file is no UTF-8"
+	done
+	[ ! "$python" ] || run 0 "$python" -c 'import sys; from xml.etree import ElementTree; [ElementTree.parse(f) for f in sys.argv[1:]]' "$scratch/$engine-cut"/figures/*.svg
+	equal "pictures by $engine" "$(find "$scratch/$engine-cut" -name '*.svg' | wc -l)" 13
 done
 
 # Both engines write the same words and numbers, but for those of the axes: every title, label, legend and number at a bar.
@@ -51,6 +65,11 @@ if [ "$python" ]; then
 		diff "$scratch/gnuplot.words" "$scratch/matplotlib.words" >"$scratch/diff" || fail "the words of $name differ: $(cat "$scratch/diff")"
 	done
 fi
+
+# Every colour of the swimlane that is seen has its word in a lane or in the legend.
+equal "pieces without a name" "$(awk -F '\t' 'FILENAME ~ /set$/ { if (/^key_colour/) { gsub(/.*= .|.$/, ""); named[$0] = 1 } if (/^longest/) { sub(/.*= /, ""); long = $0 } next }
+	NF == 0 { exit } { if ($5 != " ") named[$4] = 1; if ($3 - $2 > 0.0025 * long) seen[$4] = 1 }
+	END { for (colour in seen) if (!(colour in named)) print colour }' "$scratch/gnuplot/figures/swimlane.set" "$scratch/gnuplot/figures/swimlane.dat")" ""
 
 # What the swimlane enlarges is whole: every part begins at 0, leaves no gap, and is as long as its frame.
 set="$scratch/gnuplot/figures/swimlane.set"

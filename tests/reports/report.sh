@@ -21,6 +21,7 @@ has "$made/report.md" "| disk |   | 39 | 1.60 | 1.62 |"
 has "$made/report.html" "<td>disk</td>"
 has_not "$made/report.md" "Before you read on"
 equal "the first row of the phases" "$(head -1 "$made/figures/phases.dat" | cut -f 2,3,6,7)" "disk	1.62 us	1	0.52"
+equal "how much slower the first load was" "$(cut -f 3 "$made/figures/first.dat" | sort | head -1)" "0.99x: 1.60 us, then 1.62 us"
 equal "rows in the figure" "$(grep -c . "$made/figures/phases.dat")" 3
 equal "slope of disk, from 1.62 to 2.62 us as the size doubles" "$(sed -n "s/^key_text\[3\] = 'slope \(.*\)'/\1/p" "$made/figures/size.set")" 0.69
 
@@ -33,6 +34,14 @@ for cut in 1 17 400 2000 5001; do
 	report "$scratch/cut"
 	has "$made/report.md" "1 row was damaged or cut short and left out; $whole whole rows are used"
 done
+
+# A stray quote is a character: no row behind it is lost.
+record "$scratch/cut" "disk"
+sed -i '6s/,cycle,,/,cycle,a"b,/' "$scratch/cut/samples.csv"
+equal "rows with a quote" "$(grep -c 'a"b' "$scratch/cut/samples.csv")" 1
+report "$scratch/cut"
+has_not "$made/report.md" "damaged"
+equal "loads of the record" "$(sed -n 's/^| made .* | \([0-9]*\) | [0-9.]* |$/\1/p' "$made/report.md")" 80
 
 # Nothing but a header; nothing at all; only warm-up; one loader; one load.
 record "$scratch/zero" "disk"
@@ -93,6 +102,12 @@ equal "labels" "$(cut -f 2 "$made/figures/invocation.dat" | paste -sd '|')" "dis
 equal "what comes first: the DMA where there is one" "$(sed -n 's/^key\[1\] = //p' "$made/figures/invocation.set")" "'dma'"
 equal "DMA and load" "$(cut -f 3,6 "$made/figures/invocation.dat" | sed -n 2p)" "6.60 us	5"
 
+# Which is fastest: one that loads, and null does not.
+record "$scratch/floor" "null floor elf disk" 8
+report "$scratch/floor"
+equal "labels" "$(cut -f 2 "$made/figures/phases.dat" | paste -sd '|')" "null (no load)|floor (no load)|elf|disk"
+has "$made/report.md" "the fastest is elf with"
+
 # The machine between the rounds, before and after; without a look in between that is said.
 report "$scratch/good"
 equal "load average" "$(awk -F '\t' 'NF == 0 { below = 1 } below && NF { print $1, $2, $3 }' "$made/figures/calm.dat" | paste -sd '|')" \
@@ -101,6 +116,10 @@ has "$made/figures/calm.set" "load_text = 'load average of the machine'"
 rm "$scratch/good/machine.csv"
 report "$scratch/good"
 has "$made/figures/calm.set" "not looked at in between"
+equal "a step of the load average, which rose to 2" "$(sed -n 's/^load_step = //p' "$made/figures/calm.set")" 1
+sed -i 's/"load_average": \[[0-9.]*/"load_average": [0.75/' "$scratch/good/run.json"
+report "$scratch/good"
+equal "a step to 0.75" "$(sed -n 's/^load_step = //p' "$made/figures/calm.set")" 0.3
 
 # An invocation is what the host did, without the harness's checks on the device meanwhile.
 report tests/reports/repro
@@ -113,6 +132,10 @@ equal "the invocation with disk" "$(sed -n '/^[0-9]*	disk, inline/p' "$made/figu
 	awk '{ ns[NR] = $1; share[NR] = $2 } END { for (i = 1; i <= NR; i++) for (k = 1; k < i; k++) { if (ns[i] < ns[k]) { t = ns[i]; ns[i] = ns[k]; ns[k] = t }
 		if (share[i] < share[k]) { t = share[i]; share[i] = share[k]; share[k] = t } } printf "%.1f %% of %.2f ms", share[(NR + 1) / 2], ns[(NR + 1) / 2] / 1e6 }')"
 has "$made/figures/invocation.set" "medians of 5 or more"
+cp -r tests/reports/repro "$scratch/share"
+awk -F, 'BEGIN { OFS = FS } $9 == "disk" { $17 *= 5 } { print }' tests/reports/repro/samples.csv >"$scratch/share/samples.csv"
+report "$scratch/share"
+equal "large shares with a decimal" "$(cut -f 3 "$made/figures/share.dat" | grep -c '^[1-9][0-9]\.[0-9] %')" 1
 
 # The tail is that of the transport most arms share, though another one has the fastest arm.
 mkdir "$scratch/tail"

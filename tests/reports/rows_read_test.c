@@ -87,6 +87,27 @@ static void damaged_rows_are_counted(void **state)
 	rows_close(&rows);
 }
 
+/* A stray quote costs nothing, wherever in an unquoted field it stands. */
+static void quotes_open_at_the_beginning(void **state)
+{
+	struct rows_read rows;
+	const char text[] = "a,b\n1\"x,2\n3\",\"4,\"\n\"5\"y,6\"\n7,8\n";
+	static const char *const fields[][2] = {
+		{ "1\"x", "2" }, { "3\"", "4," }, { "5y", "6\"" }, { "7", "8" }
+	};
+
+	(void)state;
+	rows_of(&rows, text, sizeof(text) - 1);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(rows_next(&rows));
+		assert_string_equal(rows_text(&rows, 0), fields[i][0]);
+		assert_string_equal(rows_text(&rows, 1), fields[i][1]);
+	}
+	assert_false(rows_next(&rows));
+	assert_int_equal(rows.lost, 0);
+	rows_close(&rows);
+}
+
 static void numbers(void **state)
 {
 	static const char *const bad[] = {
@@ -148,9 +169,12 @@ static void nothing_and_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_rows_and_quotes),    cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(damaged_rows_are_counted), cmocka_unit_test(numbers),
+		cmocka_unit_test(whole_rows_and_quotes),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(damaged_rows_are_counted),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(nothing_and_noise),
+		cmocka_unit_test(quotes_open_at_the_beginning),
 	};
 	int fd = mkstemp(path), r;
 

@@ -10,10 +10,10 @@ equal "the headings" "$(sed -n 's/^### //p' "$scratch/issue" | paste -sd '|')" "
 Driver Version|Host Platform|Reproduction|Expected Performance|Actual Performance|Profiling Data (Optional)|Additional Context"
 equal "headings with nothing below" "$(awk '/^### / { if (bare) n++; bare = 1; next } NF { bare = 0 } END { print n + bare }' "$scratch/issue")" 0
 has "$scratch/issue" "78f0869 (the flow that was modelled), measured by soload "
-has "$scratch/issue" "Linux (x86_64): "
+has "$scratch/issue" "Linux (x86\\_64): "
 has "$scratch/issue" "None: nothing ran on an Ascend device"
-has "$scratch/issue" "\`elf\` brings the same object in anew"
-has "$scratch/issue" "One load through a file, as at 78f0869 (\`disk\`, inline): "
+has "$scratch/issue" "elf brings the same object in anew"
+has "$scratch/issue" "One load through a file, as at 78f0869 (disk, inline): "
 has "$scratch/issue" "soload repro paged_attention_unroll --loader all --transport all"
 has "$scratch/issue" "| disk | inline |"
 has "$scratch/issue" "a2a3, modelled on a host"
@@ -33,6 +33,14 @@ has "$scratch/p/figures/forest.dat" "tmpfs stage, cycle@gen_390k.so	"
 has "$scratch/p/figures/forest.set" "alpha 0.1 %"
 has "$scratch/p/figures/forest.set" "Base: base/soload"
 has "$scratch/p/figures/forest.set" "cut = 1.025"
+
+# What has no interval says why; phases that differ most come first among them.
+mkdir "$scratch/few"
+cp tests/reports/gate/run.json "$scratch/few/"
+sed '/tmpfs.*,stage,ratio.p50/s/,ratio,.*/,ratio,20,20,0.89,0,/' tests/reports/gate/summary.csv >"$scratch/few/summary.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" "$scratch/few"
+equal "the row after the seven totals" "$(sed -n 8p "$scratch/p/figures/forest.dat" | cut -f 2,3)" "tmpfs stage, cycle@gen_390k.so	-11.0 % [none]  20"
+has "$scratch/p/figures/forest.set" "note = '[none]: too few epochs for an interval;"
 
 # A regression is called one, and a record without a comparison gets no verdict.
 mkdir "$scratch/gate"
@@ -54,6 +62,20 @@ sed -i 's/"exit_code": 1/"exit_code": 3/' "$scratch/fast/run.json"
 run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/fast" tests/reports/gate
 has "$out" "**inconclusive** — 14 rows"
 
+# Names of others are shown, and do nothing: no comment begins, nobody is mentioned.
+sed -i 's/"run": "fast[^"]*/"run": "a<!--@x/; s/"state": "done"/"state": "cut @y"/' "$scratch/fast/run.json"
+run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/fast" tests/reports/gate
+has "$out" "- a&lt;!--@"
+for text in "<!--" "@x" "@y"; do
+	has_not "$out" "$text"
+done
+cp -r tests/reports/repro "$scratch/hostile"
+sed -i 's/"\(run\|platform\|runtime\|cpu\|kernel\|libc\|architecture\|hypervisor\|revision\|state\)": "/&x<!--@org-team /' "$scratch/hostile/run.json"
+sed -i 's/,disk,inline,/,disk:dirs=@org-team<!--,inline,/; s/pa_unroll_cxx_nounique.so/<!--@org-team/' "$scratch/hostile/samples.csv"
+run 0 "$soload" report --engine none --out "$scratch/p" --issue performance "$scratch/hostile"
+equal "comments in the issue" "$(grep -n '<!--' "$out" | cut -d : -f 1 | paste -sd '|')" "1|$(sed -n '/<!-- pictures/=' "$out")"
+has_not "$out" "@org-team"
+
 # Without the gate's own figures its epochs are judged, beside another gate's figures, too.
 rm "$scratch/gate/summary.csv"
 cp tests/reports/gate/epochs.csv "$scratch/gate/"
@@ -73,6 +95,14 @@ run 0 "$soload" report --engine none --out "$scratch/p" --pr "$scratch/many"
 equal "the first row" "$(head -1 "$scratch/p/figures/forest.dat" | cut -f 2)" "l60, cycle@a.so"
 has "$out" "60 rows: 1 slower"
 has "$scratch/p/report.md" "the worst 30 of 60 rows; 0 of the others are slower"
+
+# However many subjects a file has: time grows with its rows.
+rm "$scratch/many/summary.csv"
+awk 'BEGIN { print "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
+	for (i = 0; i < 200000; i++) printf "0,disk,s%d,0,p%d,p50,1,1,0.%03d,b\n", i % 450, i / 450, i % 1000 }' >"$scratch/many/epochs.csv"
+run 0 timeout 60 "$soload" report --engine none --out "$scratch/p" "$scratch/many"
+has "$scratch/p/report.md" "the worst 30 of 200000 rows"
+
 run 0 "$soload" report --engine none --out "$scratch/p" --pr tests/reports/repro
 has "$out" "**No verdict"
 run 2 "$soload" report --issue praise tests/reports/repro
@@ -126,6 +156,20 @@ END
 		[ $uncertainty = 500 ] && moved="[(False, 0), (True, 1000)]" || moved="[(False, 0), (True, 0)]"
 		equal "how far lanes were moved, uncertainty $uncertainty" "$(cat "$scratch/moved")" "$moved"
 	done
+	# Clocks that cannot be are ignored, and that is said.
+	for offset in 1e18 -9.3e18 1e300 1.1e9; do
+		sed -i "s/\"offset_ns\": [^,]*/\"offset_ns\": $offset/; s/\"uncertainty_ns\": [^,}]*/\"uncertainty_ns\": 500/" "$scratch/late/run.json"
+		run 0 "$soload" report --engine none --trace --out "$scratch/r2" "$scratch/late"
+		run 0 python3 tests/reports/trace_schema "$scratch/r2/trace.json"
+		run 0 cmp "$scratch/r/trace.json" "$scratch/r2/trace.json"
+		has "$scratch/r2/report.md" "clocks that are more than a second apart"
+	done
+	# What is put right may begin before the run: a number all the same.
+	sed -i 's/"offset_ns": [^,]*/"offset_ns": 9e8/' "$scratch/late/run.json"
+	awk -F, 'BEGIN { OFS = FS } NR > 1 { $6 -= 1200000000; if ($6 < 0) next } { print }' tests/reports/repro/spans.csv >"$scratch/late/spans.csv"
+	run 0 "$soload" report --engine none --trace --out "$scratch/r2" "$scratch/late"
+	run 0 python3 -c 'import json, sys; sys.exit(not -9e5 <= min(e.get("ts", 0) for e in json.load(open(sys.argv[1]))["traceEvents"]) < 0)' \
+		"$scratch/r2/trace.json"
 fi
 run 0 "$soload" report --engine none --out "$scratch/r" tests/reports/repro
 checks=$((checks + 1))
