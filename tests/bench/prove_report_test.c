@@ -32,6 +32,7 @@ struct shown {
 /* A table of one campaign with these verdicts, its gates 1 s long but for the slowest. */
 struct scene {
 	const struct prove_campaign *campaign;
+	const struct gate_rules *rules; /* NULL = the usual ones */
 	unsigned int pass, fail, inconclusive, broken, found_by_p10;
 	double slowest[3];
 	bool not_found, not_counted;
@@ -43,6 +44,8 @@ static void show(const struct scene *scene, struct shown *shown)
 {
 	double seconds[GATES];
 	struct prove_counted counted = { "a call", "call", "syscalls", !scene->not_found, "1" };
+	const struct gate_rules usual = { { .alpha = 0.001, .quantiles = { true, true, true } },
+					  .budget_ns = UINT64_C(30000000000) };
 	struct prove_result result = {
 		.planned = GATES,
 		.gates = scene->pass + scene->fail + scene->inconclusive + scene->broken,
@@ -60,6 +63,7 @@ static void show(const struct scene *scene, struct shown *shown)
 		.counted_count = scene->not_counted ? 0 : 1,
 		.loader = "memfd",
 		.object = "/x/o.so",
+		.rules = scene->rules ? scene->rules : &usual,
 		.same = { .gates = 6000, .verdicts = { 0, scene->false_redrawn, 0 } },
 		.record_ns = scene->record_ns,
 		.jobs = 1,
@@ -168,6 +172,19 @@ static void p10_alone_must_not_find_it(void **state)
 	       true);
 }
 
+/* What the gates were really run with, not what they are run with as a rule. */
+static void rules_are_those_of_the_gates(void **state)
+{
+	const struct gate_rules rules = { { .alpha = 0.01, .quantiles = { false, true, true } },
+					  .budget_ns = UINT64_C(2500000000) };
+
+	(void)state;
+	expect((struct scene){ &same, .pass = 20 }, EXIT_DONE,
+	       "object o.so, alpha 0.001, at most 30 s a gate, 1 at once.", true);
+	expect((struct scene){ &same, &rules, .pass = 20 }, EXIT_DONE,
+	       "object o.so, alpha 0.01, metrics p50 p90, at most 2.5 s a gate, 1 at once.", true);
+}
+
 static void everything_else_counts_too(void **state)
 {
 	(void)state;
@@ -190,6 +207,7 @@ int main(void)
 		cmocka_unit_test(fewer_gates_prove_nothing),
 		cmocka_unit_test(being_late_is_told),
 		cmocka_unit_test(p10_alone_must_not_find_it),
+		cmocka_unit_test(rules_are_those_of_the_gates),
 		cmocka_unit_test(everything_else_counts_too),
 	};
 
