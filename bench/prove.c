@@ -54,9 +54,9 @@ static const struct prove_campaign campaigns[] = {
 #define COUNTED 3
 
 static const struct prove_counted counted[COUNTED] = {
-	{ "one system call more", "call", "syscalls", false, "" },
-	{ "one page fault more", "fault", "faults", false, "" },
-	{ "0.1 % more instructions", LOOP_NONE, "instructions", false, "" },
+	{ "one system call more", "call", "syscalls", false, false, "" },
+	{ "one page fault more", "fault", "faults", false, false, "" },
+	{ "0.1 % more instructions", LOOP_NONE, "instructions", false, false, "" },
 };
 
 #define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
@@ -128,7 +128,12 @@ static int work_count(const struct prove *prove, struct prove_counted *added, st
 		r = loop_calibrate(prove, plain, spec, sizeof(spec), err);
 	if (r == 0)
 		r = work_tally(prove, spec, by, tallies + 1, err);
-	if (r == 0) {
+	added->counted = r == 0 && plain->known[i] && tallies[1].known[i];
+	if (r == 0 && !added->counted) {
+		snprintf(added->result, sizeof(added->result), "%s",
+			 loop ? (plain->known[i] ? tallies + 1 : plain)->unknown
+			      : "no ptrace here");
+	} else if (r == 0) {
 		double percent = rise_percent(plain, tallies + 1, i);
 
 		added->found = tally_compare(plain, tallies + 1, i) == TALLY_MORE &&
@@ -154,8 +159,8 @@ static int works_count(struct prove *prove, struct err *err)
 	for (int i = 0; i < COUNTED && r != -EINTR && r != -ENOMEM; i++) {
 		r = work_count(prove, &prove->counted[i], err);
 		if (r < 0)
-			snprintf(prove->counted[i].result, sizeof(prove->counted[i].result),
-				 "not counted: %s", err->text);
+			snprintf(prove->counted[i].result, sizeof(prove->counted[i].result), "%s",
+				 err->text);
 	}
 	if (r == -ENOMEM)
 		return err_set(err, ENOMEM, "out of memory");

@@ -37,7 +37,7 @@ struct prove_redrawn {
 /* Work that was added on purpose, and whether counting found it. */
 struct prove_counted {
 	const char *text, *inject, *counter;
-	bool found;
+	bool counted, found;
 	char result[ERR_TEXT_BYTES + 64];
 };
 
