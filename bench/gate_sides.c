@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(EPOCH_ROWS_MAX >= GATE_OBJECTS_MAX * GATE_LOADERS_MAX,
+	       "a gate's own epochs can be read");
+
 static int objects_open(struct gate *gate, struct err *err)
 {
 	struct gate_options *options = &gate->options;

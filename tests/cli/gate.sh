@@ -138,6 +138,16 @@ done
 run 2 "$soload" gate memfd memfd --so "$object" --out /dev/null/x
 one_line "$err"
 
+# More rows than a gate can have are none of a gate's.
+many=$scratch/many/epochs.csv
+mkdir "$scratch/many" && awk 'BEGIN {
+	print "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
+	for (i = 1; i <= 2000; i++) print "0,loader" i ",cycle@x,1,total,p50,1,1,0,bh"
+}' >"$many"
+run 2 "$soload" gate --replay "$many"
+one_line "$err"
+has "$err" "$many: line 1026: a gate has at most 1024 rows"
+
 # The gate about itself, as far as two seconds go: every campaign has its row, what it counted was found, and nothing is claimed.
 proof=$scratch/proof
 "$soload" gate --prove --quick --budget 2s --so "$object" --alpha 0.01 --metrics p50,p90 --out "$proof" >"$scratch/out" 2>"$scratch/err"
