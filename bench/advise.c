@@ -41,8 +41,9 @@ static int verdict_print(const struct advise *advise)
 		return EXIT_MEASURED_FAILURE;
 	}
 	if (!any_distinct(advise)) {
-		printf("INCONCLUSIVE: no step can be told from nothing in %zu rounds\n",
-		       advise->rounds);
+		printf("INCONCLUSIVE: no step can be told from nothing in %zu rounds of %zu "
+		       "processes\n",
+		       advise->rounds, advise->processes);
 		return EXIT_INCONCLUSIVE;
 	}
 	printf("PASS: %zu of %zu combinations ranked, outputs right, no stale load\n",

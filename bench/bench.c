@@ -81,10 +81,10 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 
 static void machine_print(void)
 {
-	char line[256];
+	char line[256], build[64];
 	double load = 0.0;
 
-	printf("%s\n", machine_line(line, sizeof(line)));
+	printf("%s; %s\n", machine_line(line, sizeof(line)), machine_build(build, sizeof(build)));
 	if (getloadavg(&load, 1) == 1)
 		printf("load average %.2f%s\n", load,
 		       load > 0.7 ? ": busy, do not trust what fails narrowly" : "");

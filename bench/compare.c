@@ -246,6 +246,8 @@ static int rows_run(struct gate *gate, struct csv *csv, struct err *err)
 			failed = 1;
 			r = 0;
 		}
+		if (r == 0)
+			r = csv_flush(csv, err);
 	}
 	progress_end(&progress);
 	return r < 0 ? r : failed;
@@ -262,13 +264,13 @@ static int live_compare(struct gate *gate, struct record *record)
 	r = csv_open(&csv, path, epochs_header, &err);
 	if (r == 0)
 		r = rows_run(gate, &csv, &err);
-	if (r >= 0) {
-		code = rows_show(gate);
+	if (r >= 0 || r == -EINTR) {
+		code = rows_show(gate); /* interrupted: what was measured until then */
 		if (r > 0)
 			code = EXIT_MEASURED_FAILURE;
+		if (r < 0)
+			code = EXIT_SIGNAL_BASE + command_interrupted();
 		printf("\nResults: %s\n", record_folder(record));
-	} else if (r == -EINTR) {
-		code = EXIT_SIGNAL_BASE + command_interrupted();
 	} else {
 		log_error("%s", err.text);
 	}

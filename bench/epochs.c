@@ -115,6 +115,8 @@ static struct epoch_row *row_find(struct reader *reader, const char *loader, con
 		if (strcmp(row->loader, loader) == 0 && strcmp(row->scenario, scenario) == 0)
 			return row;
 	}
+	if (reader->count == EPOCH_ROWS_MAX)
+		return NULL;
 	rows = reallocarray(reader->rows, reader->count + 1, sizeof(rows[0]));
 	if (!rows)
 		return NULL;
@@ -170,7 +172,7 @@ static int line_take(struct reader *reader, char *line)
 		return -EINVAL;
 	row = row_find(reader, fields[1], fields[2]);
 	if (!row)
-		return -ENOMEM;
+		return reader->count == EPOCH_ROWS_MAX ? -E2BIG : -ENOMEM;
 	r = epoch_find(row, fields[0], &epoch);
 	if (r < 0)
 		return r;
@@ -199,6 +201,9 @@ static int lines_read(FILE *file, const char *path, struct reader *reader, struc
 		r = line_take(reader, line);
 		if (r == -EINVAL)
 			return err_set(err, EINVAL, "%s: line %lu makes no sense", path, number);
+		if (r == -E2BIG)
+			return err_set(err, E2BIG, "%s: line %lu: a gate has at most %d rows", path,
+				       number, EPOCH_ROWS_MAX);
 		if (r < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}

@@ -53,8 +53,10 @@ extern const char epochs_header[];
 /* The last epoch of a row, one line per subject and quantile. */
 void epochs_write(struct csv *csv, const struct epoch_row *row);
 
+#define EPOCH_ROWS_MAX 1024 /* of a file: as many as a gate can have */
+
 /* Reads a whole epochs.csv into rows, which the caller closes and frees; none when no epoch was
- * run. -EINVAL with the line. */
+ * run. -EINVAL with the line, -E2BIG when there are more rows. */
 int epochs_read(const char *path, struct epoch_row **ret_rows, size_t *ret_count, struct err *err);
 
 #endif

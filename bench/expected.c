@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_BYTES 512
-
 /* "+3", "+<=100", "+<=0.5%" */
 static bool amount_parse(struct expected_rise *rise, const char *text)
 {
@@ -56,23 +54,26 @@ static int rise_add(struct expected *expected, const struct expected_rise *rise)
 
 static int lines_read(struct expected *expected, FILE *file, const char *path, struct err *err)
 {
-	char line[LINE_BYTES];
-	struct expected_rise rise = { .line = 0 };
+	char *line = NULL;
+	size_t size = 0;
 	unsigned int number = 0;
+	int r = 0;
 
-	while (fgets(line, sizeof(line), file)) {
-		int r;
+	while (r == 0 && getline(&line, &size, file) >= 0) {
+		struct expected_rise rise = { .line = ++number };
 
-		rise = (struct expected_rise){ .line = ++number };
 		r = line_parse(&rise, line);
-		if (r < 0)
-			return err_set(err, EINVAL,
-				       "%s: line %u: LOADER COUNTER +N, +<=N or +<=P%%, COUNTER as "
-				       "in soload count",
-				       path, number);
-		if (r > 0 && rise_add(expected, &rise) < 0)
-			return err_set(err, ENOMEM, "out of memory");
+		if (r > 0)
+			r = rise_add(expected, &rise);
 	}
+	free(line);
+	if (r == -EINVAL)
+		return err_set(err, EINVAL,
+			       "%s: line %u: LOADER COUNTER +N, +<=N or +<=P%%, COUNTER as in "
+			       "soload count",
+			       path, number);
+	if (r < 0)
+		return err_set(err, ENOMEM, "out of memory");
 	return ferror(file) ? err_sys(err, "read %s", path) : 0;
 }
 

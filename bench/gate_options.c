@@ -72,9 +72,8 @@ static const struct argp_option options[] = {
 	  "without instructions; default exact, off for loaders",
 	  1 },
 	{ "prove", KEY_PROVE, NULL, 0,
-	  "no BASE and HEAD: measure false alarms and power of the gate itself, here, with the "
-	  "first "
-	  "loader (default memfd); --budget is for all of it, default 55m",
+	  "no BASE and HEAD: measure false alarms and power of the gate itself, here, with "
+	  "one loader (default memfd); --budget is for all of it, default 55m",
 	  4 },
 	{ "quick", KEY_QUICK, NULL, 0, "prove with a tenth of the gates; default budget 6m", 4 },
 	{ "jobs", KEY_JOBS, "N", 0,
@@ -293,13 +292,34 @@ static void replay_check(struct argp_state *state, const struct gate_options *ga
 		command_usage(state, "--replay counts nothing: --counters off, or as recorded");
 }
 
+/* Nothing that was said is dropped in silence: the campaigns have injections and tolerances of
+ * their own, one loader and one object. */
+static void prove_check(struct argp_state *state, const struct gate_options *gate)
+{
+	const struct verdict_rule *rule = &gate->rules.verdict;
+	char *loaders = strdupa(gate->loaders ? gate->loaders : ""), *item;
+	bool delta = rule->delta > 0.0;
+
+	for (int subject = 0; subject < EPOCH_SUBJECTS; subject++)
+		delta |= rule->phase_delta[subject] > 0.0;
+	if (gate->base || gate->replay)
+		command_usage(state, "--prove compares this build with itself: no BASE and HEAD");
+	if (delta || gate->inject || gate->github || gate->counters != GATE_COUNTERS_DEFAULT)
+		command_usage(state, "--delta, --inject, --counters and --github do not belong to "
+				     "--prove");
+	if (gate->path_count > 1)
+		command_usage(state, "--prove takes one object");
+	if (options_split(loaders, &item, 1) < 0)
+		command_usage(state, "--prove takes one loader");
+}
+
 /* What does not go together. */
 static void words_check(struct argp_state *state, const struct gate_options *gate)
 {
 	if (gate->replay)
 		replay_check(state, gate);
-	if (gate->prove && (gate->base || gate->replay))
-		command_usage(state, "--prove compares this build with itself: no BASE and HEAD");
+	if (gate->prove)
+		prove_check(state, gate);
 	if ((gate->quick || gate->jobs > 1) && !gate->prove)
 		command_usage(state, "--quick and --jobs belong to --prove");
 	if (gate->jobs > 1 && gate->pin >= 0)

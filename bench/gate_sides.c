@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(EPOCH_ROWS_MAX >= GATE_OBJECTS_MAX * GATE_LOADERS_MAX,
+	       "a gate's own epochs can be read");
+
 /* As record_object() has it: in a record, two rows of one name are one row. */
 static const char *label_choose(const struct gate *gate, const char *path)
 {

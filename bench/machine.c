@@ -230,9 +230,11 @@ const char *machine_line(char *buffer, size_t size)
 	return buffer;
 }
 
-const char *machine_revision(void)
+const char *machine_build(char *buffer, size_t size)
 {
-	return SOLOAD_REVISION;
+	snprintf(buffer, size, "soload " SOLOAD_VERSION "%s%s", SOLOAD_REVISION[0] ? " at " : "",
+		 SOLOAD_REVISION);
+	return buffer;
 }
 
 int machine_steal(double *ret_steal, double *ret_total)

@@ -21,8 +21,9 @@ struct json_t *machine_state_json(void);
 /* "AMD EPYC 9R14, 2 CPUs, Linux 6.18.5, glibc 2.36, KVM": returns `buffer`. */
 const char *machine_line(char *buffer, size_t size);
 
-/* The revision this program was built from, "" = not known. */
-const char *machine_revision(void);
+/* "soload 0.1.0 at 3bdd8cd41eae": what a table that is kept was made with; without the revision
+ * where it is not known. Returns `buffer`. */
+const char *machine_build(char *buffer, size_t size);
 
 /* CPU time of the whole machine since boot, in seconds: all of it, and what the hypervisor gave to
  * others (steal). -ENOENT where /proc/stat cannot tell. */

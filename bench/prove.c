@@ -3,6 +3,7 @@
 
 #include "bench/command.h"
 #include "bench/cost.h"
+#include "bench/gate_record.h"
 #include "bench/machine.h"
 #include "bench/prove_gates.h"
 #include "bench/prove_report.h"
@@ -13,8 +14,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loaders/loader.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -51,9 +54,9 @@ static const struct prove_campaign campaigns[] = {
 #define COUNTED 3
 
 static const struct prove_counted counted[COUNTED] = {
-	{ "one system call more", "call", "syscalls", false, "" },
-	{ "one page fault more", "fault", "faults", false, "" },
-	{ "0.1 % more instructions", LOOP_NONE, "instructions", false, "" },
+	{ "one system call more", "call", "syscalls", false, false, "" },
+	{ "one page fault more", "fault", "faults", false, false, "" },
+	{ "0.1 % more instructions", LOOP_NONE, "instructions", false, false, "" },
 };
 
 #define CAMPAIGNS (sizeof(campaigns) / sizeof(campaigns[0]))
@@ -125,7 +128,12 @@ static int work_count(const struct prove *prove, struct prove_counted *added, st
 		r = loop_calibrate(prove, plain, spec, sizeof(spec), err);
 	if (r == 0)
 		r = work_tally(prove, spec, by, tallies + 1, err);
-	if (r == 0) {
+	added->counted = r == 0 && plain->known[i] && tallies[1].known[i];
+	if (r == 0 && !added->counted) {
+		snprintf(added->result, sizeof(added->result), "%s",
+			 loop ? (plain->known[i] ? tallies + 1 : plain)->unknown
+			      : "no ptrace here");
+	} else if (r == 0) {
 		double percent = rise_percent(plain, tallies + 1, i);
 
 		added->found = tally_compare(plain, tallies + 1, i) == TALLY_MORE &&
@@ -151,8 +159,8 @@ static int works_count(struct prove *prove, struct err *err)
 	for (int i = 0; i < COUNTED && r != -EINTR && r != -ENOMEM; i++) {
 		r = work_count(prove, &prove->counted[i], err);
 		if (r < 0)
-			snprintf(prove->counted[i].result, sizeof(prove->counted[i].result),
-				 "not counted: %s", err->text);
+			snprintf(prove->counted[i].result, sizeof(prove->counted[i].result), "%s",
+				 err->text);
 	}
 	if (r == -ENOMEM)
 		return err_set(err, ENOMEM, "out of memory");
@@ -261,6 +269,7 @@ static int results_show(struct prove *prove, struct record *record, bool counted
 		.counted_count = counted_all ? COUNTED : 0,
 		.loader = prove->loader,
 		.object = prove->subject.path,
+		.rules = &prove->gates.rules,
 		.record_ns = cost_record_ns(),
 		.jobs = prove->gates.jobs,
 		.quick = prove->options->quick,
@@ -280,6 +289,24 @@ static int results_show(struct prove *prove, struct record *record, bool counted
 	return prove_report_last_line(&table, stdout);
 }
 
+/* The rules without a delta: that is the campaign's. */
+static void record_describe(struct record *record, const struct prove *prove)
+{
+	const struct gate_options *o = prove->options;
+	json_t *rules = gate_record_rules(&prove->gates.rules.verdict);
+
+	json_object_del(rules, "delta");
+	json_object_del(rules, "phase_delta");
+	record_note(record, "rules", rules);
+	record_note(record, "options",
+		    json_pack("{s:s,s:f,s:f,s:i,s:i,s:b}", "loader", prove->loader,
+			      "budget_seconds", (double)o->rules.budget_ns / 1e9,
+			      "gate_budget_seconds", (double)prove->gates.rules.budget_ns / 1e9,
+			      "jobs", o->jobs, "cpu", prove->gates.arm.cpu, "quick", o->quick));
+	record_object(record, prove->subject.path, prove->subject.file.bytes,
+		      prove->subject.file.size);
+}
+
 static int record_and_run(struct prove *prove, char **argv)
 {
 	struct record_spec spec = {
@@ -294,6 +321,7 @@ static int record_and_run(struct prove *prove, char **argv)
 
 	r = record_open(&record, &spec, &err);
 	if (r == 0) {
+		record_describe(record, prove);
 		r = campaigns_run(prove, &err);
 		code = results_show(prove, record, r == 0);
 		if (r < 0)
@@ -307,13 +335,25 @@ static int record_and_run(struct prove *prove, char **argv)
 	return EXIT_USAGE;
 }
 
+/* What cannot load at all is wrong usage, not 820 broken gates. */
+static int loader_check(const char *spec, struct err *err)
+{
+	struct loader *loader = NULL;
+	int r = loader_open(&loader, spec, err);
+
+	loader_close(loader);
+	return r;
+}
+
 /* What all gates share. This process itself counts, later, on the CPU of the first job. */
 static int gates_prepare(struct prove *prove, struct err *err)
 {
 	const struct gate_options *options = prove->options;
 	struct prove_gates *gates = &prove->gates;
-	int cpu, r;
+	int cpu, r = loader_check(prove->loader, err);
 
+	if (r < 0)
+		return r;
 	gates->loader = prove->loader;
 	gates->rules = options->rules;
 	gates->rules.budget_ns = GATE_BUDGET_NS;

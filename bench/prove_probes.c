@@ -205,11 +205,10 @@ static int object_prove(const char *path, const struct probed_choice *choices, s
 
 static void head_print(const char *options, size_t rounds, double limit)
 {
-	char machine[256];
-	const char *revision = machine_revision();
+	char machine[256], build[64];
 
 	printf("# Steps inside ld.so: corrected uprobes against hooks\n\n"
-	       "Written by `make prove-probes` at revision %s on %s%s; probe `ldphase%s`. "
+	       "Written by `make prove-probes` of %s on %s%s; probe `ldphase%s`. "
 	       "%zu rounds, each of two processes that are laid out alike, with %d loads by "
 	       "`memfd` in each of %d blocks in turns. A time is the median of the rounds' p10, "
 	       "in ns; the difference is the median of the rounds' own, with its 95 %% interval. A "
@@ -217,7 +216,7 @@ static void head_print(const char *options, size_t rounds, double limit)
 	       "with the unprobed within 10 %%.\n\n"
 	       "| object | step | ldhook | ldphase observed | corrected | difference | interval | "
 	       "|\n|---|---|---:|---:|---:|---:|---:|---|\n",
-	       revision[0] ? revision : "unknown", machine_line(machine, sizeof(machine)),
+	       machine_build(build, sizeof(build)), machine_line(machine, sizeof(machine)),
 	       limit > LIMIT_QUIET ? ", other work running" : "", options, rounds, BLOCK_LOADS,
 	       BLOCKS, limit * 100.0);
 	fflush(stdout);

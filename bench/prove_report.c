@@ -78,20 +78,38 @@ static bool is_complete(const struct prove_table *table)
 
 	for (size_t i = 0; i < table->count; i++)
 		complete &= table->results[i].gates == table->campaigns[i].gates;
+	for (size_t i = 0; i < table->counted_count; i++)
+		complete &= table->counted[i].counted;
 	return complete;
+}
+
+/* ", metrics p10 p50", or "" where all are judged. */
+static const char *metrics_list(const struct verdict_rule *rule, char *buffer, size_t size)
+{
+	int length = snprintf(buffer, size, ", metrics"), chosen = 0;
+
+	for (int q = 0; q < EPOCH_QUANTILES; q++) {
+		if (rule->quantiles[q])
+			length += snprintf(buffer + length, size - (size_t)length, " %s",
+					   epoch_quantile_name(q));
+		chosen += rule->quantiles[q];
+	}
+	return chosen < EPOCH_QUANTILES ? buffer : "";
 }
 
 void prove_report_write(const struct prove_table *table, FILE *out)
 {
 	const char *slash = strrchr(table->object, '/');
-	char machine[256];
+	char machine[256], build[64], metrics[32];
 
 	fprintf(out,
-		"# What the gate does on this machine\n\n%s. Loader %s, object %s, alpha 0.001, at "
-		"most 30 s a gate, %d at once%s. The load average counts the gates themselves, "
-		"the busy loops, and what else ran.\n\n",
-		machine_line(machine, sizeof(machine)), table->loader,
-		slash ? slash + 1 : table->object, table->jobs,
+		"# What the gate does on this machine\n\n%s; %s. Loader %s, object %s, "
+		"alpha %.3g%s, at most %.3g s a gate, %d at once%s. The load average counts "
+		"the gates themselves, the busy loops, and what else ran.\n\n",
+		machine_line(machine, sizeof(machine)), machine_build(build, sizeof(build)),
+		table->loader, slash ? slash + 1 : table->object, table->rules->verdict.alpha,
+		metrics_list(&table->rules->verdict, metrics, sizeof(metrics)),
+		(double)table->rules->budget_ns / 1e9, table->jobs,
 		table->quick ? "; a quick run, a tenth of the gates that prove it" : "");
 	fputs("| head is | delta | gates run | pass | fail | inconclusive | broken | s, median | "
 	      "s, "
@@ -105,7 +123,9 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 		campaign_notes(&table->campaigns[i], &table->results[i], out);
 	for (size_t i = 0; i < table->counted_count; i++)
 		fprintf(out, "- %s: %s: %s\n", table->counted[i].text,
-			table->counted[i].found ? "found" : "**not found**",
+			!table->counted[i].counted ? "**not counted**"
+			: table->counted[i].found  ? "found"
+						   : "**not found**",
 			table->counted[i].result);
 	redrawn_write(&table->same, "no difference, delta 5 %", out);
 	redrawn_write(&table->slower, "5 % added to every epoch", out);
@@ -113,7 +133,7 @@ void prove_report_write(const struct prove_table *table, FILE *out)
 		"- one timeline record costs %.1f ns (limit %.0f ns); it is subtracted nowhere\n",
 		table->record_ns, COST_LIMIT_NS);
 	fputs(is_complete(table) ? "\nA whole proof: all its gates were run.\n"
-				 : "\nNot a whole proof: gates are missing.\n",
+				 : "\nNot a whole proof: gates or counts are missing.\n",
 	      out);
 }
 

@@ -3,6 +3,7 @@
 #define SOLOAD_BENCH_PROVE_REPORT_H
 
 #include "base/err.h"
+#include "bench/gate_row.h"
 #include "bench/judge.h"
 
 #include <stdbool.h>
@@ -36,7 +37,7 @@ struct prove_redrawn {
 /* Work that was added on purpose, and whether counting found it. */
 struct prove_counted {
 	const char *text, *inject, *counter;
-	bool found;
+	bool counted, found;
 	char result[ERR_TEXT_BYTES + 64];
 };
 
@@ -47,6 +48,7 @@ struct prove_table {
 	const struct prove_counted *counted;
 	size_t counted_count;
 	const char *loader, *object;
+	const struct gate_rules *rules; /* of every gate, but for its campaign's delta */
 	struct prove_redrawn same, slower;
 	double record_ns;
 	int jobs; /* gates at once */

@@ -96,6 +96,17 @@ static void place_note(struct host_round *self, int code)
 						self->so->generation };
 }
 
+/* A load that was judged was received, whatever came afterwards. */
+static void received_note(struct host_round *self, int code)
+{
+	const struct device *device = self->device;
+	const struct control *control = device->control;
+
+	if (control->request.load && (code == 0 || control->answer.judged) &&
+	    device->options.transport->received)
+		device->options.transport->received(device->transport_state);
+}
+
 int host_answer(struct host_round *self, struct err *err)
 {
 	struct device_result *result = self->result;
@@ -109,5 +120,6 @@ int host_answer(struct host_round *self, struct err *err)
 	self->device->busy = false;
 	r = answer_read(self, err);
 	place_note(self, r);
+	received_note(self, r);
 	return r;
 }

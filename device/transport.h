@@ -59,6 +59,9 @@ struct transport {
 	/* Fills bytes, size, fd and offset; the core adds the identity. Trusts no figure it reads.
 	 */
 	int (*receive)(struct transport_device *device, struct so *ret_so, struct err *err);
+	/* What stage() staged last went through receive(): the AICPU's answer shows it. Until then
+	 * nobody has, whatever was sent. May be NULL. */
+	void (*received)(void *host_state);
 	/* The AICPU was started anew: what it kept is gone. May be NULL. */
 	void (*forget)(void *host_state);
 	/* The end of the host's state; device memory is still there. May be NULL. */

@@ -12,7 +12,7 @@
 #include "bench/repro/repro.h"
 
 #define ADVISE_COMBOS_MAX 48
-#define ADVISE_EPOCHS 3	      /* fresh processes of every combination, after a short first one */
+#define ADVISE_EPOCHS 7	      /* fresh processes of every combination, after a short first one */
 #define ADVISE_ROUNDS_MAX 512 /* of one combination, all epochs together */
 #define ADVISE_STEPS 3
 
@@ -48,6 +48,7 @@ struct advise {
 	size_t count;
 	size_t rounds;			/* of every combination so far */
 	size_t processes;		/* of every combination */
+	size_t ends[ADVISE_EPOCHS + 1]; /* of the rounds of each process */
 	char uncounted[ERR_TEXT_BYTES]; /* why system calls are not known, or "" */
 
 	/* The judgement. */
@@ -71,6 +72,12 @@ static inline const struct advise_rung *advise_rung_of(const struct advise *advi
 						       const struct rank_step *step)
 {
 	return advise->rungs[step->dimension][step->rung];
+}
+
+/* Which rounds ran in which process. */
+static inline struct rank_rounds advise_rounds(const struct advise *advise)
+{
+	return (struct rank_rounds){ advise->ends, advise->processes };
 }
 
 /* What stays between two runs: in the AICPU's process, and in device memory. */

@@ -12,9 +12,12 @@
 #include <string.h>
 
 #define PILOT_ROUNDS 2 /* of the first epoch, which says how many fit the time */
-#define ROUNDS_LEAST 2 /* per epoch */
-#define ROUNDS_MOST 16
+#define ROUNDS_LEAST 1 /* per epoch: that there are enough of them matters more */
+#define ROUNDS_MOST 8
 #define COUNT_SECONDS 5 /* left for counting */
+
+/* Of every combination, warm-ups included, before an interval can tell anything. */
+#define ROUNDS_FEWEST (PILOT_ROUNDS + 1 + (RANK_PROCESSES_LEAST - 1) * (ROUNDS_LEAST + 1))
 
 static int room_make(struct advise *advise, struct err *err)
 {
@@ -81,7 +84,7 @@ static int epoch_run(struct advise *advise, struct err *err)
 	for (size_t i = 0; i < advise->count; i++)
 		arm_collect(advise, i);
 	advise->rounds += (size_t)advise->options->repro.rounds;
-	advise->processes++;
+	advise->ends[advise->processes++] = advise->rounds;
 	repro->epoch++;
 	advise->options->repro.seed++; /* another order */
 	return 0;
@@ -137,19 +140,18 @@ static int round_try(struct advise *advise, double *ret_seconds, struct err *err
 	return r;
 }
 
-/* Said beforehand where not even the fewest rounds fit: those of the first two epochs. */
+/* Said beforehand where not even the fewest rounds fit. */
 static int time_foretell(struct advise *advise, struct err *err)
 {
 	double each = 0, all;
 	int r = advise->options->rounds ? 0 : round_try(advise, &each, err);
 
-	all = each * (PILOT_ROUNDS + 1 + ROUNDS_LEAST + 1) * advise->repro.arms_open;
+	all = each * ROUNDS_FEWEST * advise->repro.arms_open;
 	if (r == 0 && all > advise->options->seconds)
 		log_warn("advise: a round takes %.1f s, and %d combinations take %d rounds each at "
 			 "least: about %.0f %s instead of %g s",
-			 each, advise->repro.arms_open, PILOT_ROUNDS + 1 + ROUNDS_LEAST + 1,
-			 all < 120 ? all : all / 60, all < 120 ? "s" : "minutes",
-			 advise->options->seconds);
+			 each, advise->repro.arms_open, ROUNDS_FEWEST, all < 120 ? all : all / 60,
+			 all < 120 ? "s" : "minutes", advise->options->seconds);
 	return r;
 }
 
@@ -175,7 +177,15 @@ static int first_epoch(struct advise *advise, char **argv, double *ret_open, dou
 	return r;
 }
 
-/* The time is looked at before every epoch but the first two. */
+/* Another epoch as long as those so far. */
+static bool epoch_fits(const struct advise *advise, double seconds)
+{
+	double each = seconds / (double)advise->processes;
+
+	return seconds + each < advise->options->seconds - COUNT_SECONDS;
+}
+
+/* The time is looked at once there are enough processes to tell anything. */
 int advise_measure(struct advise *advise, char **argv, struct err *err)
 {
 	uint64_t begin = clock_now_ns();
@@ -194,8 +204,8 @@ int advise_measure(struct advise *advise, char **argv, struct err *err)
 	if (!advise->options->rounds)
 		advise->options->repro.rounds = rounds_fit(advise, open, ran);
 	for (int epoch = 0; r == 0 && epoch < ADVISE_EPOCHS; epoch++) {
-		if (epoch > 0 && !advise->options->rounds &&
-		    seconds_since(begin) > advise->options->seconds * 0.7)
+		if (!advise->options->rounds && advise->processes >= RANK_PROCESSES_LEAST &&
+		    !epoch_fits(advise, seconds_since(begin)))
 			break;
 		repro_arms_close(&advise->repro);
 		r = repro_arms_open(&advise->repro, err);
@@ -238,15 +248,15 @@ double advise_first(const struct advise_combo *combo)
 int advise_judge(struct advise *advise, struct err *err)
 {
 	const double *costs[ADVISE_COMBOS_MAX];
-	double *scratch = calloc(advise->rounds + 1, sizeof(*scratch));
+	const struct rank_rounds rounds = advise_rounds(advise);
+	double *scratch = calloc(rank_scratch(&rounds) + 1, sizeof(*scratch));
 
 	if (!scratch)
 		return err_set(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < advise->count; i++)
 		costs[i] = advise->combos[i].why[0] ? NULL : advise->combos[i].cost;
-	advise->ranked =
-		rank_order(&(struct rank_costs){ costs, advise->count, advise->rounds, scratch },
-			   advise->order, advise->rank);
+	advise->ranked = rank_order(&(struct rank_costs){ costs, advise->count, rounds, scratch },
+				    advise->order, advise->rank);
 	advise_ladders(advise);
 	advise->step_count = rank_steps(&advise->grid, scratch, advise->steps, ADVISE_STEPS);
 	free(scratch);

@@ -24,7 +24,7 @@ static const struct argp_option table[] = {
 	  "no: as on A2 and A3, the AICPU invalidates what DMA brought, line by line (yes)", 0 },
 	{ "seconds", KEY_SECONDS, "S", 0, "time to stay within, about, from 5 on (50)", 1 },
 	{ NULL, 'n', "ROUNDS", 0,
-	  "rounds of every combination in each of four processes, instead of what fits the time",
+	  "rounds of every combination in each of eight processes, instead of what fits the time",
 	  1 },
 	{ "seed", KEY_SEED, "N", 0, "of the inputs and of the order of rounds (1)", 1 },
 	{ "out", KEY_OUT, "DIR", 0, "results folder", 1 },

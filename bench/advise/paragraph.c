@@ -57,7 +57,7 @@ void advise_paragraph_print(struct advise *advise)
 	const size_t first[RANK_DIMENSIONS] = { 0 };
 	const struct advise_combo *start = advise_at(advise, first);
 	double cost;
-	char machine[256], name[ADVISE_NAME_BYTES];
+	char machine[256], build[64], name[ADVISE_NAME_BYTES];
 
 	if (!start || start->why[0] || advise->step_count == 0)
 		return;
@@ -66,13 +66,13 @@ void advise_paragraph_print(struct advise *advise)
 	printf("Bringing the orchestration object %s (%zu bytes) to the AICPU, in and out again "
 	       "costs "
 	       "%.1f us of an invocation of %s %s on %s, %s (%.1f %% of it) with %s, in "
-	       "soload %s's model of host and device on %s (medians of %zu interleaved rounds in "
+	       "the model of host and device of %s, on %s (medians of %zu interleaved rounds in "
 	       "%zu processes; no Ascend hardware).",
 	       repro->dies[0].object_label, repro->dies[0].object.so.size, cost / 1e3,
 	       repro->workload->name, repro->dies[0].data.which->name, options->platform,
 	       options->runtime, 100 * cost / advise_median(start, advise->rounds, VALUE_HOST),
-	       advise_name(start, name), SOLOAD_VERSION, machine_line(machine, sizeof(machine)),
-	       advise->rounds, advise->processes);
+	       advise_name(start, name), machine_build(build, sizeof(build)),
+	       machine_line(machine, sizeof(machine)), advise->rounds, advise->processes);
 	printf(" Steps in the order of what they save, each over the ones before:");
 	steps_tell(advise);
 	together_tell(advise);

@@ -159,7 +159,7 @@ static void grid_fill(struct advise *advise)
 			}
 		}
 	}
-	advise->grid.n = advise->rounds;
+	advise->grid.rounds = advise_rounds(advise);
 }
 
 /* disk:mended is no step of its own: it is the start where upstream's disk does not work. */

@@ -200,9 +200,10 @@ static void steps_print(struct advise *advise)
 		       "this object.\n");
 		return;
 	}
-	printf("\nWhat to do first, in the order of what it saves; 95 %% intervals. Start: %s, "
-	       "%.1f us per invocation\n",
-	       advise_name(start, name), advise_cost(start, advise->rounds) / 1e3);
+	printf("\nWhat to do first, in the order of what it saves; 95 %% intervals over %zu "
+	       "processes. Start: %s, %.1f us per invocation\n",
+	       advise->processes, advise_name(start, name),
+	       advise_cost(start, advise->rounds) / 1e3);
 	if (strcmp(name, "disk + inline") != 0)
 		printf("(upstream's own, disk + inline, does not work for this object: see "
 		       "above)\n");

@@ -9,14 +9,33 @@
 
 #define ALPHA 0.025 /* of each end of an interval */
 
-struct rank_gain rank_gain(const double *from, const double *to, size_t n, double *scratch)
+static size_t rounds_count(const struct rank_rounds *rounds)
+{
+	return rounds->processes ? rounds->ends[rounds->processes - 1] : 0;
+}
+
+size_t rank_scratch(const struct rank_rounds *rounds)
+{
+	return rounds->processes + rounds_count(rounds);
+}
+
+struct rank_gain rank_gain(const double *from, const double *to, const struct rank_rounds *rounds,
+			   double *scratch)
 {
 	struct rank_gain gain = { .ns = (double)NAN };
 	struct judge_interval interval;
+	double *differences = scratch + rounds->processes;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!isnan(from[i]) && !isnan(to[i]))
-			scratch[gain.n++] = from[i] - to[i];
+	for (size_t process = 0, i = 0; process < rounds->processes; process++) {
+		size_t used = 0;
+
+		for (; i < rounds->ends[process]; i++) {
+			if (!isnan(from[i]) && !isnan(to[i]))
+				differences[used++] = from[i] - to[i];
+		}
+		stats_sort(differences, used);
+		if (used > 0)
+			scratch[gain.n++] = stats_median(differences, used);
 	}
 	gain.low = -(double)INFINITY;
 	gain.high = (double)INFINITY;
@@ -46,6 +65,7 @@ static double median(const double *values, size_t n, double *scratch)
 size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_rank)
 {
 	const double *const *costs = all->costs;
+	const size_t n = rounds_count(&all->rounds);
 	size_t used = 0, first = 0;
 
 	for (size_t i = 0; i < all->count; i++) {
@@ -54,9 +74,8 @@ size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_r
 
 		if (!costs[i])
 			continue;
-		own = median(costs[i], all->n, all->scratch);
-		while (place > 0 &&
-		       median(costs[ret_order[place - 1]], all->n, all->scratch) > own) {
+		own = median(costs[i], n, all->scratch);
+		while (place > 0 && median(costs[ret_order[place - 1]], n, all->scratch) > own) {
 			ret_order[place] = ret_order[place - 1];
 			place--;
 		}
@@ -66,7 +85,7 @@ size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_r
 	for (size_t place = 0; place < used; place++) {
 		const double *own = costs[ret_order[place]], *best = costs[ret_order[first]];
 
-		if (place == 0 || rank_gain(own, best, all->n, all->scratch).distinct)
+		if (place == 0 || rank_gain(own, best, &all->rounds, all->scratch).distinct)
 			first = place;
 		ret_rank[place] = first + 1;
 	}
@@ -96,7 +115,7 @@ static struct rank_gain alone(const struct rank_grid *grid, size_t dimension, si
 	at[dimension] = rung;
 	if (!cost_at(grid, at))
 		return (struct rank_gain){ .ns = (double)NAN };
-	return rank_gain(cost_at(grid, start), cost_at(grid, at), grid->n, scratch);
+	return rank_gain(cost_at(grid, start), cost_at(grid, at), &grid->rounds, scratch);
 }
 
 /* The best single step from `at`: false when no ladder goes on. */
@@ -111,8 +130,8 @@ static bool step_choose(const struct rank_grid *grid, const size_t *at, double *
 
 		memcpy(next, at, sizeof(next));
 		while (passes && rung_next(grid, next, dimension)) {
-			struct rank_gain added =
-				rank_gain(cost_at(grid, at), cost_at(grid, next), grid->n, scratch);
+			struct rank_gain added = rank_gain(cost_at(grid, at), cost_at(grid, next),
+							   &grid->rounds, scratch);
 
 			passes = grid->passable[dimension][next[dimension]];
 			if (found && !(added.ns > ret_step->added.ns))
@@ -140,7 +159,7 @@ size_t rank_steps(const struct rank_grid *grid, double *scratch, struct rank_ste
 		at[step->dimension] = step->rung;
 		step->alone = alone(grid, step->dimension, step->rung, scratch);
 		step->together =
-			rank_gain(cost_at(grid, start), cost_at(grid, at), grid->n, scratch);
+			rank_gain(cost_at(grid, start), cost_at(grid, at), &grid->rounds, scratch);
 	}
 	return count;
 }

@@ -2,6 +2,9 @@
  * The arithmetic of soload advise: what one combination saves over another, their order, and which
  * change to make first. Pure functions over costs that were measured in turns: element i of every
  * array is of the same round.
+ *
+ * How a process is laid out moves all its rounds alike, so rounds of one process say nothing about
+ * the next one: a process gives one value, and processes are what is tested.
  */
 #ifndef SOLOAD_BENCH_ADVISE_RANK_H
 #define SOLOAD_BENCH_ADVISE_RANK_H
@@ -9,23 +12,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The rounds of process p end before round ends[p]; those of the next begin there. */
+struct rank_rounds {
+	const size_t *ends;
+	size_t processes;
+};
+
+/* How many values the functions below want in `scratch`. */
+size_t rank_scratch(const struct rank_rounds *rounds);
+
 /*
- * What `to` costs less than `from`, per round: the Hodges-Lehmann estimate of the differences and
- * its 95 % interval (bench/judge.h). Ends are infinite when the rounds are too few for one.
+ * What `to` costs less than `from`: of every process the median of its paired differences; the
+ * Hodges-Lehmann estimate of these and its 95 % interval (bench/judge.h). Ends are infinite when
+ * the processes are too few for one: below RANK_PROCESSES_LEAST.
  */
 struct rank_gain {
 	double ns, low, high;
-	size_t n;
+	size_t n;      /* processes */
 	bool distinct; /* the interval leaves zero out */
 };
 
-/* `scratch` holds n values. A pair with a NaN counts nowhere. */
-struct rank_gain rank_gain(const double *from, const double *to, size_t n, double *scratch);
+#define RANK_PROCESSES_LEAST 6
 
-/* Combinations side by side: costs[i] is NULL where there is none. `scratch` holds n values. */
+/* A pair with a NaN counts nowhere. */
+struct rank_gain rank_gain(const double *from, const double *to, const struct rank_rounds *rounds,
+			   double *scratch);
+
+/* Combinations side by side: costs[i] is NULL where there is none. */
 struct rank_costs {
 	const double *const *costs;
-	size_t count, n;
+	size_t count;
+	struct rank_rounds rounds;
 	double *scratch;
 };
 
@@ -47,7 +64,7 @@ struct rank_grid {
 	size_t rungs[RANK_DIMENSIONS]; /* at least 1 each */
 	const double *costs[RANK_RUNGS_MAX][RANK_RUNGS_MAX][RANK_RUNGS_MAX];
 	bool passable[RANK_DIMENSIONS][RANK_RUNGS_MAX]; /* a step may lead past that rung */
-	size_t n;
+	struct rank_rounds rounds;
 };
 
 /* A step up one ladder, from wherever the steps before have led. */
@@ -62,7 +79,7 @@ struct rank_step {
  * Climbs: each time to the next rung that works, or past a passable one to the rung behind, where
  * that saves most. Returns how
  * many steps there are, at most `room`; 0 when the start does not work. `alone.n` is 0 where that
- * combination was not measured. `scratch` holds grid->n values.
+ * combination was not measured.
  */
 size_t rank_steps(const struct rank_grid *grid, double *scratch, struct rank_step *ret_steps,
 		  size_t room);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,9 @@ static int line_append(struct history *history, struct history_line *line, struc
 	return 0;
 }
 
-static int line_take(struct history *history, const char *text, size_t size, struct err *err)
+/* `seen`: the revisions before it, by name. */
+static int line_take(struct history *history, json_t *seen, const char *text, size_t size,
+		     struct err *err)
 {
 	const struct history_line *last =
 		history->count ? &history->lines[history->count - 1] : NULL;
@@ -49,11 +52,13 @@ static int line_take(struct history *history, const char *text, size_t size, str
 	if (r < 0)
 		return r;
 	revision = history_text(&line, "revision");
-	if (history_find(history, revision))
+	if (json_object_get(seen, revision))
 		r = err_set(err, EINVAL, "revision %.*s has a line already", SHORT_HASH, revision);
 	else if (last && history_number(last, "number") >= history_number(&line, "number"))
 		r = err_set(err, EINVAL, "revision %.*s belongs before the line above it",
 			    SHORT_HASH, revision);
+	else if (json_object_set_new(seen, revision, json_true()) < 0)
+		r = err_set(err, ENOMEM, "out of memory");
 	if (r == 0)
 		return line_append(history, &line, err);
 	history_line_close(&line);
@@ -63,6 +68,7 @@ static int line_take(struct history *history, const char *text, size_t size, str
 static int lines_take(struct history *history, const char *text, size_t size, const char *path,
 		      struct err *err)
 {
+	json_t *seen = json_object();
 	size_t number = 1;
 	int r = 0;
 
@@ -71,13 +77,15 @@ static int lines_take(struct history *history, const char *text, size_t size, co
 		const char *end = memchr(at, '\n', left);
 
 		if (end)
-			r = line_take(history, at, (size_t)(end - at), err);
+			r = line_take(history, seen, at, (size_t)(end - at), err);
 		else
 			r = err_set(err, EINVAL, "cut short: it does not end");
 		if (r < 0)
-			return err_prefix(err, r, "%s: line %zu", path, number);
-		at = end + 1;
+			err_prefix(err, r, "%s: line %zu", path, number);
+		else
+			at = end + 1;
 	}
+	json_decref(seen);
 	return r;
 }
 

@@ -39,6 +39,7 @@ struct data_arm {
 	int64_t so_bytes;
 	size_t first; /* of its loads, once sorted */
 	size_t loads, measured, failed, stale;
+	size_t told; /* of those that did not fail: is known to be stale or not */
 };
 
 struct data_set {

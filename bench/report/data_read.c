@@ -105,6 +105,7 @@ static void samples_row(struct reading *reading)
 	arm->loads++;
 	arm->failed += load.failed;
 	arm->stale += load.stale == 1 && !load.failed;
+	arm->told += load.stale != SAMPLE_NONE && !load.failed;
 	arm->measured += !load.warmup && !load.failed;
 	data->sets[arm->set].measured += !load.warmup && !load.failed;
 }

@@ -102,7 +102,7 @@ static void arm_row(struct markup *markup, const struct data *data, const struct
 	time_cell(markup, total.p90);
 	time_cell(markup, total.n >= 100 ? total.p99 : (double)NAN);
 	markup_cell(markup, "%zu", arm->failed);
-	markup_cell(markup, "%zu", arm->stale);
+	markup_cell(markup, arm->told ? "%zu" : " ", arm->stale);
 	markup_row_end(markup);
 }
 

@@ -134,6 +134,7 @@ struct repro_arm {
 	int64_t kept_bytes;			  /* of device memory, by all rounds so far */
 	int64_t rounds_done, rounds_passed, rounds_refused, golden_passed, restarts;
 	int64_t stale, reused;	   /* answered by an old image: not, or as it should be */
+	int64_t told, untold;	   /* loads of which that can be said, and cannot */
 	struct device_ahead ahead; /* of the last round that was answered ... */
 	uint64_t relatives;	   /* ... and what was left to the device in all of them */
 	char stale_reason[160], error[ERR_TEXT_BYTES];
@@ -235,6 +236,9 @@ void repro_values_keep(struct repro *repro, struct repro_arm *arm, const struct 
 /* A row of samples.csv with what all rows of that arm have in common. */
 struct sample repro_sample(const struct repro *repro, const struct repro_arm *arm,
 			   const struct outcome *outcome);
+
+/* The verdict over what answered last, of a round or a registration. */
+void repro_freshness_count(struct repro_arm *arm);
 
 /* "failed in phase …": which step did not work. */
 void repro_failure_in_words(const struct device_result *result, struct err *err);

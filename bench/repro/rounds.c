@@ -60,13 +60,14 @@ static void ahead_keep(struct repro_arm *arm)
 	arm->relatives += arm->result->report.relatives;
 }
 
-static void freshness_count(struct repro_arm *arm)
+void repro_freshness_count(struct repro_arm *arm)
 {
 	const struct freshness_verdict *verdict = &arm->result->verdict;
 
 	if (!verdict->reason[0])
 		return;
-	arm->reused += verdict->freshness == FRESHNESS_REUSED;
+	arm->untold += verdict->freshness == FRESHNESS_UNKNOWN;
+	arm->told += verdict->freshness != FRESHNESS_UNKNOWN;
 	if (verdict->freshness != FRESHNESS_STALE)
 		return;
 	arm->stale++;
@@ -201,7 +202,9 @@ static void part_record(struct part *part)
 	}
 	if (outcome->failed)
 		failure_tell(repro, arm, outcome->why.text);
-	freshness_count(arm);
+	repro_freshness_count(arm);
+	arm->reused += arm->result->verdict.reason[0] &&
+		       arm->result->verdict.freshness == FRESHNESS_REUSED;
 	ahead_keep(arm);
 	repro_round_record(repro, arm, outcome);
 	repro_log_round(repro, arm);

@@ -34,6 +34,7 @@ static int64_t ticks_ns(const struct outcome *outcome, uint64_t ticks)
 struct sample repro_sample(const struct repro *repro, const struct repro_arm *arm,
 			   const struct outcome *outcome)
 {
+	const struct freshness_verdict *verdict = &arm->result->verdict;
 	struct sample sample = sample_empty();
 
 	sample.process = device_process(arm->device) ? device_process(arm->device) : SAMPLE_NONE;
@@ -59,6 +60,10 @@ struct sample repro_sample(const struct repro *repro, const struct repro_arm *ar
 	sample.dma_bytes = (int64_t)arm->result->dma_object.bytes;
 	sample.dma_ns = ticks_ns(outcome, arm->result->dma_object.ticks);
 	sample.dma_model_ns = (int64_t)arm->result->dma_object.model_ns;
+	if (verdict->reason[0])
+		sample_report(&sample, &arm->result->report);
+	if (verdict->reason[0] && verdict->freshness != FRESHNESS_UNKNOWN)
+		sample.stale = verdict->freshness == FRESHNESS_STALE;
 	return sample;
 }
 
@@ -93,10 +98,6 @@ static void sample_record(struct repro *repro, const struct repro_arm *arm,
 				      PHASE_BIT(PHASE_CALL));
 		if (early > 0)
 			sample.early_ns = (int64_t)early;
-	}
-	if (result->verdict.reason[0]) {
-		sample_report(&sample, &result->report);
-		sample.stale = result->verdict.freshness == FRESHNESS_STALE;
 	}
 	if (outcome->ran && !outcome->failed)
 		sample.minflt = result->minflt;

@@ -113,10 +113,6 @@ static double apart_record(struct repro *repro, struct repro_arm *arm, const cha
 	}
 	if (!outcome->failed)
 		sample.minflt = result->minflt;
-	if (result->verdict.reason[0]) {
-		sample_report(&sample, &result->report);
-		sample.stale = result->verdict.freshness == FRESHNESS_STALE;
-	}
 	record_sample(repro->record, &sample);
 	record_lane(repro->record, repro->seq, result->lanes[DEVICE_LANE_HOST].name,
 		    &result->lanes[DEVICE_LANE_HOST].time, &outcome->map);
@@ -156,8 +152,7 @@ static int register_one(struct repro *repro, struct repro_arm *arm, unsigned int
 	arm->restarts += r == 0 && arm->result->restarted;
 	if (r < 0)
 		registration_failed(repro, arm, outcome);
-	if (arm->result->verdict.freshness == FRESHNESS_STALE && arm->result->verdict.reason[0])
-		arm->stale++;
+	repro_freshness_count(arm);
 	ns = apart_record(repro, arm, "registration", outcome, &all);
 	if (r == 0 && life->registrations < DEVICE_CALLABLES_MAX) {
 		life->brought[life->registrations] = all;

@@ -6,6 +6,8 @@
  * The host keeps the last objects in device memory, and gives the oldest up for a new one when its
  * list or the memory is full. A device that was started anew has nothing. Behind every object its
  * identity is written down, and the device looks whether the host and its memory mean the same.
+ * An object is new to the device until a round got past receiving it: one that failed before, or
+ * never began, has left the device's cache as it was.
  */
 #include "device/transport.h"
 
@@ -28,12 +30,13 @@ struct kept_object {
 	uint64_t id, generation; /* id 0: free */
 	uint64_t address;
 	uint64_t used; /* when, in rounds */
+	bool received; /* by the device, not only sent */
 };
 
 struct dedup_state {
 	struct memory *memory; /* of the objects */
 	uint64_t round;
-	struct kept_object objects[OBJECTS_MAX];
+	struct kept_object objects[OBJECTS_MAX], *staged; /* the last one */
 };
 
 static uint64_t label_offset(uint64_t bytes)
@@ -115,7 +118,7 @@ static int object_send(struct transport_host *host, struct kept_object *kept, st
 		memory_free(state->memory, address, NULL);
 		return r;
 	}
-	*kept = (struct kept_object){ so->id, so->generation, address, 0 };
+	*kept = (struct kept_object){ so->id, so->generation, address, 0, false };
 	return 0;
 }
 
@@ -124,22 +127,22 @@ static int dedup_stage(struct transport_host *host, struct err *err)
 	struct dedup_state *state = host->state;
 	struct abi_fields *fields = transport_fields(host);
 	struct kept_object *kept = object_find(state, host->so);
-	bool is_new = !kept;
 	int r = 0;
 
 	state->memory = host->round->memory;
-	if (is_new) {
+	if (!kept) {
 		kept = object_oldest(state, false);
 		r = object_send(host, kept, err);
 	}
 	if (r < 0)
 		return r;
 	kept->used = ++state->round;
+	state->staged = kept;
 	fields->so_size = host->so->size;
 	fields->host_api.functions[SLOT_OBJECT] = kept->address;
 	fields->host_api.functions[SLOT_ID] = kept->id;
 	fields->host_api.functions[SLOT_GENERATION] = kept->generation;
-	fields->host_api.functions[SLOT_IS_NEW] = is_new;
+	fields->host_api.functions[SLOT_IS_NEW] = !kept->received;
 	return 0;
 }
 
@@ -184,12 +187,21 @@ static int dedup_receive(struct transport_device *device, struct so *ret_so, str
 	return 0;
 }
 
+static void dedup_received(void *host_state)
+{
+	struct dedup_state *state = host_state;
+
+	if (state->staged)
+		state->staged->received = true;
+}
+
 static void dedup_forget(void *host_state)
 {
 	struct dedup_state *state = host_state;
 
 	for (int i = 0; i < OBJECTS_MAX; i++)
 		object_give_up(state, &state->objects[i]);
+	state->staged = NULL;
 }
 
 const struct transport transport_dedup = {
@@ -200,6 +212,7 @@ const struct transport transport_dedup = {
 	.stage = dedup_stage,
 	.send = dedup_send,
 	.receive = dedup_receive,
+	.received = dedup_received,
 	.forget = dedup_forget,
 	.release = dedup_forget,
 };

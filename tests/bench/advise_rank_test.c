@@ -1,4 +1,5 @@
 /* The arithmetic of advise: gains with their intervals, ranks with ties, and the climb. */
+#include "base/random.h"
 #include "bench/advise/rank.h"
 
 #include <math.h>
@@ -11,7 +12,9 @@
 
 #define N 20
 
-static double scratch[N];
+static double scratch[2 * N];
+static size_t ends[N];
+static const struct rank_rounds singly = { ends, N }; /* a process for every round */
 
 /* `base` and a little noise, the same for equal seeds. */
 static const double *series(double *values, double base, unsigned int seed)
@@ -31,13 +34,13 @@ static void test_gain(void **state)
 		from[i] = 1000 + 50 * (double)(i % 3); /* drifts together with the other */
 		to[i] = from[i] - 100;
 	}
-	gain = rank_gain(from, to, N, scratch);
+	gain = rank_gain(from, to, &singly, scratch);
 	assert_int_equal(gain.n, N);
 	assert_true(gain.distinct);
 	assert_float_equal(gain.ns, 100, 1e-9);
 	assert_float_equal(gain.low, 100, 1e-9);
 	assert_float_equal(gain.high, 100, 1e-9);
-	gain = rank_gain(to, from, N, scratch);
+	gain = rank_gain(to, from, &singly, scratch);
 	assert_true(gain.distinct);
 	assert_float_equal(gain.ns, -100, 1e-9);
 }
@@ -52,7 +55,7 @@ static void test_gain_of_nothing(void **state)
 		from[i] = 1000;
 		to[i] = 1000 + (i % 2 ? 7 : -7) * (double)(i + 1);
 	}
-	gain = rank_gain(from, to, N, scratch);
+	gain = rank_gain(from, to, &singly, scratch);
 	assert_false(gain.distinct);
 	assert_true(gain.low < 0 && gain.high > 0);
 }
@@ -68,16 +71,86 @@ static void test_gain_of_few(void **state)
 		from[i] = 1000;
 		to[i] = i < 3 ? 1 : (double)NAN;
 	}
-	gain = rank_gain(from, to, N, scratch);
+	gain = rank_gain(from, to, &singly, scratch);
 	assert_int_equal(gain.n, 3);
 	assert_float_equal(gain.ns, 999, 1e-9);
 	assert_false(gain.distinct);
 	assert_true(isinf(gain.low) && isinf(gain.high));
 	to[0] = to[1] = to[2] = (double)NAN;
-	gain = rank_gain(from, to, N, scratch);
+	gain = rank_gain(from, to, &singly, scratch);
 	assert_int_equal(gain.n, 0);
 	assert_true(isnan(gain.ns));
 	assert_false(gain.distinct);
+}
+
+#define PROCESSES 8
+#define ROUNDS 6
+#define DRAWS 1000
+
+static double normal(uint64_t *random)
+{
+	double u = ((double)(random_next(random) >> 11) + 0.5) / 9007199254740992.0;
+	double v = (double)(random_next(random) >> 11) / 9007199254740992.0;
+
+	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+}
+
+/* A difference of every process that is no difference of the two: one in twenty may look like one.
+ * Were rounds tested, four in ten would. */
+static void test_processes_are_the_unit(void **state)
+{
+	double from[PROCESSES * ROUNDS], to[PROCESSES * ROUNDS], space[2 * PROCESSES * ROUNDS];
+	size_t of_process[PROCESSES], of_round[PROCESSES * ROUNDS];
+	const struct rank_rounds rounds = { of_process, PROCESSES };
+	const struct rank_rounds apart = { of_round, PROCESSES * ROUNDS };
+	unsigned int wrong = 0, wrong_apart = 0;
+	uint64_t random = 1;
+
+	(void)state;
+	for (size_t i = 0; i < PROCESSES * ROUNDS; i++) {
+		of_process[i / ROUNDS] = i + 1;
+		of_round[i] = i + 1;
+	}
+	assert_true(rank_scratch(&rounds) <= 2 * PROCESSES * ROUNDS);
+	for (int draw = 0; draw < DRAWS; draw++) {
+		struct rank_gain gain;
+
+		for (size_t i = 0; i < PROCESSES * ROUNDS; i++) {
+			double offset = i % ROUNDS ? to[i - 1] - from[i - 1] : normal(&random);
+
+			from[i] = 100;
+			to[i] = 100 + offset;
+		}
+		for (size_t i = 0; i < PROCESSES * ROUNDS; i++) {
+			from[i] += 0.1 * normal(&random);
+			to[i] += 0.1 * normal(&random);
+		}
+		wrong += rank_gain(from, to, &rounds, space).distinct;
+		wrong_apart += rank_gain(from, to, &apart, space).distinct;
+		for (size_t i = 0; i < PROCESSES * ROUNDS; i++)
+			to[i] -= 5;
+		gain = rank_gain(from, to, &rounds, space);
+		assert_int_equal(gain.n, PROCESSES);
+		assert_true(gain.low > 0 && gain.ns > 3 && gain.ns < 7);
+	}
+	assert_in_range(wrong, DRAWS * 1 / 100, DRAWS * 8 / 100);
+	assert_true(wrong_apart > DRAWS * 3 / 10);
+}
+
+/* Below six processes there is no interval, however many rounds they have. */
+static void test_processes_are_too_few(void **state)
+{
+	static const size_t five[] = { 4, 8, 12, 16, N }, six[] = { 3, 6, 9, 12, 15, N };
+	const struct rank_rounds few = { five, RANK_PROCESSES_LEAST - 1 };
+	const struct rank_rounds enough = { six, RANK_PROCESSES_LEAST };
+	double from[N], to[N];
+
+	(void)state;
+	series(from, 1000, 1);
+	series(to, 100, 2);
+	assert_false(rank_gain(from, to, &few, scratch).distinct);
+	assert_true(isinf(rank_gain(from, to, &few, scratch).low));
+	assert_true(rank_gain(from, to, &enough, scratch).distinct);
 }
 
 static void test_order(void **state)
@@ -85,7 +158,7 @@ static void test_order(void **state)
 	double a[N], b[N], c[N], d[N];
 	const double *costs[] = { series(a, 500, 1), NULL, series(b, 100, 2), series(c, 500, 3),
 				  series(d, 9000, 4) };
-	const struct rank_costs all = { costs, 5, N, scratch };
+	const struct rank_costs all = { costs, 5, singly, scratch };
 	size_t order[5], rank[5];
 
 	(void)state;
@@ -106,7 +179,7 @@ static struct rank_grid grid_make(void)
 {
 	static const double transports[] = { 600, 300, 200, 195 };
 	static const double loaders[] = { 500, 100, 90 };
-	struct rank_grid grid = { .rungs = { 4, 3, 1 }, .n = N };
+	struct rank_grid grid = { .rungs = { 4, 3, 1 }, .rounds = { ends, N } };
 
 	for (size_t t = 0; t < 4; t++) {
 		for (size_t l = 0; l < 3; l++)
@@ -206,7 +279,7 @@ static void test_passable(void **state)
 /* A step that costs is taken last, and its gain is negative. */
 static void test_loss(void **state)
 {
-	struct rank_grid grid = { .rungs = { 2, 1, 1 }, .n = N };
+	struct rank_grid grid = { .rungs = { 2, 1, 1 }, .rounds = { ends, N } };
 	struct rank_step step;
 
 	(void)state;
@@ -220,12 +293,20 @@ static void test_loss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gain),	     cmocka_unit_test(test_gain_of_nothing),
-		cmocka_unit_test(test_gain_of_few),  cmocka_unit_test(test_order),
-		cmocka_unit_test(test_steps),	     cmocka_unit_test(test_steps_with_gaps),
-		cmocka_unit_test(test_third_ladder), cmocka_unit_test(test_passable),
+		cmocka_unit_test(test_gain),
+		cmocka_unit_test(test_gain_of_nothing),
+		cmocka_unit_test(test_processes_are_the_unit),
+		cmocka_unit_test(test_processes_are_too_few),
+		cmocka_unit_test(test_gain_of_few),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_steps_with_gaps),
+		cmocka_unit_test(test_third_ladder),
+		cmocka_unit_test(test_passable),
 		cmocka_unit_test(test_loss),
 	};
 
+	for (size_t i = 0; i < N; i++)
+		ends[i] = i + 1;
 	return cmocka_run_group_tests_name("advise: order and steps", tests, NULL, NULL);
 }

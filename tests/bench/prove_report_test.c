@@ -3,6 +3,7 @@
 
 #include "bench/command.h"
 #include "bench/cost.h"
+#include "bench/machine.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,9 +33,10 @@ struct shown {
 /* A table of one campaign with these verdicts, its gates 1 s long but for the slowest. */
 struct scene {
 	const struct prove_campaign *campaign;
+	const struct gate_rules *rules; /* NULL = the usual ones */
 	unsigned int pass, fail, inconclusive, broken, found_by_p10;
 	double slowest[3];
-	bool not_found, not_counted;
+	bool not_found, not_counted, uncountable;
 	double record_ns;
 	unsigned int false_redrawn;
 };
@@ -42,7 +44,16 @@ struct scene {
 static void show(const struct scene *scene, struct shown *shown)
 {
 	double seconds[GATES];
-	struct prove_counted counted = { "a call", "call", "syscalls", !scene->not_found, "1" };
+	struct prove_counted counted = {
+		.text = "a call",
+		.inject = "call",
+		.counter = "syscalls",
+		.counted = !scene->uncountable,
+		.found = !scene->not_found,
+		.result = "1",
+	};
+	const struct gate_rules usual = { { .alpha = 0.001, .quantiles = { true, true, true } },
+					  .budget_ns = UINT64_C(30000000000) };
 	struct prove_result result = {
 		.planned = GATES,
 		.gates = scene->pass + scene->fail + scene->inconclusive + scene->broken,
@@ -60,6 +71,7 @@ static void show(const struct scene *scene, struct shown *shown)
 		.counted_count = scene->not_counted ? 0 : 1,
 		.loader = "memfd",
 		.object = "/x/o.so",
+		.rules = scene->rules ? scene->rules : &usual,
 		.same = { .gates = 6000, .verdicts = { 0, scene->false_redrawn, 0 } },
 		.record_ns = scene->record_ns,
 		.jobs = 1,
@@ -168,11 +180,39 @@ static void p10_alone_must_not_find_it(void **state)
 	       true);
 }
 
+/* Whoever keeps the table knows what it is of. */
+static void the_build_is_named(void **state)
+{
+	char build[64], cell[96];
+
+	(void)state;
+	assert_ptr_equal(machine_build(build, sizeof(build)), build);
+	assert_int_equal(strncmp(build, "soload " SOLOAD_VERSION, strlen("soload " SOLOAD_VERSION)),
+			 0);
+	snprintf(cell, sizeof(cell), "; %s. Loader memfd,", build);
+	expect((struct scene){ &same, .pass = 20 }, EXIT_DONE, cell, true);
+}
+
+/* What the gates were really run with, not what they are run with as a rule. */
+static void rules_are_those_of_the_gates(void **state)
+{
+	const struct gate_rules rules = { { .alpha = 0.01, .quantiles = { false, true, true } },
+					  .budget_ns = UINT64_C(2500000000) };
+
+	(void)state;
+	expect((struct scene){ &same, .pass = 20 }, EXIT_DONE,
+	       "object o.so, alpha 0.001, at most 30 s a gate, 1 at once.", true);
+	expect((struct scene){ &same, &rules, .pass = 20 }, EXIT_DONE,
+	       "object o.so, alpha 0.01, metrics p50 p90, at most 2.5 s a gate, 1 at once.", true);
+}
+
 static void everything_else_counts_too(void **state)
 {
 	(void)state;
 	expect((struct scene){ &same, .pass = 20, .not_found = true }, EXIT_MEASURED_FAILURE,
 	       "**not found**", true);
+	expect((struct scene){ &same, .pass = 20, .not_found = true, .uncountable = true },
+	       EXIT_MEASURED_FAILURE, "- a call: **not counted**: 1\n", false);
 	expect((struct scene){ &same, .pass = 20, .record_ns = COST_LIMIT_NS + 1.0 },
 	       EXIT_MEASURED_FAILURE, "| reached |", true);
 	expect((struct scene){ &same, .pass = 20, .false_redrawn = 12 }, EXIT_DONE, "12 fail",
@@ -190,6 +230,8 @@ int main(void)
 		cmocka_unit_test(fewer_gates_prove_nothing),
 		cmocka_unit_test(being_late_is_told),
 		cmocka_unit_test(p10_alone_must_not_find_it),
+		cmocka_unit_test(the_build_is_named),
+		cmocka_unit_test(rules_are_those_of_the_gates),
 		cmocka_unit_test(everything_else_counts_too),
 	};
 

@@ -90,6 +90,25 @@ static void rises_are_declared(void **state)
 	assert_int_equal(expected.count, 0);
 }
 
+/* A long line is one line, whatever it would say if it were cut. */
+static void long_lines_are_one(void **state)
+{
+	struct expected expected;
+	struct err err = { "" };
+	char text[2048];
+
+	(void)state;
+	snprintf(text, sizeof(text), "# %0600d memfd faults +1\n%600s elf faults +2\n", 0, "");
+	assert_int_equal(expected_from(&expected, text, &err), 0);
+	assert_int_equal(expected.count, 1);
+	assert_int_equal(expected.rises[0].line, 2);
+	assert_string_equal(expected.rises[0].loader, "elf");
+	expected_close(&expected);
+	snprintf(text, sizeof(text), "# %0600d\nmemfd bogus +1\n", 0);
+	assert_int_equal(expected_from(&expected, text, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "line 2"));
+}
+
 static void nonsense_is_refused(void **state)
 {
 	static const char *const wrong[] = {
@@ -121,9 +140,8 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_found),
-		cmocka_unit_test(changes_are_told),
-		cmocka_unit_test(rises_are_declared),
+		cmocka_unit_test(names_are_found),     cmocka_unit_test(changes_are_told),
+		cmocka_unit_test(rises_are_declared),  cmocka_unit_test(long_lines_are_one),
 		cmocka_unit_test(nonsense_is_refused),
 	};
 	int fd = mkstemp(path), failed;

@@ -20,6 +20,25 @@ run 0 "$soload" compare "$object" "$scratch/other.so" --budget 1 --out "$record"
 run 1 "$soload" compare "$object" "$fixtures/orch_constructor_crashes.so" --budget 1 --out "$record"
 has "$err" "in phase link"
 
+# What was measured before an interrupt is shown, and a row that is over is on record before the next one is.
+run 130 timeout --foreground --preserve-status -s INT 2 "$soload" compare memfd elf --so "$object" --budget 60 --out "$record"
+has "$out" "A is memfd, B is elf"
+has "$out" "Results: $record"
+checks=$((checks + 1))
+grep -q '^  memfd..elf  *total ' "$out" || fail "no row: $(cat "$out")"
+rm -rf "$record"
+"$soload" compare "$scratch/base" "$soload" --so "$object" -l elf,cached --budget 2 --out "$record" >"$scratch/out" 2>"$scratch/err" </dev/null &
+victim=$!
+for _ in $(seq 300); do
+	grep -qs ',elf,' "$record/epochs.csv" && break
+	sleep 0.1
+done
+kill -KILL $victim
+wait $victim 2>/dev/null
+checks=$((checks + 1))
+awk -F, '$2 == "elf" { first++ } $2 == "cached" || NF != 10 { other++ } END { exit !(first >= 3 && !other) }' "$record/epochs.csv" ||
+	fail "a killed compare left $(wc -l <"$record/epochs.csv") lines"
+
 for name in a b; do
 	run 0 "$soload" run --so "$object" -l memfd,elf -n 6 --out "$scratch/$name"
 done

@@ -191,7 +191,10 @@ for arguments in "" "memfd" "memfd elf disk" "memfd elf" "memfd mefmd --so $obje
 	"memfd memfd --so $object --alpha 2" "memfd memfd --so $object --budget 0" "memfd memfd --so $object --metrics p90" \
 	"memfd memfd --so $object --metrics p10,x" "memfd memfd --so $object --inject bogus" "memfd memfd --so $object --pin 9999" \
 	"--replay x memfd elf" "--quick" "memfd memfd --so $object --jobs 2" "--prove memfd elf" \
-	"--prove --jobs 0" "--prove --jobs 9" "--prove --jobs x" "--prove --jobs 2 --pin 0"; do
+	"--prove --jobs 0" "--prove --jobs 9" "--prove --jobs x" "--prove --jobs 2 --pin 0" \
+	"--prove --quick --budget 2s --so $object -l mefmd" "--prove --so $object -l memfd,elf" "--prove --so $object --so $object" \
+	"--prove --so $object --delta 2%" "--prove --so $object --delta link=2%" "--prove --so $object --inject 5%" \
+	"--prove --so $object --github" "--prove --so $object --counters off"; do
 	# shellcheck disable=SC2086 # words on purpose
 	run 2 "$soload" gate $arguments --out "$record"
 	one_line "$err"
@@ -205,15 +208,31 @@ for epochs in /nonexistent "$0"; do
 	one_line "$err"
 done
 
+# More rows than a gate can have are none of a gate's.
+many=$scratch/many/epochs.csv
+mkdir "$scratch/many" && awk 'BEGIN {
+	print "epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order"
+	for (i = 1; i <= 2000; i++) print "0,loader" i ",cycle@x,1,total,p50,1,1,0,bh"
+}' >"$many"
+run 2 "$soload" gate --replay "$many"
+one_line "$err"
+has "$err" "$many: line 1026: a gate has at most 1024 rows"
+
 # The gate about itself, as far as two seconds go: every campaign has its row, what it counted was found, and nothing is claimed.
 proof=$scratch/proof
-"$soload" gate --prove --quick --budget 2s --so "$object" --out "$proof" >"$scratch/out" 2>"$scratch/err"
+"$soload" gate --prove --quick --budget 2s --so "$object" --alpha 0.01 --metrics p50,p90 --out "$proof" >"$scratch/out" 2>"$scratch/err"
 status=$? out=$scratch/out
 checks=$((checks + 1))
 case $status in 1 | 3) ;; *) fail "exit code $status of a proof of two seconds" && cat "$scratch/err" >&2 ;; esac
 equal "campaigns" "$(grep -c '^| .* | [0-9.]* to [0-9.]* | ' "$out")" 6
 equal "the proof, printed and kept" "$(grep -v '^verdict=' "$out")" "$(cat "$proof/prove.md")"
 has "$out" "one system call more: found"
+has "$out" ", alpha 0.01, metrics p50 p90, at most 30 s a gate, 1 at once"
+equal "the rules on record" "$(python3 -c '
+import json, sys
+run = json.load(open(sys.argv[1]))
+print(run["rules"], run["options"]["loader"], run["options"]["gate_budget_seconds"], len(run["objects"]))' "$proof/run.json")" \
+	"{'alpha': 0.01, 'metrics': ['p50', 'p90']} memfd 30.0 1"
 
 # Interrupted: the epochs so far are whole.
 run 130 timeout --foreground --preserve-status -s INT 2 "$soload" gate --prove --budget 60s --so "$object" --out "$record"

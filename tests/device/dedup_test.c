@@ -108,6 +108,8 @@ static int round_run(struct rig *rig, const struct so *so, struct so *ret_so)
 	rig->device.runtime_address = host.runtime_address;
 	if (r == 0)
 		r = rig->transport->receive(&rig->device, ret_so, NULL);
+	if (r == 0)
+		rig->transport->received(rig->state);
 	round_release(&round);
 	return r;
 }

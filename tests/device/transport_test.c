@@ -108,6 +108,8 @@ static void received_check(struct rig *rig, const struct transport *transport)
 	assert_ptr_equal(rig->device.memory + so.offset, so.bytes);
 	assert_int_equal(transport_fields_view(&rig->device, &fields, NULL), 0);
 	assert_int_equal(fields->orch_args[3], 0x1234);
+	if (transport->received)
+		transport->received(rig->state);
 }
 
 static void round_check(const char *name, uint64_t copies, uint64_t bytes)

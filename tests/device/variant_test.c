@@ -225,6 +225,38 @@ static void test_lines(void **state)
 	rig.when = NULL;
 }
 
+/* A round that fails before it looks at its object has invalidated no line of it; the next one, to
+ * which it is not sent, does. */
+static void test_lines_of_a_failed_round(void **state)
+{
+	const struct device_kernel unknown[] = { { .id = 1, .name = "nowhere" }, { .name = NULL } };
+	const uint64_t alone = transport_runtime_bytes(ABI_A2A3_WORKERS);
+	struct device_object object;
+	struct err err = { "" };
+	struct device_job job = { .object = &object, .args = rig.args, .arg_count = 2 * PAIRS };
+	uint64_t sent;
+
+	(void)state;
+	rig.incoherent = true;
+	object_open(&object, "works");
+	device_up("memfd", "dedup", 0);
+	args_set();
+	job.kernels = unknown;
+	assert_true(device_run(rig.device, &job, rig.result, &err) < 0);
+	assert_int_equal(rig.result->failure, DEVICE_FAILED);
+	assert_non_null(strstr(err.text, "'nowhere' is not known"));
+	sent = rig.result->dma_object.bytes;
+	assert_true(sent > alone + object.so.size);
+	works();
+	assert_int_equal(rig.result->dma_object.bytes, alone);
+	assert_int_equal(rig.result->lines, cache_lines(NULL, sent) + kernels_count());
+	works();
+	assert_int_equal(rig.result->lines, cache_lines(NULL, alone) + kernels_count());
+	device_down();
+	device_object_release(&object);
+	rig.incoherent = false;
+}
+
 /* A new process has nothing: what was kept is sent again. */
 static void test_reset(void **state)
 {
@@ -271,10 +303,10 @@ static void test_variant_names(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_failures),      cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_surroundings),  cmocka_unit_test(test_offsets),
-		cmocka_unit_test(test_lines),	      cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_variant_names),
+		cmocka_unit_test(test_failures),     cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_surroundings), cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_lines_of_a_failed_round),
+		cmocka_unit_test(test_reset),	     cmocka_unit_test(test_variant_names),
 	};
 
 	if (is_aicpu(argc, argv))
