@@ -1,7 +1,8 @@
 /*
  * Where the functions of an ld.so are that a probe watches: names come from the file itself or from
  * its debug file, whose build-id must be the same; a place whose first instruction the kernel would
- * have to single-step is refused by name (9 us a hit instead of 0.7).
+ * have to single-step is refused by name (9 us a hit instead of 0.7). Where a function begins with
+ * endbr64 (CET), the instruction behind it is probed: arguments and stack are the same there.
  */
 #ifndef SOLOAD_PROBES_RESOLVE_H
 #define SOLOAD_PROBES_RESOLVE_H
@@ -29,8 +30,8 @@ enum resolve_source {
 const char *resolve_source_name(enum resolve_source source);
 
 struct resolve_site {
-	uint64_t address; /* in the file's own virtual addresses */
-	uint64_t offset;  /* in the file; 0 = not found */
+	uint64_t address; /* where it begins, in the file's own virtual addresses */
+	uint64_t offset;  /* of the instruction to probe, in the file; 0 = not found */
 	enum resolve_source source;
 	bool stepped; /* found, but would be single-stepped: not to be used */
 };

@@ -1,11 +1,12 @@
 /*
  * Where the functions of an ld.so are: every source of names in its order, build-ids that must
- * agree, first instructions that are refused, files that are no ELF files.
+ * agree, first instructions that are refused or stepped over, files that are no ELF files.
  */
 #include "probes/resolve.h"
 #include "probes/ldphase_sites.h"
 #include "probes/probe.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,6 +132,125 @@ static void copy(const char *from, const char *to)
 	assert_int_equal(system(command), 0); /* NOLINT: names of our own */
 }
 
+/* An ld.so and the libc beside it, made of two fixtures. */
+static int pair_find(const char *linker, const char *library, struct ldphase_sites *ret_sites,
+		     struct err *err)
+{
+	char folder[] = "/tmp/soload-pair-XXXXXX", as_linker[PATH_MAX], as_library[PATH_MAX];
+	int r;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(as_linker, sizeof(as_linker), "%s/ld.so", folder);
+	snprintf(as_library, sizeof(as_library), "%s/libc.so.6", folder);
+	copy(fixture(linker), as_linker);
+	if (library)
+		copy(fixture(library), as_library);
+	r = ldphase_sites_find(ret_sites, as_linker, NOWHERE, err);
+	unlink(as_linker);
+	unlink(as_library);
+	rmdir(folder);
+	return r;
+}
+
+#ifdef __x86_64__
+static bool site_behind_endbr64(const char *file, const struct resolve_site *site)
+{
+	static const unsigned char wanted[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x55 };
+	unsigned char bytes[sizeof(wanted)] = { 0 };
+	FILE *from = fopen(fixture(file), "re");
+
+	assert_non_null(from);
+	assert_int_equal(fseek(from, (long)site->offset - 4, SEEK_SET), 0);
+	assert_int_equal(fread(bytes, 1, sizeof(bytes), from), sizeof(bytes));
+	fclose(from);
+	return memcmp(bytes, wanted, sizeof(wanted)) == 0;
+}
+#endif
+
+/* An ld.so and a libc built with CET, as most distributions do: the push behind endbr64. */
+static void functions_are_watched_behind_endbr64(void **state)
+{
+#ifdef __x86_64__
+	uint64_t offsets[STEP_COUNT], steps[STEP_COUNT];
+	struct ldphase_sites sites;
+	struct resolve_site site;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(pair_find("probe_endbr.so", NULL, &sites, &err), 0);
+	assert_true(sites.named && sites.inner);
+	assert_int_equal(sites.linker.stepped, 0);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 2);
+	assert_int_equal(steps[0], STEP_OPEN);
+	assert_int_equal(steps[1], STEP_RELOCATE);
+	assert_true(site_behind_endbr64("probe_endbr.so", &sites.linker.sites[STEP_OPEN]));
+	assert_int_equal(ldphase_sites_pick(&sites, true, true, offsets, steps), 1);
+	assert_int_equal(offsets[0], sites.linker.sites[STEP_OPEN].offset);
+	assert_int_equal(resolve_export(fixture("probe_endbr.so"), "dlopen", &site, &err), 0);
+	assert_true(!site.stepped && site_behind_endbr64("probe_endbr.so", &site));
+#else
+	(void)state;
+	skip();
+#endif
+}
+
+/* Neither ld.so's dlopen nor libc's can be watched: in words, and not a trace of nothing. */
+static void what_opens_no_load_is_refused(void **state)
+{
+	static const char *const linkers[] = { "probe_endbr_stepped.so", "probe_bare.so" };
+	struct ldphase_sites sites;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+#ifdef __x86_64__
+		assert_int_equal(pair_find(linkers[i], "probe_endbr_stepped.so", &sites, &err),
+				 -ENOTSUP);
+		assert_non_null(strstr(err.text, "dlopen of "));
+		assert_non_null(strstr(err.text, i ? "no symbols for " : "_dl_open of "));
+		assert_string_equal(sites.linker.path, ""); /* the next looks again */
+#endif
+	}
+	assert_int_equal(pair_find(linkers[1], NULL, &sites, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "libc.so.6"));
+}
+
+/* libc's dlopen opens the load, ld.so tells the steps as far as it can: functions, else markers. */
+static void steps_stay_beside_dlopen(void **state)
+{
+	uint64_t offsets[STEP_COUNT], steps[STEP_COUNT];
+	struct ldphase_sites sites;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(pair_find("probe_bare.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && !sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 0);
+#ifdef __x86_64__
+	assert_int_equal(pair_find("probe_endbr_stepped.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 1);
+	assert_int_equal(steps[0], STEP_RELOCATE);
+	assert_int_equal(ldphase_sites_pick(&sites, true, true, offsets, steps), 0);
+#endif
+#ifdef HAVE_SDT
+	assert_int_equal(pair_find("probe_markers.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 4);
+	assert_int_equal(steps[0], STEP_INIT);
+	assert_int_equal(steps[1], STEP_UNMAP);
+	assert_int_equal(steps[2], STEP_FIND);
+	assert_int_equal(steps[3], STEP_BIND);
+	assert_int_equal(ldphase_sites_pick(&sites, false, false, offsets, steps), 0);
+#ifdef __x86_64__
+	assert_int_equal(pair_find("probe_endbr_markers.so", "probe_endbr.so", &sites, &err), 0);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 2);
+	assert_int_equal(steps[0], STEP_INIT);
+	assert_int_equal(steps[1], STEP_BIND);
+#endif
+#endif
+}
+
 /* The debug file of the same build names what the object does not; that of another build, under the
  * same name, is worse than none. */
 static void debug_files_must_be_of_the_same_build(void **state)
@@ -250,6 +370,9 @@ int main(void)
 		cmocka_unit_test(stripped_files_name_nothing),
 		cmocka_unit_test(debugdata_is_unpacked),
 		cmocka_unit_test(markers_give_coarse_steps),
+		cmocka_unit_test(functions_are_watched_behind_endbr64),
+		cmocka_unit_test(what_opens_no_load_is_refused),
+		cmocka_unit_test(steps_stay_beside_dlopen),
 		cmocka_unit_test(debug_files_must_be_of_the_same_build),
 		cmocka_unit_test(exports_are_found),
 		cmocka_unit_test(cut_files_do_no_harm),
