@@ -32,7 +32,9 @@ static int dlopen_find(struct ldphase_sites *sites, const char *linker, struct e
 	slash = strrchr(real, '/');
 	snprintf(sites->library, sizeof(sites->library), "%.*s/libc.so.6", (int)(slash - real),
 		 real);
-	r = resolve_export(sites->library, "dlopen", &sites->dlopen, err);
+	r = resolve_current(sites->library, err);
+	if (r == 0)
+		r = resolve_export(sites->library, "dlopen", &sites->dlopen, err);
 	if (r == 0 && sites->dlopen.stepped)
 		r = err_set(err, ENOTSUP, "dlopen of %s would be single-stepped", sites->library);
 	return r;

@@ -60,8 +60,12 @@ bool resolve_emulated(const unsigned char *bytes, size_t size);
 int resolve_program(const char *name, char *ret_path, size_t size);
 
 /* The ld.so a program asks for (PT_INTERP; scripts are followed to their interpreter), or the one a
- * running process has. */
+ * running process has, by its path through the root of that process. -ESTALE when its file has been
+ * replaced since it was mapped: the new one is not what runs. */
 int resolve_linker_of_program(const char *path, char *ret_path, size_t size, struct err *err);
 int resolve_linker_of_process(pid_t pid, char *ret_path, size_t size, struct err *err);
+
+/* The same of any file of a running process, by such a path: 0, or -ESTALE. Other paths are 0. */
+int resolve_current(const char *path, struct err *err);
 
 #endif

@@ -344,6 +344,17 @@ kill $victim
 wait $victim 2>/dev/null
 uprobes_gone "$before"
 
+# A process whose ld.so has been replaced since it started: what the new file says is not true of it.
+cp "$linker" "$scratch/probe_ld.so" && cp "$linker" "$scratch/other_ld.so"
+env -C "$scratch" "${programs}linked" "$object" 100000000 &
+victim=$!
+sleep 0.5
+mv "$scratch/other_ld.so" "$scratch/probe_ld.so"
+run 2 "$soload" trace -p $victim -t 0.5
+has "$err" "which has been replaced since it started"
+kill $victim
+wait $victim 2>/dev/null
+
 # A process that has ended, and that nobody has waited for: the trace ends with it.
 sh -c '"$0" "$1" 20000 & exec sleep 60' "${programs}many" "$object" &
 parent=$!

@@ -5,16 +5,20 @@
 #include "probes/resolve.h"
 #include "probes/ldphase_sites.h"
 #include "probes/probe.h"
+#include "tests/emulator.h"
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -362,6 +366,74 @@ static void linkers_are_found(void **state)
 		    0);
 }
 
+/* A program with an ld.so of its own, in the folder it is started in. */
+static pid_t linked_start(const char *folder)
+{
+	char program[PATH_MAX], object[PATH_MAX];
+	pid_t pid;
+
+	assert_non_null(realpath(fixture("probe_linked"), program));
+	assert_non_null(realpath(fixture("answer_1.so"), object));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (chdir(folder) == 0)
+			execl(program, program, object, "100000000", (char *)NULL);
+		_exit(1);
+	}
+	return pid;
+}
+
+/* Until it is that program, and has mapped it. */
+static int linked_await(pid_t pid, char *ret_linker, struct err *err)
+{
+	int r = -1;
+
+	for (int i = 0; i < 1000; i++) {
+		r = resolve_linker_of_process(pid, ret_linker, PATH_MAX, err);
+		if (r == -ESTALE || (r == 0 && strstr(ret_linker, "probe_ld.so")))
+			break;
+		usleep(10000);
+	}
+	return r;
+}
+
+/* An upgrade of libc under a daemon: the new file has its functions in other places. */
+static void what_has_been_replaced_is_refused(void **state)
+{
+	char folder[] = "/tmp/soload linked-XXXXXX", linker[PATH_MAX], path[PATH_MAX];
+	char other[PATH_MAX], found[PATH_MAX] = "";
+	struct err err = { "" };
+	pid_t pid;
+
+	(void)state;
+	if (emulator_words(NULL)) {
+		print_message("emulated: the ld.so of a process is the emulator's\n");
+		skip();
+	}
+	assert_int_equal(resolve_linker_of_program("/proc/self/exe", linker, sizeof(linker), &err),
+			 0);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/probe_ld.so", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
+	copy(linker, path);
+	copy(linker, other);
+	pid = linked_start(folder);
+	assert_true(pid > 0);
+	assert_int_equal(linked_await(pid, found, &err), 0);
+	assert_non_null(strstr(found, path)); /* the space, too */
+	assert_int_equal(resolve_current(found, &err), 0);
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(resolve_current(found, &err), -ESTALE);
+	assert_int_equal(linked_await(pid, found, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "replaced"));
+	assert_int_equal(resolve_current(path, &err), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +450,7 @@ int main(void)
 		cmocka_unit_test(cut_files_do_no_harm),
 		cmocka_unit_test(libc_stays_inside_the_root),
 		cmocka_unit_test(linkers_are_found),
+		cmocka_unit_test(what_has_been_replaced_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
