@@ -18,6 +18,8 @@ struct frame {
 	size_t load, span; /* span of the step that is open, or NO_SPAN */
 	enum step step;
 	bool paused;
+	uint64_t init_ns; /* of the load, before the INIT that is open, told by calls */
+	double init_corrected_ns;
 };
 
 struct walk {
@@ -169,7 +171,42 @@ static void interval_close(struct walk *walk, const struct split_point *point)
 	load->cost_ns += cost;
 }
 
-/* Steps out of system calls, where functions have no names. */
+/* What was taken for constructors was still relocation: of an object after the first. */
+static void init_take_back(struct walk *walk, struct frame *frame)
+{
+	struct split_load *load = frame_load(walk, frame);
+
+	load->observed_ns[STEP_BIND] += load->observed_ns[STEP_INIT] - frame->init_ns;
+	load->corrected_ns[STEP_BIND] += load->corrected_ns[STEP_INIT] - frame->init_corrected_ns;
+	load->observed_ns[STEP_INIT] = frame->init_ns;
+	load->corrected_ns[STEP_INIT] = frame->init_corrected_ns;
+	load->entered[STEP_BIND]++;
+	load->entered[STEP_INIT]--;
+	for (size_t i = frame->span; i < walk->split->span_count; i++) {
+		struct split_span *span = &walk->split->spans[i];
+
+		if (span->load != frame->load || span->step != STEP_INIT)
+			continue;
+		if (span->kind == EVENT_STEP)
+			span->what = STEP_BIND;
+		span->step = STEP_BIND;
+	}
+}
+
+static void init_open(struct walk *walk, struct frame *frame, uint64_t ts)
+{
+	const struct split_load *load = frame_load(walk, frame);
+
+	if (frame->step == STEP_INIT)
+		init_take_back(walk, frame);
+	frame->init_ns = load->observed_ns[STEP_INIT];
+	frame->init_corrected_ns = load->corrected_ns[STEP_INIT];
+	step_open(walk, frame, STEP_INIT, ts);
+}
+
+/* Steps out of system calls, where functions have no names. ld.so protects an object's RELRO when
+ * it has relocated it, and runs constructors after the last: what a constructor protects comes too
+ * late to be told from that. */
 static void call_steps(struct walk *walk, struct frame *frame, const struct split_point *point)
 {
 	uint32_t call = point->event->what;
@@ -182,8 +219,9 @@ static void call_steps(struct walk *walk, struct frame *frame, const struct spli
 		step_open(walk, frame, STEP_MAP, point->ts);
 	else if (point->end && call == SYS_close)
 		step_open(walk, frame, STEP_BIND, point->ts);
-	else if (point->end && call == SYS_mprotect && frame->step == STEP_BIND)
-		step_open(walk, frame, STEP_INIT, point->ts);
+	else if (point->end && call == SYS_mprotect &&
+		 (frame->step == STEP_BIND || frame->step == STEP_INIT))
+		init_open(walk, frame, point->ts);
 }
 
 static void part_add(struct walk *walk, const struct frame *frame, const struct split_point *point)

@@ -234,6 +234,40 @@ static void steps_come_from_calls(void **state)
 	split_free(&split);
 }
 
+/* ld.so protects every object that it has relocated: constructors begin after the last of them. */
+static void every_object_is_bound_before_constructors(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	call(&script, 110, 10, SYS_openat);
+	call(&script, 130, 5, SYS_fstat);
+	call(&script, 195, 5, SYS_close);
+	call(&script, 240, 10, SYS_mprotect);
+	call(&script, 260, 5, SYS_brk);
+	call(&script, 270, 10, SYS_mprotect);
+	call(&script, 285, 5, SYS_getpid);
+	put(&script, 0, 300, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, true);
+	assert_int_equal(split.loads[0].observed_ns[STEP_BIND], 80);
+	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 20);
+	assert_int_equal(split.loads[0].entered[STEP_BIND], 2);
+	assert_int_equal(split.loads[0].entered[STEP_INIT], 1);
+	for (size_t i = 0; i < split.span_count; i++) {
+		const struct split_span *span = &split.spans[i];
+
+		if (span->start_ns >= 200 && span->start_ns < 280)
+			assert_int_equal(span->step, STEP_BIND);
+		else if (span->start_ns >= 280)
+			assert_int_equal(span->step, STEP_INIT);
+		if (span->kind == EVENT_STEP)
+			assert_int_equal(span->what, span->step);
+	}
+	split_free(&split);
+}
+
 static void costs_are_taken_where_they_arise(void **state)
 {
 	const struct probe_cost cost = {
@@ -351,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_lost_end_is_no_time),
 		cmocka_unit_test(gaps_and_lost_ends_are_told),
 		cmocka_unit_test(steps_come_from_calls),
+		cmocka_unit_test(every_object_is_bound_before_constructors),
 		cmocka_unit_test(costs_are_taken_where_they_arise),
 		cmocka_unit_test(hits_cost_more_after_work),
 		cmocka_unit_test(mappings_cost_what_they_do),
