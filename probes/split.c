@@ -29,7 +29,8 @@ struct walk {
 	struct frame frames[DEPTH_MAX];
 	unsigned int depth;
 	const struct split_point *last; /* the point before, inside a load */
-	size_t call_span;
+	uint64_t wait_ns;		/* off the CPU since then, … */
+	size_t wait_spans;		/* … the newest of all spans */
 	int failed;
 };
 
@@ -247,6 +248,8 @@ static void part_add(struct walk *walk, const struct frame *frame, const struct 
 		load->call_ns += event->value;
 	} else if (event->kind == EVENT_OFFCPU) {
 		load->offcpu_ns += event->value;
+		walk->wait_ns += event->value;
+		walk->wait_spans++;
 	} else {
 		load->faults++;
 		load->kernel_faults += (event->what & EVENT_FAULT_KERNEL) != 0;
@@ -317,11 +320,51 @@ static void return_walk(struct walk *walk, const struct split_point *point)
 		walk->split->unmatched++;
 		return;
 	}
-	frame_load(walk, frame)->failed = point->event->extra == 1;
 	frame_load(walk, frame)->open_ended = false;
-	if (walk->depth == 1 && !point->event->extra)
+	if (walk->depth == 1)
 		frame_load(walk, frame)->outside_ns += split_meter_after(&walk->meter, COST_RETURN);
 	frame_pop(walk, point->ts);
+}
+
+/* What was off the CPU since the last event of a load that has ended there is that of the load it
+ * was in, or nobody's. */
+static void waits_move(struct walk *walk, struct split_load *from)
+{
+	struct split *split = walk->split;
+	struct frame *frame = frame_top(walk);
+
+	from->offcpu_ns -= walk->wait_ns;
+	if (!frame) {
+		split->span_count -= walk->wait_spans;
+		return;
+	}
+	frame_load(walk, frame)->offcpu_ns += walk->wait_ns;
+	for (size_t i = split->span_count - walk->wait_spans; i < split->span_count; i++) {
+		split->spans[i].load = frame->load;
+		split->spans[i].step = frame->step;
+		split->spans[i].depth = frame_load(walk, frame)->depth;
+	}
+}
+
+/*
+ * A load that was left by an error: this is only when it was noticed, and the program may have done
+ * anything since. The load has ended with its last event; what came then belongs to whoever goes
+ * on, and this is no point in time.
+ */
+static void jump_walk(struct walk *walk)
+{
+	const struct frame *frame = frame_top(walk);
+	struct split_load *load;
+
+	if (!frame || frame_load(walk, frame)->what == SPLIT_LOADER) {
+		walk->split->unmatched++;
+		return;
+	}
+	load = frame_load(walk, frame);
+	load->events++;
+	load->failed = load->open_ended = true;
+	frame_pop(walk, walk->last->ts);
+	waits_move(walk, load);
 }
 
 /* What is open although nothing more can come of it has ended with the last event before. */
@@ -340,6 +383,10 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 {
 	struct frame *frame;
 
+	if (point->event->kind == EVENT_RETURN && point->event->extra == 1) {
+		jump_walk(walk);
+		return;
+	}
 	if (point->event->kind == EVENT_MARK && point->event->what == LDPHASE_MARK_LOAD)
 		frames_cut(walk);
 	if (point->event->kind != EVENT_OFFCPU) {
@@ -371,8 +418,11 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 			call_steps(walk, frame, point);
 		break;
 	}
-	if (point->event->kind != EVENT_OFFCPU)
-		walk->last = point;
+	if (point->event->kind == EVENT_OFFCPU)
+		return;
+	walk->last = point;
+	walk->wait_ns = 0;
+	walk->wait_spans = 0;
 }
 
 /* What is still open when a thread's events end was cut off. */

@@ -31,6 +31,13 @@ columns_add_up() {
 		END { exit wrong || !rows }' "$out" || fail "columns do not add up to Own"
 }
 
+# spins_apart PROBE: a dlopen that fails does not contain the 200 ms that the program computes after it.
+spins_apart() {
+	run 0 "$soload" trace --probe "$1" -- "${programs}spins" "$object" 3
+	equal "dlopens that failed, without what came after, $1" "$(awk '/ failed  end not seen$/ && $3 < 100000' "$out" | wc -l)" 3
+	has "$out" "dlopen took at least"
+}
+
 # is_trace FILE: what a viewer reads.
 is_trace() {
 	checks=$((checks + 1))
@@ -147,6 +154,7 @@ else
 	run 0 "$soload" trace --probe ldhook -- "${programs}fails" "$object" 10
 	equal "dlopens seen by ldhook, half of them in vain" "$(opens)" 110
 	equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
+	spins_apart ldhook
 fi
 
 # LD_AUDIT and LD_PRELOAD come before the sanitizers' own runtime, which then refuses to start.
@@ -228,6 +236,8 @@ equal "what LD_DEBUG counts" "$(LD_DEBUG=files "${programs}forks" "$object" 20 2
 run 0 "$soload" trace --probe ldphase -- "${programs}fails" "$object" 10
 equal "dlopens, failed ones too" "$(opens)" 110
 equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
+spins_apart ldphase
+spins_apart ldphase:level=phases
 run 0 "$soload" trace --probe ldphase --json "$scratch/many.json" -- "${programs}many" "$object" 10000
 equal "ten thousand dlopens" "$(opens)" 10000
 nothing_lost
