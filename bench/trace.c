@@ -182,9 +182,11 @@ static int watch(struct trace *trace, const struct trace_options *options, struc
 	int r = probe_choose(&probe, options, err);
 
 	if (r == 0) {
-		trace->origin = probe->type->origin;
-		r = subject_watch(trace, probe, options, err);
+		do
+			r = subject_watch(trace, probe, options, err);
+		while (r < 0 && probe_fall_back(&probe, err));
 		log_warn_lines(probe->note);
+		trace->origin = probe->type->origin;
 		trace->sight = probe->sight;
 	}
 	if (foreign)
@@ -192,7 +194,7 @@ static int watch(struct trace *trace, const struct trace_options *options, struc
 			 foreign);
 	if (r == 0)
 		r = split_make(&trace->split, &trace->events, &trace->cost,
-			       !(trace->sight & PROBE_STEPS) && trace->sight & PROBE_SYSCALLS, err);
+			       trace->sight & PROBE_BY_CALLS, err);
 	probe_close(probe);
 	return r;
 }

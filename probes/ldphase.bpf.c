@@ -339,6 +339,7 @@ static __always_inline int fault_take(struct bpf_raw_tracepoint_args *ctx, u32 o
 {
 	const struct pt_regs *regs = (const void *)ctx->args[1];
 	u64 ts = bpf_ktime_get_ns(), ids = ids_now();
+	u64 ip = 0, stack = 0;
 	struct ldphase_thread *thread;
 	struct probe_event *event;
 
@@ -347,11 +348,21 @@ static __always_inline int fault_take(struct bpf_raw_tracepoint_args *ctx, u32 o
 	thread = thread_find(ids);
 	if (!thread_inside(thread))
 		return 0;
+	bpf_probe_read_kernel(&ip, sizeof(ip), &REGS_IP(regs));
+	/* The stack pointer is the program's own, where it is not the kernel that touches. To fetch
+	 * an instruction says nothing: the page that watched functions return through is fetched
+	 * with the frame gone, and its return is about to be seen. */
+	if (thread->depth && !origin && ip != ctx->args[0]) {
+		bpf_probe_read_kernel(&stack, sizeof(stack), &REGS_STACK(regs));
+		frames_settle(ids, thread, stack, ts);
+		if (!thread_inside(thread))
+			return 0;
+	}
 	event = event_new(ids, thread, ts);
 	if (!event)
 		return 0;
 	event->value = ctx->args[0];
-	bpf_probe_read_kernel(&event->extra, sizeof(event->extra), &REGS_IP(regs));
+	event->extra = ip;
 	event_done(event, EVENT_FAULT, ((u32)ctx->args[2] & 0x7fff) | origin);
 	return 0;
 }

@@ -205,21 +205,12 @@ static int linker_resolve(struct probe *probe, struct ldphase *self, const char 
 		return r;
 	probe->skipped = self->sites.linker.stepped;
 	if (!self->sites.named)
-		probe->sight = (probe->sight & ~(unsigned int)PROBE_STEPS) | PROBE_COARSE;
+		probe->sight = (probe->sight & ~(unsigned int)PROBE_STEPS) | PROBE_COARSE |
+			       (self->sites.inner ? 0u : PROBE_BY_CALLS);
 	if (!self->described)
 		ldphase_sites_describe(&self->sites, probe);
 	self->described = true;
 	return 0;
-}
-
-static bool step_wanted(const struct ldphase *self, int step, int level, bool returns)
-{
-	const struct resolve_site *site = &self->sites.linker.sites[step];
-	bool brackets = step == STEP_OPEN || step == STEP_CLOSE;
-
-	if (!site->offset || site->stepped)
-		return false;
-	return brackets || (!returns && level != LEVEL_TOTAL);
 }
 
 static int steps_attach(struct ldphase *self, const struct ldphase_options *options, pid_t pid,
@@ -229,22 +220,20 @@ static int steps_attach(struct ldphase *self, const struct ldphase_options *opti
 	struct attach_sites sites = {
 		.path = self->sites.linker.path, .pid = pid, .offsets = offsets, .cookies = cookies
 	};
-	const struct bpf_program *program =
-		returns ? self->base->progs.step_return : self->base->progs.step_enter;
+	int program = bpf_program__fd(returns ? self->base->progs.step_return
+					      : self->base->progs.step_enter);
+	int r;
 
-	for (int step = 0; step < STEP_COUNT; step++) {
-		if (!step_wanted(self, step, options->level, returns))
-			continue;
-		offsets[sites.count] = self->sites.linker.sites[step].offset;
-		cookies[sites.count++] = (uint64_t)step;
-	}
-	if (self->sites.dlopen.offset) {
-		sites.path = self->sites.library;
-		sites.count = 1;
-		offsets[0] = self->sites.dlopen.offset;
-		cookies[0] = STEP_OPEN;
-	}
-	return attach_uprobes(&self->attach, bpf_program__fd(program), returns, &sites, err);
+	sites.count = ldphase_sites_pick(&self->sites, returns, options->level != LEVEL_TOTAL,
+					 offsets, cookies);
+	r = attach_uprobes(&self->attach, program, returns, &sites, err);
+	if (r < 0 || self->sites.named)
+		return r;
+	sites.path = self->sites.library;
+	sites.count = 1;
+	offsets[0] = self->sites.dlopen.offset;
+	cookies[0] = STEP_OPEN;
+	return attach_uprobes(&self->attach, program, returns, &sites, err);
 }
 
 /* A tracepoint that this kernel does not have is a loss to be told, not a failure. */

@@ -102,11 +102,59 @@ static int auxiliary_read(pid_t pid, unsigned long type, unsigned long *ret_valu
 	return r < 0 ? err_set(err, ENOENT, "process %d has no ld.so", (int)pid) : 0;
 }
 
+/* The file a process has mapped at an address, or by this name: as /proc/PID/maps has it. */
+static int mapping_find(pid_t pid, unsigned long address, const char *name, char *ret_name,
+			struct err *err)
+{
+	char path[64], line[PATH_MAX + 128];
+	FILE *file;
+	int r = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return err_sys(err, "%s", path);
+	while (r < 0 && fgets(line, sizeof(line), file)) {
+		unsigned long start = 0, end = 0;
+		int at = 0;
+
+		/* The name is the rest of the line: it may have spaces in it. */
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &start, &end, &at) != 2 || !at)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		if (line[at] != '/' ||
+		    (name ? strcmp(line + at, name) != 0 : address < start || address >= end))
+			continue;
+		snprintf(ret_name, PATH_MAX, "%s", line + at);
+		r = 0;
+	}
+	fclose(file);
+	return r;
+}
+
+/* What the kernel puts behind the name of a file that is no longer there (d_path() in fs/d_path.c).
+ */
+#define DELETED " (deleted)"
+
+static bool name_deleted(const char *name)
+{
+	size_t length = strlen(name), end = strlen(DELETED);
+
+	return length > end && strcmp(name + length - end, DELETED) == 0;
+}
+
+static int replaced(pid_t pid, const char *name, struct err *err)
+{
+	return err_set(err, ESTALE,
+		       "process %d runs %s, which has been replaced since it started: what the new "
+		       "file says is not true of it; start it anew",
+		       (int)pid, name);
+}
+
 int resolve_linker_of_process(pid_t pid, char *ret_path, size_t size, struct err *err)
 {
-	unsigned long base = 0, start, end;
-	char path[64], line[PATH_MAX + 128], name[PATH_MAX];
-	FILE *file;
+	unsigned long base = 0;
+	char name[PATH_MAX];
 	int r = auxiliary_read(pid, AT_BASE, &base, err);
 
 	if (r < 0)
@@ -114,19 +162,25 @@ int resolve_linker_of_process(pid_t pid, char *ret_path, size_t size, struct err
 	if (!base)
 		return err_set(err, ENOEXEC, "process %d is linked statically: no ld.so to watch",
 			       (int)pid);
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return err_sys(err, "%s", path);
-	r = -ENOENT;
-	while (r < 0 && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %4095s", &start, &end, name) != 3 ||
-		    base < start || base >= end)
-			continue;
-		/* Through its root: a container's ld.so is another file of the same name. */
-		snprintf(ret_path, size, "/proc/%d/root%s", (int)pid, name);
-		r = 0;
-	}
-	fclose(file);
-	return r < 0 ? err_set(err, ENOENT, "the ld.so of process %d is not a file", (int)pid) : 0;
+	r = mapping_find(pid, base, NULL, name, err);
+	if (r == -ENOENT)
+		return err_set(err, ENOENT, "the ld.so of process %d is not a file", (int)pid);
+	if (r < 0)
+		return r;
+	if (name_deleted(name))
+		return replaced(pid, name, err);
+	/* Through its root: a container's ld.so is another file of the same name. */
+	snprintf(ret_path, size, "/proc/%d/root%s", (int)pid, name);
+	return 0;
+}
+
+int resolve_current(const char *path, struct err *err)
+{
+	char name[PATH_MAX + sizeof(DELETED)], found[PATH_MAX];
+	int pid, at = 0;
+
+	if (sscanf(path, "/proc/%d/root%n", &pid, &at) != 1 || !at)
+		return 0;
+	snprintf(name, sizeof(name), "%s" DELETED, path + at);
+	return mapping_find(pid, 0, name, found, NULL) == 0 ? replaced(pid, name, err) : 0;
 }

@@ -165,30 +165,65 @@ static void sight_lost(unsigned int best, unsigned int left, char *ret_text, siz
 		 lost & PROBE_STEPS && list[0] ? "; " : "", list, list[0] ? " are not seen" : "");
 }
 
-int probe_open_auto(struct probe **ret_probe, unsigned int needed, struct err *err)
-{
-	char missing[PROBE_NOTE_BYTES] = "", words[128];
-	unsigned int best = 0;
+/* What the best probe lacks here, and what it would have seen. */
+struct missing {
+	char text[ERR_TEXT_BYTES];
+	unsigned int sight;
+};
 
-	for (const struct probe_type *const *type = probe_types; *type; type++) {
+static int auto_open(struct probe **ret_probe, const struct probe_type *const *from,
+		     unsigned int needed, struct missing *missing)
+{
+	char words[128];
+
+	for (const struct probe_type *const *type = from; *type; type++) {
 		struct err reason = { "" };
 
 		if ((*type)->sight & (PROBE_OPT_IN | PROBE_COUNTS) ||
 		    ((*type)->sight & needed) != needed)
 			continue;
 		if (probe_open(ret_probe, (*type)->name, &reason) == 0) {
-			sight_lost(best, (*ret_probe)->sight, words, sizeof(words));
-			if (missing[0])
-				probe_note(*ret_probe, "%s; using %s: %s", missing, (*type)->name,
-					   words);
+			(*ret_probe)->automatic = true;
+			(*ret_probe)->needed = needed;
+			sight_lost(missing->sight, (*ret_probe)->sight, words, sizeof(words));
+			if (missing->text[0])
+				probe_note(*ret_probe, "%s; using %s: %s", missing->text,
+					   (*type)->name, words);
 			return 0;
 		}
-		if (!missing[0])
-			snprintf(missing, sizeof(missing), "%s", reason.text);
-		best |= (*type)->sight;
+		if (!missing->text[0])
+			snprintf(missing->text, sizeof(missing->text), "%s", reason.text);
+		missing->sight |= (*type)->sight;
 	}
+	return -ENOTSUP;
+}
+
+int probe_open_auto(struct probe **ret_probe, unsigned int needed, struct err *err)
+{
+	struct missing missing = { "", 0 };
+
+	if (auto_open(ret_probe, probe_types, needed, &missing) == 0)
+		return 0;
 	return err_set(err, ENOTSUP, "no probe can do this here: %s",
-		       missing[0] ? missing : "none can attach to a process that runs");
+		       missing.text[0] ? missing.text : "none can attach to a process that runs");
+}
+
+bool probe_fall_back(struct probe **probe, const struct err *err)
+{
+	const struct probe_type *const *from = probe_types;
+	struct missing missing = { "", (*probe)->type->sight };
+	struct probe *next;
+
+	if (!(*probe)->automatic || !(*probe)->refused)
+		return false;
+	while (*from++ != (*probe)->type)
+		;
+	snprintf(missing.text, sizeof(missing.text), "%s", err->text);
+	if (auto_open(&next, from, (*probe)->needed, &missing) < 0)
+		return false;
+	probe_close(*probe);
+	*probe = next;
+	return true;
 }
 
 void probe_close(struct probe *probe)
@@ -232,6 +267,7 @@ int probe_attach(struct probe *probe, const struct probe_target *target, struct 
 	if (probe->type->attach)
 		r = probe->type->attach(probe, target, err);
 	probe->attached = true;
+	probe->refused = r < 0;
 	if (r < 0) {
 		probe_detach(probe);
 		return err_prefix(err, r, "probe %s", probe->type->name);

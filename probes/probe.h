@@ -32,7 +32,8 @@ enum probe_sight {
 	PROBE_COUNTS = 32,    /* counters around a load, in the worker */
 	PROBE_RUNNING = 64,   /* can attach to a process that runs already */
 	PROBE_CHILDREN = 128, /* follows fork and exec */
-	PROBE_OPT_IN = 256    /* changes the process it watches: never chosen by `auto` */
+	PROBE_OPT_IN = 256,   /* changes the process it watches: never chosen by `auto` */
+	PROBE_BY_CALLS = 512  /* the steps are to be told from the system calls in between */
 };
 
 /* Whom to watch. */
@@ -121,6 +122,8 @@ struct probe {
 	char *spec, *arguments;
 	unsigned int sight; /* what is left of type->sight here */
 	bool attached;
+	bool automatic, refused;     /* chosen by `auto`; the last attaching failed */
+	unsigned int needed;	     /* of whom `auto` was asked for */
 	uint32_t skipped;	     /* functions of ld.so that cannot be watched */
 	char note[PROBE_NOTE_BYTES]; /* what is missing, what is lost, what to do: lines, or "" */
 };
@@ -146,6 +149,11 @@ int probe_open(struct probe **ret_probe, const char *spec, struct err *err);
  * left.
  */
 int probe_open_auto(struct probe **ret_probe, unsigned int needed, struct err *err);
+
+/* After attaching failed for the reason in `err`: a probe that `auto` has chosen is closed, and the
+ * next takes its place, whose note says so. False when there is none, or something else has failed:
+ * then the probe and `err` stay as they are. */
+bool probe_fall_back(struct probe **probe, const struct err *err);
 
 void probe_close(struct probe *probe); /* detaches first; NULL is fine */
 

@@ -38,17 +38,27 @@ bool resolve_emulated(const unsigned char *bytes, size_t size)
 #endif
 }
 
-/* An address becomes a file offset, and its first bytes are looked at. */
+/* An address becomes a file offset, and its first bytes are looked at. endbr64 is no instruction
+ * the kernel emulates; what comes behind it may be. */
 static void site_set(struct resolve_site *site, const struct names_file *file, uint64_t address,
 		     enum resolve_source source)
 {
+	static const unsigned char endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	const unsigned char *first;
 	uint64_t offset;
 	size_t left;
 
 	if (names_offset(file, address, &offset, &left) < 0)
 		return;
+	first = (const unsigned char *)file->bytes.bytes + offset;
 	*site = (struct resolve_site){ .address = address, .offset = offset, .source = source };
-	site->stepped = !resolve_emulated((const unsigned char *)file->bytes.bytes + offset, left);
+	site->stepped = !resolve_emulated(first, left);
+	if (site->stepped && left > sizeof(endbr64) &&
+	    memcmp(first, endbr64, sizeof(endbr64)) == 0 &&
+	    resolve_emulated(first + sizeof(endbr64), left - sizeof(endbr64))) {
+		site->offset += sizeof(endbr64);
+		site->stepped = false;
+	}
 }
 
 /* GCC renames the copies it makes of a function: x.constprop.0, x.isra.1. What it moves out of one
@@ -150,10 +160,10 @@ static void steps_search(struct step_search *search, const char *root)
 		debug_file_search(search, root);
 }
 
-/* Where functions are known, the coarse markers would only cut their steps in two. */
+/* Where functions can be watched, the coarse markers would only cut their steps in two. */
 static void steps_settle(struct resolved *resolved)
 {
-	bool fine = names_known(resolved);
+	bool fine = names_known(resolved) && !resolved->sites[STEP_RELOCATE].stepped;
 
 	for (int step = 0; step < STEP_COUNT; step++) {
 		struct resolve_site *site = &resolved->sites[step];

@@ -1,7 +1,8 @@
 /*
  * Where the functions of an ld.so are that a probe watches: names come from the file itself or from
  * its debug file, whose build-id must be the same; a place whose first instruction the kernel would
- * have to single-step is refused by name (9 us a hit instead of 0.7).
+ * have to single-step is refused by name (9 us a hit instead of 0.7). Where a function begins with
+ * endbr64 (CET), the instruction behind it is probed: arguments and stack are the same there.
  */
 #ifndef SOLOAD_PROBES_RESOLVE_H
 #define SOLOAD_PROBES_RESOLVE_H
@@ -27,8 +28,8 @@ enum resolve_source {
 };
 
 struct resolve_site {
-	uint64_t address; /* in the file's own virtual addresses */
-	uint64_t offset;  /* in the file; 0 = not found */
+	uint64_t address; /* where it begins, in the file's own virtual addresses */
+	uint64_t offset;  /* of the instruction to probe, in the file; 0 = not found */
 	enum resolve_source source;
 	bool stepped; /* found, but would be single-stepped: not to be used */
 };
@@ -57,8 +58,12 @@ bool resolve_emulated(const unsigned char *bytes, size_t size);
 int resolve_program(const char *name, char *ret_path, size_t size);
 
 /* The ld.so a program asks for (PT_INTERP; scripts are followed to their interpreter), or the one a
- * running process has. */
+ * running process has, by its path through the root of that process. -ESTALE when its file has been
+ * replaced since it was mapped: the new one is not what runs. */
 int resolve_linker_of_program(const char *path, char *ret_path, size_t size, struct err *err);
 int resolve_linker_of_process(pid_t pid, char *ret_path, size_t size, struct err *err);
+
+/* The same of any file of a running process, by such a path: 0, or -ESTALE. Other paths are 0. */
+int resolve_current(const char *path, struct err *err);
 
 #endif

@@ -18,6 +18,8 @@ struct frame {
 	size_t load, span; /* span of the step that is open, or NO_SPAN */
 	enum step step;
 	bool paused;
+	uint64_t init_ns; /* of the load, before the INIT that is open, told by calls */
+	double init_corrected_ns;
 };
 
 struct walk {
@@ -27,6 +29,8 @@ struct walk {
 	struct frame frames[DEPTH_MAX];
 	unsigned int depth;
 	const struct split_point *last; /* the point before, inside a load */
+	uint64_t wait_ns;		/* off the CPU since then, … */
+	size_t wait_spans;		/* … the newest of all spans */
 	int failed;
 };
 
@@ -168,7 +172,42 @@ static void interval_close(struct walk *walk, const struct split_point *point)
 	load->cost_ns += cost;
 }
 
-/* Steps out of system calls, where functions have no names. */
+/* What was taken for constructors was still relocation: of an object after the first. */
+static void init_take_back(struct walk *walk, struct frame *frame)
+{
+	struct split_load *load = frame_load(walk, frame);
+
+	load->observed_ns[STEP_BIND] += load->observed_ns[STEP_INIT] - frame->init_ns;
+	load->corrected_ns[STEP_BIND] += load->corrected_ns[STEP_INIT] - frame->init_corrected_ns;
+	load->observed_ns[STEP_INIT] = frame->init_ns;
+	load->corrected_ns[STEP_INIT] = frame->init_corrected_ns;
+	load->entered[STEP_BIND]++;
+	load->entered[STEP_INIT]--;
+	for (size_t i = frame->span; i < walk->split->span_count; i++) {
+		struct split_span *span = &walk->split->spans[i];
+
+		if (span->load != frame->load || span->step != STEP_INIT)
+			continue;
+		if (span->kind == EVENT_STEP)
+			span->what = STEP_BIND;
+		span->step = STEP_BIND;
+	}
+}
+
+static void init_open(struct walk *walk, struct frame *frame, uint64_t ts)
+{
+	const struct split_load *load = frame_load(walk, frame);
+
+	if (frame->step == STEP_INIT)
+		init_take_back(walk, frame);
+	frame->init_ns = load->observed_ns[STEP_INIT];
+	frame->init_corrected_ns = load->corrected_ns[STEP_INIT];
+	step_open(walk, frame, STEP_INIT, ts);
+}
+
+/* Steps out of system calls, where functions have no names. ld.so protects an object's RELRO when
+ * it has relocated it, and runs constructors after the last: what a constructor protects comes too
+ * late to be told from that. */
 static void call_steps(struct walk *walk, struct frame *frame, const struct split_point *point)
 {
 	uint32_t call = point->event->what;
@@ -181,8 +220,9 @@ static void call_steps(struct walk *walk, struct frame *frame, const struct spli
 		step_open(walk, frame, STEP_MAP, point->ts);
 	else if (point->end && call == SYS_close)
 		step_open(walk, frame, STEP_BIND, point->ts);
-	else if (point->end && call == SYS_mprotect && frame->step == STEP_BIND)
-		step_open(walk, frame, STEP_INIT, point->ts);
+	else if (point->end && call == SYS_mprotect &&
+		 (frame->step == STEP_BIND || frame->step == STEP_INIT))
+		init_open(walk, frame, point->ts);
 }
 
 static void part_add(struct walk *walk, const struct frame *frame, const struct split_point *point)
@@ -208,6 +248,8 @@ static void part_add(struct walk *walk, const struct frame *frame, const struct 
 		load->call_ns += event->value;
 	} else if (event->kind == EVENT_OFFCPU) {
 		load->offcpu_ns += event->value;
+		walk->wait_ns += event->value;
+		walk->wait_spans++;
 	} else {
 		load->faults++;
 		load->kernel_faults += (event->what & EVENT_FAULT_KERNEL) != 0;
@@ -278,11 +320,51 @@ static void return_walk(struct walk *walk, const struct split_point *point)
 		walk->split->unmatched++;
 		return;
 	}
-	frame_load(walk, frame)->failed = point->event->extra == 1;
 	frame_load(walk, frame)->open_ended = false;
-	if (walk->depth == 1 && !point->event->extra)
+	if (walk->depth == 1)
 		frame_load(walk, frame)->outside_ns += split_meter_after(&walk->meter, COST_RETURN);
 	frame_pop(walk, point->ts);
+}
+
+/* What was off the CPU since the last event of a load that has ended there is that of the load it
+ * was in, or nobody's. */
+static void waits_move(struct walk *walk, struct split_load *from)
+{
+	struct split *split = walk->split;
+	struct frame *frame = frame_top(walk);
+
+	from->offcpu_ns -= walk->wait_ns;
+	if (!frame) {
+		split->span_count -= walk->wait_spans;
+		return;
+	}
+	frame_load(walk, frame)->offcpu_ns += walk->wait_ns;
+	for (size_t i = split->span_count - walk->wait_spans; i < split->span_count; i++) {
+		split->spans[i].load = frame->load;
+		split->spans[i].step = frame->step;
+		split->spans[i].depth = frame_load(walk, frame)->depth;
+	}
+}
+
+/*
+ * A load that was left by an error: this is only when it was noticed, and the program may have done
+ * anything since. The load has ended with its last event; what came then belongs to whoever goes
+ * on, and this is no point in time.
+ */
+static void jump_walk(struct walk *walk)
+{
+	const struct frame *frame = frame_top(walk);
+	struct split_load *load;
+
+	if (!frame || frame_load(walk, frame)->what == SPLIT_LOADER) {
+		walk->split->unmatched++;
+		return;
+	}
+	load = frame_load(walk, frame);
+	load->events++;
+	load->failed = load->open_ended = true;
+	frame_pop(walk, walk->last->ts);
+	waits_move(walk, load);
 }
 
 /* What is open although nothing more can come of it has ended with the last event before. */
@@ -301,6 +383,10 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 {
 	struct frame *frame;
 
+	if (point->event->kind == EVENT_RETURN && point->event->extra == 1) {
+		jump_walk(walk);
+		return;
+	}
 	if (point->event->kind == EVENT_MARK && point->event->what == LDPHASE_MARK_LOAD)
 		frames_cut(walk);
 	if (point->event->kind != EVENT_OFFCPU) {
@@ -332,8 +418,11 @@ static void point_walk(struct walk *walk, const struct split_point *point)
 			call_steps(walk, frame, point);
 		break;
 	}
-	if (point->event->kind != EVENT_OFFCPU)
-		walk->last = point;
+	if (point->event->kind == EVENT_OFFCPU)
+		return;
+	walk->last = point;
+	walk->wait_ns = 0;
+	walk->wait_spans = 0;
 }
 
 /* What is still open when a thread's events end was cut off. */

@@ -39,7 +39,7 @@ struct split_load {
 	double cost_ns;	   /* of the events in it: what correcting took away */
 	double outside_ns; /* of its two ends, before and after it: in nobody's steps */
 	bool failed;	   /* left by an error */
-	bool open_ended;   /* its end was not observable: it ends with its last event */
+	bool open_ended; /* its end was not observable: it ends with its last event, or the next */
 };
 
 /* One step, system call, fault or wait, as it was seen: for timelines. */

@@ -5,7 +5,6 @@
 
 #include <sys/syscall.h>
 
-/* A return that was jumped over was no event of the kernel's. */
 static enum cost_point point_cost(const struct split_point *point)
 {
 	switch (point->event->kind) {
@@ -14,7 +13,7 @@ static enum cost_point point_cost(const struct split_point *point)
 			       ? COST_OPEN
 			       : COST_STEP;
 	case EVENT_RETURN:
-		return point->event->extra ? COST_POINTS : COST_RETURN;
+		return COST_RETURN;
 	case EVENT_SYSCALL:
 		return point->end ? COST_SYS_EXIT : COST_SYS_ENTER;
 	case EVENT_FAULT:

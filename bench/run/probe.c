@@ -59,7 +59,11 @@ static int arm_probe(struct runner *runner, struct arm *arm, const char *probes,
 	plan.client.check_every = 0;
 	plan.client.threads = 1; /* a probe watches one */
 	plan.client.spread = false;
-	r = probed_run(&probed, &choice, &plan, &err);
+	while ((r = probed_run(&probed, &choice, &plan, &err)) < 0 && choice.probe &&
+	       probe_fall_back(&choice.probe, &err)) {
+		probed_free(&probed);
+		known = 0;
+	}
 	if (choice.probe)
 		log_warn_lines(choice.probe->note + known);
 	if (r < 0 && r != -EINTR)

@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES_MAX 256
+struct lane {
+	uint32_t pid, tid;
+	char name[48];
+};
 
 struct writer {
 	FILE *file;
 	uint64_t start_ns;
-	bool any;
-	struct {
-		uint32_t pid, tid;
-		char name[48];
-	} lanes[LANES_MAX];
-	int lane_count;
+	bool any, failed; /* out of memory: lanes are missing */
+	struct lane *lanes;
+	int lane_count, lane_room;
 };
 
 static void event_write(struct writer *writer, json_t *event)
@@ -35,9 +35,24 @@ static void event_write(struct writer *writer, json_t *event)
 	writer->any = true;
 }
 
+static struct lane *lane_new(struct writer *writer)
+{
+	if (writer->lane_count == writer->lane_room) {
+		int room = writer->lane_room ? writer->lane_room * 2 : 64;
+		void *grown = realloc(writer->lanes, (size_t)room * sizeof(writer->lanes[0]));
+
+		if (!grown)
+			return NULL;
+		writer->lanes = grown;
+		writer->lane_room = room;
+	}
+	return &writer->lanes[writer->lane_count++];
+}
+
 /* The number of a lane: a "thread" of its own in the viewer, named once. */
 static int lane_number(struct writer *writer, uint32_t pid, uint32_t tid, const char *name)
 {
+	struct lane *lane;
 	int i;
 
 	for (i = 0; i < writer->lane_count; i++) {
@@ -45,12 +60,14 @@ static int lane_number(struct writer *writer, uint32_t pid, uint32_t tid, const 
 		    strcmp(writer->lanes[i].name, name) == 0)
 			return i + 1;
 	}
-	if (i == LANES_MAX)
-		return LANES_MAX;
-	writer->lanes[i].pid = pid;
-	writer->lanes[i].tid = tid;
-	snprintf(writer->lanes[i].name, sizeof(writer->lanes[i].name), "%s", name);
-	writer->lane_count++;
+	lane = lane_new(writer);
+	if (!lane) {
+		writer->failed = true;
+		return 0;
+	}
+	lane->pid = pid;
+	lane->tid = tid;
+	snprintf(lane->name, sizeof(lane->name), "%s", name);
 	event_write(writer,
 		    json_pack("{s:s,s:s,s:I,s:i,s:{s:o}}", "name", "thread_name", "ph", "M", "pid",
 			      (json_int_t)pid, "tid", i + 1, "args", "name",
@@ -220,6 +237,9 @@ int trace_json_write(const struct trace *trace, const char *path, struct err *er
 	if (trace->record_error_ns > 0.0)
 		fprintf(writer.file, ",\"aicpu_clock_error_ns\":\"%.0f\"", trace->record_error_ns);
 	fputs("}}\n", writer.file);
+	free(writer.lanes);
+	if (writer.failed)
+		r = err_set(err, ENOMEM, "out of memory: trace less at a time");
 	if (ferror(writer.file))
 		r = err_sys(err, "write %s", path);
 	if (fclose(writer.file) != 0 && r == 0)

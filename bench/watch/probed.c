@@ -209,7 +209,7 @@ static int block_split(struct probed *probed, struct watched *watched,
 
 	probed_values_take(probed, &watched->events);
 	r = split_make(&split, &watched->events, &watched->cost,
-		       probe && probe->sight & PROBE_COARSE, err);
+		       probe && probe->sight & PROBE_BY_CALLS, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < split.load_count; i++) {

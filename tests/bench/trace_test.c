@@ -93,6 +93,60 @@ static void every_load_is_in_the_json(void **state)
 	unlink(path);
 }
 
+static json_int_t lane_of(const json_t *event)
+{
+	json_int_t pid = json_integer_value(json_object_get(event, "pid"));
+
+	return pid << 32 | json_integer_value(json_object_get(event, "tid"));
+}
+
+static bool lane_named(const json_t *events, json_int_t lane)
+{
+	size_t i;
+	const json_t *event;
+
+	json_array_foreach(events, i, event)
+	{
+		if (strcmp(json_string_value(json_object_get(event, "ph")), "M") == 0 &&
+		    lane_of(event) == lane)
+			return true;
+	}
+	return false;
+}
+
+/* More processes than any table of a fixed size has room for: each has its lanes, and their names.
+ */
+static void every_lane_has_its_name(void **state)
+{
+	static struct split_load many[600];
+	char path[] = "/tmp/soload-json-XXXXXX";
+	struct trace trace = { .title = "made up", .origin = "ldphase" };
+	struct err err = { "" };
+	json_error_t reason;
+	const json_t *events, *event;
+	size_t i, lanes = 0;
+	json_t *json;
+
+	(void)state;
+	for (i = 0; i < 600; i++)
+		many[i] = (struct split_load){ .pid = (uint32_t)i / 2 + 1, .tid = (uint32_t)i + 1 };
+	trace.split.loads = many;
+	trace.split.load_count = 600;
+	close(mkstemp(path));
+	assert_int_equal(trace_json_write(&trace, path, &err), 0);
+	json = json_load_file(path, 0, &reason);
+	assert_non_null(json);
+	events = json_object_get(json, "traceEvents");
+	json_array_foreach(events, i, event)
+	{
+		assert_true(lane_named(events, lane_of(event)));
+		lanes += strcmp(json_string_value(json_object_get(event, "ph")), "M") == 0;
+	}
+	assert_int_equal(lanes, 600);
+	json_decref(json);
+	unlink(path);
+}
+
 /* Every step is a column, so that those of a row are what the row says it took itself. */
 static void the_table_tells_all(void **state)
 {
@@ -121,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_load_is_in_the_json),
+		cmocka_unit_test(every_lane_has_its_name),
 		cmocka_unit_test(the_table_tells_all),
 	};
 

@@ -6,6 +6,7 @@
 
 object=$PWD/$fixtures/answer_1.so other=$PWD/$fixtures/answer_2.so
 programs=$PWD/$fixtures/probe_
+linker=$(ldd "${programs}many" | awk '/ld-linux/ { print $1 }')
 
 left_out() {
 	echo "left out: $*"
@@ -28,6 +29,13 @@ columns_add_up() {
 		own && $1 ~ /^[0-9.]+$/ && NF > last { sum = 0; for (i = first; i <= last; i++) sum += $i; rows++
 			if (sum - $own > 0.05 * (last - first + 2) || $own - sum > 0.05 * (last - first + 2)) { print; wrong = 1 } }
 		END { exit wrong || !rows }' "$out" || fail "columns do not add up to Own"
+}
+
+# spins_apart PROBE: a dlopen that fails does not contain the 200 ms that the program computes after it.
+spins_apart() {
+	run 0 "$soload" trace --probe "$1" -- "${programs}spins" "$object" 3
+	equal "dlopens that failed, without what came after, $1" "$(awk '/ failed  end not seen$/ && $3 < 100000' "$out" | wc -l)" 3
+	has "$out" "dlopen took at least"
 }
 
 # is_trace FILE: what a viewer reads.
@@ -146,6 +154,7 @@ else
 	run 0 "$soload" trace --probe ldhook -- "${programs}fails" "$object" 10
 	equal "dlopens seen by ldhook, half of them in vain" "$(opens)" 110
 	equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
+	spins_apart ldhook
 fi
 
 # LD_AUDIT and LD_PRELOAD come before the sanitizers' own runtime, which then refuses to start.
@@ -227,6 +236,8 @@ equal "what LD_DEBUG counts" "$(LD_DEBUG=files "${programs}forks" "$object" 20 2
 run 0 "$soload" trace --probe ldphase -- "${programs}fails" "$object" 10
 equal "dlopens, failed ones too" "$(opens)" 110
 equal "dlopens that failed" "$(grep -c ' failed' "$out")" 10
+spins_apart ldphase
+spins_apart ldphase:level=phases
 run 0 "$soload" trace --probe ldphase --json "$scratch/many.json" -- "${programs}many" "$object" 10000
 equal "ten thousand dlopens" "$(opens)" 10000
 nothing_lost
@@ -343,6 +354,17 @@ kill $victim
 wait $victim 2>/dev/null
 uprobes_gone "$before"
 
+# A process whose ld.so has been replaced since it started: what the new file says is not true of it.
+cp "$linker" "$scratch/probe_ld.so" && cp "$linker" "$scratch/other_ld.so"
+env -C "$scratch" "${programs}linked" "$object" 100000000 &
+victim=$!
+sleep 0.5
+mv "$scratch/other_ld.so" "$scratch/probe_ld.so"
+run 2 "$soload" trace -p $victim -t 0.5
+has "$err" "which has been replaced since it started"
+kill $victim
+wait $victim 2>/dev/null
+
 # A process that has ended, and that nobody has waited for: the trace ends with it.
 sh -c '"$0" "$1" 20000 & exec sleep 60' "${programs}many" "$object" &
 parent=$!
@@ -430,12 +452,25 @@ END
 run 0 "$soload" trace --json "$scratch/late.json" --record "$scratch/repro"
 equal "how much later the AICPU is, us" "$(($(aicpu_at "$scratch/late.json") - $(aicpu_at "$scratch/right.json")))" 1000
 
-# Without names: stripped of its debug file, phases come from system calls.
+# Without names: stripped of its debug file, phases come from markers or from system calls. An ld.so of nobody's build, and without a
+# libc beside it, lets nothing be watched: that is said, and auto takes the next.
 run 0 "$soload" trace --probe ldphase:symbols=/nonexistent -- "${programs}many" "$object" 50
 if grep -q 'no symbols for' "$err"; then
-	has "$err" "phases from system calls"
+	has "$err" "phases from"
 	has "$out" "bind"
 	equal "dlopens without names" "$(opens)" 50
+	python3 - "$linker" "$scratch/probe_ld.so" <<'END'
+import re, sys
+with open(sys.argv[1], "rb") as file, open(sys.argv[2], "wb") as to:
+    to.write(re.sub(rb"(\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0).{20}", rb"\g<1>" + b"1" * 20, file.read(), flags=re.S))
+END
+	chmod 755 "$scratch/probe_ld.so"
+	run 2 env -C "$scratch" "$(readlink -f "$soload")" trace --probe ldphase -- "${programs}linked" "$object" 50
+	has "$err" "dlopen cannot be watched: no symbols for"
+	run 0 env -C "$scratch" "$(readlink -f "$soload")" trace -- "${programs}linked" "$object" 50
+	has "$out" "50 dlopens, 50 dlcloses, probe ldaudit"
+	has "$err" "using ldaudit"
+	equal "lines of warning" "$(wc -l <"$err")" 1
 else
 	left_out "phases from system calls: this ld.so has its names with it"
 fi

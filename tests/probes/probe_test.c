@@ -82,6 +82,37 @@ static void a_probe_watches_one_process(void **state)
 	probe_close(probe);
 }
 
+/* ldphase is available, but not for an ld.so without names that has no libc beside it. */
+static void auto_takes_the_next_when_one_cannot_attach(void **state)
+{
+	const char *build = getenv("SOLOAD_BUILD");
+	struct probe_target target = { .pid = getpid() };
+	struct err err = { "" };
+	struct probe *probe;
+	char linker[PATH_MAX];
+
+	(void)state;
+	snprintf(linker, sizeof(linker), "%s/fixtures/probe_bare.so", build ? build : "build");
+	target.linker = linker;
+	assert_int_equal(probe_open_auto(&probe, 0, &err), 0);
+	if (strcmp(probe->type->name, "ldphase") != 0) {
+		print_message("left out: %s\n", probe->note);
+		probe_close(probe);
+		skip();
+	}
+	assert_false(probe_fall_back(&probe, &err)); /* nothing has failed */
+	assert_int_equal(probe_attach(probe, &target, &err), -ENOTSUP);
+	assert_true(probe_fall_back(&probe, &err));
+	assert_string_equal(probe->type->name, "ldaudit");
+	assert_non_null(strstr(probe->note, "dlopen cannot be watched"));
+	assert_non_null(strstr(probe->note, "using ldaudit"));
+	probe_close(probe);
+	probe = open_or_skip("ldphase");
+	assert_int_equal(probe_attach(probe, &target, &err), -ENOTSUP);
+	assert_false(probe_fall_back(&probe, &err)); /* chosen by name */
+	probe_close(probe);
+}
+
 static char *pages_touch(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -327,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_names_are_told),
 		cmocka_unit_test(auto_finds_one_and_never_hooks),
+		cmocka_unit_test(auto_takes_the_next_when_one_cannot_attach),
 		cmocka_unit_test(a_probe_watches_one_process),
 		cmocka_unit_test(rusage_counts_faults),
 		cmocka_unit_test(smaps_sees_what_is_there),

@@ -1,19 +1,24 @@
 /*
  * Where the functions of an ld.so are: every source of names in its order, build-ids that must
- * agree, first instructions that are refused, files that are no ELF files.
+ * agree, first instructions that are refused or stepped over, files that are no ELF files.
  */
 #include "probes/resolve.h"
 #include "probes/ldphase_sites.h"
 #include "probes/probe.h"
+#include "tests/emulator.h"
 
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -131,6 +136,125 @@ static void copy(const char *from, const char *to)
 	assert_int_equal(system(command), 0); /* NOLINT: names of our own */
 }
 
+/* An ld.so and the libc beside it, made of two fixtures. */
+static int pair_find(const char *linker, const char *library, struct ldphase_sites *ret_sites,
+		     struct err *err)
+{
+	char folder[] = "/tmp/soload-pair-XXXXXX", as_linker[PATH_MAX], as_library[PATH_MAX];
+	int r;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(as_linker, sizeof(as_linker), "%s/ld.so", folder);
+	snprintf(as_library, sizeof(as_library), "%s/libc.so.6", folder);
+	copy(fixture(linker), as_linker);
+	if (library)
+		copy(fixture(library), as_library);
+	r = ldphase_sites_find(ret_sites, as_linker, NOWHERE, err);
+	unlink(as_linker);
+	unlink(as_library);
+	rmdir(folder);
+	return r;
+}
+
+#ifdef __x86_64__
+static bool site_behind_endbr64(const char *file, const struct resolve_site *site)
+{
+	static const unsigned char wanted[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x55 };
+	unsigned char bytes[sizeof(wanted)] = { 0 };
+	FILE *from = fopen(fixture(file), "re");
+
+	assert_non_null(from);
+	assert_int_equal(fseek(from, (long)site->offset - 4, SEEK_SET), 0);
+	assert_int_equal(fread(bytes, 1, sizeof(bytes), from), sizeof(bytes));
+	fclose(from);
+	return memcmp(bytes, wanted, sizeof(wanted)) == 0;
+}
+#endif
+
+/* An ld.so and a libc built with CET, as most distributions do: the push behind endbr64. */
+static void functions_are_watched_behind_endbr64(void **state)
+{
+#ifdef __x86_64__
+	uint64_t offsets[STEP_COUNT], steps[STEP_COUNT];
+	struct ldphase_sites sites;
+	struct resolve_site site;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(pair_find("probe_endbr.so", NULL, &sites, &err), 0);
+	assert_true(sites.named && sites.inner);
+	assert_int_equal(sites.linker.stepped, 0);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 2);
+	assert_int_equal(steps[0], STEP_OPEN);
+	assert_int_equal(steps[1], STEP_RELOCATE);
+	assert_true(site_behind_endbr64("probe_endbr.so", &sites.linker.sites[STEP_OPEN]));
+	assert_int_equal(ldphase_sites_pick(&sites, true, true, offsets, steps), 1);
+	assert_int_equal(offsets[0], sites.linker.sites[STEP_OPEN].offset);
+	assert_int_equal(resolve_export(fixture("probe_endbr.so"), "dlopen", &site, &err), 0);
+	assert_true(!site.stepped && site_behind_endbr64("probe_endbr.so", &site));
+#else
+	(void)state;
+	skip();
+#endif
+}
+
+/* Neither ld.so's dlopen nor libc's can be watched: in words, and not a trace of nothing. */
+static void what_opens_no_load_is_refused(void **state)
+{
+	static const char *const linkers[] = { "probe_endbr_stepped.so", "probe_bare.so" };
+	struct ldphase_sites sites;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+#ifdef __x86_64__
+		assert_int_equal(pair_find(linkers[i], "probe_endbr_stepped.so", &sites, &err),
+				 -ENOTSUP);
+		assert_non_null(strstr(err.text, "dlopen of "));
+		assert_non_null(strstr(err.text, i ? "no symbols for " : "_dl_open of "));
+		assert_string_equal(sites.linker.path, ""); /* the next looks again */
+#endif
+	}
+	assert_int_equal(pair_find(linkers[1], NULL, &sites, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "libc.so.6"));
+}
+
+/* libc's dlopen opens the load, ld.so tells the steps as far as it can: functions, else markers. */
+static void steps_stay_beside_dlopen(void **state)
+{
+	uint64_t offsets[STEP_COUNT], steps[STEP_COUNT];
+	struct ldphase_sites sites;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(pair_find("probe_bare.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && !sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 0);
+#ifdef __x86_64__
+	assert_int_equal(pair_find("probe_endbr_stepped.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 1);
+	assert_int_equal(steps[0], STEP_RELOCATE);
+	assert_int_equal(ldphase_sites_pick(&sites, true, true, offsets, steps), 0);
+#endif
+#ifdef HAVE_SDT
+	assert_int_equal(pair_find("probe_markers.so", "probe_endbr.so", &sites, &err), 0);
+	assert_true(!sites.named && sites.inner && sites.dlopen.offset);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 4);
+	assert_int_equal(steps[0], STEP_INIT);
+	assert_int_equal(steps[1], STEP_UNMAP);
+	assert_int_equal(steps[2], STEP_FIND);
+	assert_int_equal(steps[3], STEP_BIND);
+	assert_int_equal(ldphase_sites_pick(&sites, false, false, offsets, steps), 0);
+#ifdef __x86_64__
+	assert_int_equal(pair_find("probe_endbr_markers.so", "probe_endbr.so", &sites, &err), 0);
+	assert_int_equal(ldphase_sites_pick(&sites, false, true, offsets, steps), 2);
+	assert_int_equal(steps[0], STEP_INIT);
+	assert_int_equal(steps[1], STEP_BIND);
+#endif
+#endif
+}
+
 /* The debug file of the same build names what the object does not; that of another build, under the
  * same name, is worse than none. */
 static void debug_files_must_be_of_the_same_build(void **state)
@@ -242,6 +366,74 @@ static void linkers_are_found(void **state)
 		    0);
 }
 
+/* A program with an ld.so of its own, in the folder it is started in. */
+static pid_t linked_start(const char *folder)
+{
+	char program[PATH_MAX], object[PATH_MAX];
+	pid_t pid;
+
+	assert_non_null(realpath(fixture("probe_linked"), program));
+	assert_non_null(realpath(fixture("answer_1.so"), object));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (chdir(folder) == 0)
+			execl(program, program, object, "100000000", (char *)NULL);
+		_exit(1);
+	}
+	return pid;
+}
+
+/* Until it is that program, and has mapped it. */
+static int linked_await(pid_t pid, char *ret_linker, struct err *err)
+{
+	int r = -1;
+
+	for (int i = 0; i < 1000; i++) {
+		r = resolve_linker_of_process(pid, ret_linker, PATH_MAX, err);
+		if (r == -ESTALE || (r == 0 && strstr(ret_linker, "probe_ld.so")))
+			break;
+		usleep(10000);
+	}
+	return r;
+}
+
+/* An upgrade of libc under a daemon: the new file has its functions in other places. */
+static void what_has_been_replaced_is_refused(void **state)
+{
+	char folder[] = "/tmp/soload linked-XXXXXX", linker[PATH_MAX], path[PATH_MAX];
+	char other[PATH_MAX], found[PATH_MAX] = "";
+	struct err err = { "" };
+	pid_t pid;
+
+	(void)state;
+	if (emulator_words(NULL)) {
+		print_message("emulated: the ld.so of a process is the emulator's\n");
+		skip();
+	}
+	assert_int_equal(resolve_linker_of_program("/proc/self/exe", linker, sizeof(linker), &err),
+			 0);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/probe_ld.so", folder);
+	snprintf(other, sizeof(other), "%s/other", folder);
+	copy(linker, path);
+	copy(linker, other);
+	pid = linked_start(folder);
+	assert_true(pid > 0);
+	assert_int_equal(linked_await(pid, found, &err), 0);
+	assert_non_null(strstr(found, path)); /* the space, too */
+	assert_int_equal(resolve_current(found, &err), 0);
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(resolve_current(found, &err), -ESTALE);
+	assert_int_equal(linked_await(pid, found, &err), -ESTALE);
+	assert_non_null(strstr(err.text, "replaced"));
+	assert_int_equal(resolve_current(path, &err), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,11 +442,15 @@ int main(void)
 		cmocka_unit_test(stripped_files_name_nothing),
 		cmocka_unit_test(debugdata_is_unpacked),
 		cmocka_unit_test(markers_give_coarse_steps),
+		cmocka_unit_test(functions_are_watched_behind_endbr64),
+		cmocka_unit_test(what_opens_no_load_is_refused),
+		cmocka_unit_test(steps_stay_beside_dlopen),
 		cmocka_unit_test(debug_files_must_be_of_the_same_build),
 		cmocka_unit_test(exports_are_found),
 		cmocka_unit_test(cut_files_do_no_harm),
 		cmocka_unit_test(libc_stays_inside_the_root),
 		cmocka_unit_test(linkers_are_found),
+		cmocka_unit_test(what_has_been_replaced_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,32 +20,40 @@ struct script {
 	unsigned int seq[4];
 };
 
+static void event_put(struct script *script, unsigned int tid, struct probe_event event)
+{
+	event.pid = 10;
+	event.tid = 10 + tid;
+	event.seq = script->seq[tid]++;
+	split_take(&script->events, &event, event.what == STEP_OPEN ? "x.so" : NULL);
+}
+
 static void put(struct script *script, unsigned int tid, uint64_t ts, enum event_kind kind,
 		unsigned int what)
 {
-	struct probe_event event = {
-		.ts = ts,
-		.pid = 10,
-		.tid = 10 + tid,
-		.seq = script->seq[tid]++,
-		.kind = (unsigned short)kind,
-		.what = (unsigned short)what,
-	};
-
-	split_take(&script->events, &event, what == STEP_OPEN ? "x.so" : NULL);
+	event_put(script, tid,
+		  (struct probe_event){
+			  .ts = ts, .kind = (unsigned short)kind, .what = (unsigned short)what });
 }
 
 static void call(struct script *script, uint64_t ts, uint64_t ns, unsigned int number)
 {
-	struct probe_event event = { .ts = ts,
-				     .value = ns,
-				     .pid = 10,
-				     .tid = 10,
-				     .seq = script->seq[0]++,
-				     .kind = EVENT_SYSCALL,
-				     .what = (unsigned short)number };
+	event_put(script, 0,
+		  (struct probe_event){ .ts = ts,
+					.value = ns,
+					.kind = EVENT_SYSCALL,
+					.what = (unsigned short)number });
+}
 
-	split_take(&script->events, &event, NULL);
+static void off(struct script *script, uint64_t ts, uint64_t ns)
+{
+	event_put(script, 0, (struct probe_event){ .ts = ts, .value = ns, .kind = EVENT_OFFCPU });
+}
+
+/* A return that an error jumped over, when it is noticed. */
+static void jump(struct script *script, unsigned int tid, uint64_t ts)
+{
+	event_put(script, tid, (struct probe_event){ .ts = ts, .extra = 1, .kind = EVENT_RETURN });
 }
 
 /* Whatever the events were: what lies between the ends of a load and is no pause is, to the
@@ -196,6 +204,85 @@ static void a_lost_end_is_no_time(void **state)
 	split_free(&split);
 }
 
+/* The program computed for long before anybody noticed. */
+static void a_failed_load_ends_with_its_last_event(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 110, EVENT_STEP, STEP_VERIFY);
+	off(&script, 115, 4);
+	call(&script, 120, 10, SYS_openat);
+	off(&script, 1000, 50);
+	jump(&script, 0, 3000);
+	put(&script, 0, 3000, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 3100, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 2);
+	assert_int_equal(split.loads[0].total_ns, 30);
+	assert_int_equal(split.loads[0].observed_ns[STEP_VERIFY], 20);
+	assert_int_equal(split.loads[0].offcpu_ns, 4);
+	assert_true(split.loads[0].failed && split.loads[0].open_ended);
+	assert_int_equal(split.loads[1].total_ns, 100);
+	assert_int_equal(split.loads[1].offcpu_ns, 0);
+	assert_false(split.loads[1].failed || split.loads[1].open_ended);
+	assert_int_equal(split.span_count, 5);
+	assert_int_equal(split.unmatched, 0);
+	split_free(&split);
+}
+
+/* A constructor whose dlopen failed goes on: that is its time, and not that of what failed. */
+static void what_fails_inside_gives_its_time_back(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 200, EVENT_STEP, STEP_INIT);
+	put(&script, 0, 300, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 310, EVENT_STEP, STEP_VERIFY);
+	off(&script, 400, 50);
+	jump(&script, 0, 900);
+	put(&script, 0, 900, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.load_count, 2);
+	assert_int_equal(split.loads[0].total_ns, 800);
+	assert_int_equal(split.loads[0].nested_ns, 10);
+	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 690);
+	assert_int_equal(split.loads[0].offcpu_ns, 50);
+	assert_false(split.loads[0].failed);
+	assert_int_equal(split.loads[1].total_ns, 10);
+	assert_int_equal(split.loads[1].offcpu_ns, 0);
+	assert_true(split.loads[1].failed);
+	split_free(&split);
+}
+
+/* Both are noticed at once: neither has the time since. */
+static void what_fails_together_ends_together(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 200, EVENT_STEP, STEP_OPEN);
+	put(&script, 0, 210, EVENT_STEP, STEP_VERIFY);
+	off(&script, 400, 50);
+	jump(&script, 0, 900);
+	jump(&script, 0, 900);
+	jump(&script, 0, 900); /* of nobody */
+	finish(&script, &split, NULL, false);
+	assert_int_equal(split.loads[0].total_ns, 110);
+	assert_int_equal(split.loads[0].offcpu_ns, 0);
+	assert_int_equal(split.loads[1].total_ns, 10);
+	assert_int_equal(split.span_count, 3);
+	assert_int_equal(split.unmatched, 1);
+	split_free(&split);
+}
+
 static void gaps_and_lost_ends_are_told(void **state)
 {
 	struct script script = { 0 };
@@ -231,6 +318,40 @@ static void steps_come_from_calls(void **state)
 	assert_int_equal(split.loads[0].observed_ns[STEP_MAP], 70);
 	assert_int_equal(split.loads[0].observed_ns[STEP_BIND], 50);
 	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 50);
+	split_free(&split);
+}
+
+/* ld.so protects every object that it has relocated: constructors begin after the last of them. */
+static void every_object_is_bound_before_constructors(void **state)
+{
+	struct script script = { 0 };
+	struct split split;
+
+	(void)state;
+	put(&script, 0, 100, EVENT_STEP, STEP_OPEN);
+	call(&script, 110, 10, SYS_openat);
+	call(&script, 130, 5, SYS_fstat);
+	call(&script, 195, 5, SYS_close);
+	call(&script, 240, 10, SYS_mprotect);
+	call(&script, 260, 5, SYS_brk);
+	call(&script, 270, 10, SYS_mprotect);
+	call(&script, 285, 5, SYS_getpid);
+	put(&script, 0, 300, EVENT_RETURN, STEP_OPEN);
+	finish(&script, &split, NULL, true);
+	assert_int_equal(split.loads[0].observed_ns[STEP_BIND], 80);
+	assert_int_equal(split.loads[0].observed_ns[STEP_INIT], 20);
+	assert_int_equal(split.loads[0].entered[STEP_BIND], 2);
+	assert_int_equal(split.loads[0].entered[STEP_INIT], 1);
+	for (size_t i = 0; i < split.span_count; i++) {
+		const struct split_span *span = &split.spans[i];
+
+		if (span->start_ns >= 200 && span->start_ns < 280)
+			assert_int_equal(span->step, STEP_BIND);
+		else if (span->start_ns >= 280)
+			assert_int_equal(span->step, STEP_INIT);
+		if (span->kind == EVENT_STEP)
+			assert_int_equal(span->what, span->step);
+	}
 	split_free(&split);
 }
 
@@ -330,6 +451,8 @@ static void noise_adds_up(void **state)
 			if (random >> 62 == 0)
 				call(&script, random >> 40 & 0xffff, random >> 33 & 0xff,
 				     (unsigned int)(random >> 50 & 15));
+			else if (random >> 60 == 15)
+				jump(&script, random >> 50 & 3, random >> 40 & 0xffff);
 			else
 				put(&script, random >> 61 & 3, random >> 40 & 0xffff,
 				    (enum event_kind)(random >> 33 & 7),
@@ -349,8 +472,12 @@ int main(void)
 		cmocka_unit_test(pauses_are_nobodys_time),
 		cmocka_unit_test(loads_in_a_pause_count),
 		cmocka_unit_test(a_lost_end_is_no_time),
+		cmocka_unit_test(a_failed_load_ends_with_its_last_event),
+		cmocka_unit_test(what_fails_inside_gives_its_time_back),
+		cmocka_unit_test(what_fails_together_ends_together),
 		cmocka_unit_test(gaps_and_lost_ends_are_told),
 		cmocka_unit_test(steps_come_from_calls),
+		cmocka_unit_test(every_object_is_bound_before_constructors),
 		cmocka_unit_test(costs_are_taken_where_they_arise),
 		cmocka_unit_test(hits_cost_more_after_work),
 		cmocka_unit_test(mappings_cost_what_they_do),
