@@ -173,7 +173,9 @@ enum elf_unloaded elf_keep_stop(const struct elf_keep *keep)
 		object->started = false;
 		elf_fini_run(object);
 	}
+	if (atomic_load(&object->pending)) /* a destructor made a thread-local variable */
+		return ELF_PINNED_THREADS;
 	/* Destructors may have touched them once more. */
 	(void)elf_tls_reset(object->tls_module);
-	return atomic_load(&object->pending) ? ELF_PINNED_THREADS : ELF_UNLOADED;
+	return ELF_UNLOADED;
 }
