@@ -5,6 +5,7 @@
 #include "loaders/elf/unwind.h"
 
 #include "loaders/elf/imports.h"
+#include "loaders/elf/linker.h"
 #include "loaders/elf/object.h"
 #include "loaders/elf/registry.h"
 
@@ -189,19 +190,6 @@ static void frames_pass(frame_function *function, void *frames)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* The library that holds frames of ours stays, or they could not be taken out of it again. */
-static void library_keep(uintptr_t function)
-{
-	void *handle = NULL;
-	Dl_info where;
-
-	if (function && dladdr((void *)function, &where) && where.dli_fname)
-		handle = dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-	if (handle)
-		dlclose(handle);
-	(void)dlerror();
-}
-
 /* Both or none: what cannot be taken back is not put there. */
 static void pair_find(const char *add, const char *remove, frame_function **ret_add,
 		      frame_function **ret_remove)
@@ -210,7 +198,8 @@ static void pair_find(const char *add, const char *remove, frame_function **ret_
 	*ret_remove = (frame_function *)unwinder_symbol(remove);
 	if (!*ret_add || !*ret_remove)
 		*ret_add = *ret_remove = NULL;
-	library_keep((uintptr_t)*ret_add);
+	/* The library that holds frames of ours stays, or they could not be taken out again. */
+	elf_linker_keep((uintptr_t)*ret_add);
 }
 
 static struct unwinder unwinder_look(uint64_t generation)
