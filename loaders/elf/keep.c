@@ -121,7 +121,6 @@ int elf_keep_new(struct elf_object *object, struct elf_keep *ret_keep)
 	for (size_t i = 0; i < keep->run_count; i++)
 		memcpy(keep->pristine + keep->runs[i].at, keep->runs[i].to, keep->runs[i].bytes);
 	keep->object = object;
-	keep->generation = elf_imports_now();
 	return 0;
 }
 
@@ -134,7 +133,7 @@ void elf_keep_free(struct elf_keep *keep)
 
 bool elf_keep_current(const struct elf_keep *keep)
 {
-	return keep->generation == elf_imports_now();
+	return keep->object->libraries == elf_imports_now();
 }
 
 /* Whole pages of a private anonymous mapping come back as zeros. */
