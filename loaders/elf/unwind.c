@@ -85,6 +85,7 @@ int elf_unwind_find_object(void *address, void *ret_found)
 struct iterate {
 	int (*visit)(struct dl_phdr_info *object, size_t size, void *context);
 	void *context;
+	uint64_t generation;
 };
 
 static int iterate_visit(void *context, const struct elf_mapped *mapped)
@@ -97,8 +98,8 @@ static int iterate_visit(void *context, const struct elf_mapped *mapped)
 		.dlpi_phdr = (const ElfW(Phdr) *)(uintptr_t)object->file.headers,
 		.dlpi_phnum = (ElfW(Half))object->file.header_count,
 		/* Each object found is a new one: whoever remembers by these must look again. */
-		.dlpi_adds = elf_imports_generation() >> 32,
-		.dlpi_subs = elf_imports_generation() & UINT32_MAX,
+		.dlpi_adds = iterate->generation >> 32,
+		.dlpi_subs = iterate->generation & UINT32_MAX,
 	};
 
 	return iterate->visit(&described, sizeof(described), iterate->context);
@@ -107,10 +108,13 @@ static int iterate_visit(void *context, const struct elf_mapped *mapped)
 int elf_unwind_iterate(int (*visit)(struct dl_phdr_info *object, size_t size, void *context),
 		       void *context)
 {
-	struct iterate iterate = { visit, context };
+	struct iterate iterate = { visit, context, 0 };
 	int r = dl_iterate_phdr(visit, context);
 
-	return r ? r : elf_registry_walk(iterate_visit, &iterate);
+	if (r)
+		return r;
+	iterate.generation = elf_imports_generation();
+	return elf_registry_visit(iterate_visit, &iterate);
 }
 
 /* The C library's unwinder may be loaded without being in the global scope. */
