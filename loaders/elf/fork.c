@@ -63,6 +63,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
 	slots_share(true);
+	elf_registry_forget_visitors();
 	fork_resume();
 }
 

@@ -102,6 +102,16 @@ void elf_imports_end(void)
 	pthread_mutex_unlock(&cache.lock);
 }
 
+uint64_t elf_imports_now(void)
+{
+	uint64_t generation;
+
+	pthread_mutex_lock(&cache.lock);
+	generation = elf_imports_generation();
+	pthread_mutex_unlock(&cache.lock);
+	return generation;
+}
+
 uint64_t elf_imports_since(void)
 {
 	return cache.generation;
@@ -305,11 +315,9 @@ enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct e
 
 	pthread_mutex_unlock(&cache.lock); /* never held while the dynamic linker is asked */
 	found = elf_linker_ask(scope, name, &search.address);
-	if (found != ELF_ABSENT && !dl_iterate_phdr(tls_visit, &search))
-		found = ELF_ABSENT;
 	pthread_mutex_lock(&cache.lock);
-	if (found == ELF_ABSENT)
-		return found;
+	if (found == ELF_ABSENT || !dl_iterate_phdr(tls_visit, &search)) /* as in begin */
+		return ELF_ABSENT;
 	*ret_module = search.module;
 	*ret_offset = search.offset;
 	return found;

@@ -61,8 +61,12 @@ enum elf_found elf_import_find(const struct elf_scope *scope, const struct elf_n
 enum elf_found elf_import_find_tls(const struct elf_scope *scope, const struct elf_name *name,
 				   uint64_t *ret_module, uint64_t *ret_offset);
 
-/* Changes when libraries came, went, or became global. */
+/* Changes when libraries came, went, or became global. Asked for where a fork may happen meanwhile,
+ * its child waits for ever when it asks: so only with a lock held that a fork waits for. */
 uint64_t elf_imports_generation(void);
+
+/* The same, for who holds none; not between begin and end. */
+uint64_t elf_imports_now(void);
 
 /* For fork, as begin and end. */
 void elf_names_lock(void);

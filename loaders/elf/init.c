@@ -12,6 +12,7 @@
 #include "loaders/elf/reloc.h"
 #include "loaders/elf/tls.h"
 #include "loaders/elf/unwind.h"
+#include "loaders/elf/watched.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,9 @@ static bool entry_callable(uintptr_t entry)
 	return entry != 0 && entry != UINTPTR_MAX; /* historical end marks */
 }
 
-static void constructors_run(const struct elf_object *object)
+static void constructors_run(void *context)
 {
+	const struct elf_object *object = context;
 	const struct elf_dynamic *dynamic = &object->file.dynamic;
 	uintptr_t entry;
 
@@ -79,47 +81,14 @@ static void constructors_run(const struct elf_object *object)
 	}
 }
 
-/*
- * An exception that leaves a constructor, or pthread_exit(), passes through elf_init_run(). Its
- * frame has a personality routine of its own, which unwinders call on their way ("Itanium C++ ABI:
- * Exception Handling", 2.5): to take note, no more, so it needs no function of an unwinder.
- */
-#define CLEANUP_PHASE 2	  /* _UA_CLEANUP_PHASE */
-#define CONTINUE_UNWIND 8 /* _URC_CONTINUE_UNWIND */
-
-struct starting {
-	struct elf_object *object;
-	struct starting *outer; /* whose constructor loaded it */
-};
-
-static __thread struct starting *innermost __attribute__((tls_model("initial-exec")));
-
-int elf_init_personality(int version, int actions, uint64_t kind, void *exception, void *context)
-	__attribute__((visibility("hidden")));
-
-int elf_init_personality(int version, int actions, uint64_t kind, void *exception, void *context)
+static void constructors_left(void *object)
 {
-	struct starting *starting = innermost;
-
-	(void)version;
-	(void)kind;
-	(void)exception;
-	(void)context;
-	if (actions & CLEANUP_PHASE) {
-		innermost = starting->outer;
-		elf_object_abandon(starting->object);
-	}
-	return CONTINUE_UNWIND;
+	elf_object_abandon(object);
 }
 
-__attribute__((noinline)) void elf_init_run(struct elf_object *object)
+void elf_init_run(struct elf_object *object)
 {
-	struct starting starting = { object, innermost };
-
-	__asm__(".cfi_personality 0x1b, elf_init_personality"); /* pcrel, sdata4 */
-	innermost = &starting;
-	constructors_run(object);
-	innermost = starting.outer;
+	elf_watched_call(constructors_run, constructors_left, object);
 }
 
 void elf_fini_run(struct elf_object *object)

@@ -121,7 +121,6 @@ int elf_keep_new(struct elf_object *object, struct elf_keep *ret_keep)
 	for (size_t i = 0; i < keep->run_count; i++)
 		memcpy(keep->pristine + keep->runs[i].at, keep->runs[i].to, keep->runs[i].bytes);
 	keep->object = object;
-	keep->generation = elf_imports_generation();
 	return 0;
 }
 
@@ -134,7 +133,7 @@ void elf_keep_free(struct elf_keep *keep)
 
 bool elf_keep_current(const struct elf_keep *keep)
 {
-	return keep->generation == elf_imports_generation();
+	return keep->object->libraries == elf_imports_now();
 }
 
 /* Whole pages of a private anonymous mapping come back as zeros. */
@@ -173,7 +172,9 @@ enum elf_unloaded elf_keep_stop(const struct elf_keep *keep)
 		object->started = false;
 		elf_fini_run(object);
 	}
+	if (atomic_load(&object->pending)) /* a destructor made a thread-local variable */
+		return ELF_PINNED_THREADS;
 	/* Destructors may have touched them once more. */
 	(void)elf_tls_reset(object->tls_module);
-	return atomic_load(&object->pending) ? ELF_PINNED_THREADS : ELF_UNLOADED;
+	return ELF_UNLOADED;
 }

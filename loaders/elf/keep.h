@@ -19,7 +19,6 @@ struct elf_kept_run {
 struct elf_keep {
 	struct elf_object *object;
 	unsigned char *pristine;
-	uint64_t generation; /* of the process's libraries when its imports were bound */
 	size_t run_count;
 	struct elf_kept_run runs[ELF_RUNS_MAX / 2 + 1];
 };

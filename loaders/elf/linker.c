@@ -83,6 +83,67 @@ static void *handle_ask(void *handle, const struct elf_name *name)
 	return any && any != exact && definition_plain(any, name->text) ? any : exact;
 }
 
+void elf_linker_keep(uintptr_t address)
+{
+	struct link_map *map = NULL;
+	void *handle = NULL;
+	Dl_info where;
+
+	if (dladdr1((void *)address, &where, (void **)&map, RTLD_DL_LINKMAP) && map->l_name[0])
+		handle = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+	if (handle)
+		dlclose(handle);
+	(void)dlerror();
+}
+
+/* The program's handle, NULL when the caller of this library is the program, or has none: in a
+ * namespace of dlmopen(). */
+static void *program_open(void)
+{
+	static const char here;
+	void *handle = dlopen(NULL, RTLD_LAZY);
+	struct link_map *program = NULL, *own = NULL;
+	Dl_info where;
+
+	if (handle && dlinfo(handle, RTLD_DI_LINKMAP, &program) == 0 &&
+	    dladdr1(&here, &where, (void **)&own, RTLD_DL_LINKMAP) && own != program)
+		return handle;
+	(void)dlerror();
+	return NULL;
+}
+
+static void *program_handle(void)
+{
+	static _Atomic(void *) known;
+	static char nothing;
+	void *handle = atomic_load_explicit(&known, memory_order_acquire);
+
+	if (!handle) {
+		handle = program_open();
+		if (!handle)
+			handle = &nothing;
+		atomic_store_explicit(&known, handle, memory_order_release);
+	}
+	return handle == &nothing ? NULL : handle;
+}
+
+/*
+ * RTLD_DEFAULT is the scope of who asks. In a shared object that holds this library that is the
+ * global one, and then what it and the libraries it needs define, which is for nobody else: there
+ * the program's handle has the last word, which is the global scope and no more. But the linker
+ * keeps a library, as long as who asked stays, only when it answered for RTLD_DEFAULT. A holder
+ * opened with RTLD_DEEPBIND asks itself first; what it hides is kept for ever instead.
+ */
+static void *global_ask(const struct elf_name *name)
+{
+	void *kept = handle_ask(RTLD_DEFAULT, name), *program = program_handle();
+	void *address = kept && program ? handle_ask(program, name) : kept;
+
+	if (address && address != kept)
+		elf_linker_keep((uintptr_t)address);
+	return address;
+}
+
 /* The place of the library an address is in, among all the scope has. */
 static size_t order_of(const struct elf_scope *scope, void *address)
 {
@@ -192,7 +253,7 @@ enum elf_found elf_linker_ask(const struct elf_scope *scope, const struct elf_na
 	enum elf_found found = ELF_IN_GLOBAL;
 
 	if (!address)
-		address = handle_ask(RTLD_DEFAULT, name);
+		address = global_ask(name);
 	if (!address) {
 		address = needed_ask(scope, name);
 		if (!address && !name->version)

@@ -283,19 +283,21 @@ static int slot_write(const struct elf_file *file, const struct elf_layout *layo
 	return slot->alias ? 0 : elf_image_write(file, &output, err);
 }
 
-/* What is executed and no more: it goes line by line. */
+/* What is executed and no more: it goes line by line, and between two runs of code nothing may be
+ * mapped. */
 static void runs_publish(const struct elf_layout *layout, uintptr_t base)
 {
-	uint64_t begin = layout->end, end = layout->begin;
+	struct code_range ranges[ELF_RUNS_MAX];
+	size_t count = 0;
 
 	for (size_t i = 0; i < layout->run_count; i++) {
-		if (layout->runs[i].kind != ELF_RUN_CODE)
-			continue;
-		begin = layout->runs[i].begin < begin ? layout->runs[i].begin : begin;
-		end = layout->runs[i].end;
+		const struct elf_run *run = &layout->runs[i];
+
+		if (run->kind == ELF_RUN_CODE)
+			ranges[count++] = (struct code_range){ base + run->begin, base + run->end };
 	}
-	if (begin < end)
-		code_publish(base + begin, base + end);
+	if (count)
+		code_publish(ranges, count);
 }
 
 int elf_place_write(const struct elf_file *file, const struct elf_layout *layout,

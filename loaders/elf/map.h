@@ -97,9 +97,12 @@ const struct elf_window *elf_place_window(const struct elf_place *place, uint64_
 					  uint64_t bytes);
 
 /*
- * New code at [begin, end) of the executable mapping is visible to every thread's instruction fetch
- * when this returns. The one place that knows what a machine needs for it.
+ * New code in these ranges of the executable mapping is visible to every thread's instruction fetch
+ * when this returns. The one place that knows what a machine needs for it. All of them can be read.
  */
-void code_publish(uintptr_t begin, uintptr_t end);
+struct code_range {
+	uintptr_t begin, end;
+};
+void code_publish(const struct code_range *ranges, size_t count);
 
 #endif

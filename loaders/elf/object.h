@@ -59,6 +59,7 @@ struct elf_object {
 	bool linked;	     /* the RELATIVE words were right before it was bound */
 	bool indirect;	     /* relocations want answers of its own resolvers */
 	uint64_t relatives;  /* RELATIVE words computed by this load, packed ones among them */
+	uint64_t libraries;  /* the process's, elf_imports_since() before any import was bound */
 	uint32_t tls_module; /* 0 = none */
 	int registry_entry;  /* -1 = none */
 	struct elf_frames frames;

@@ -8,17 +8,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void code_publish(uintptr_t begin, uintptr_t end)
+void code_publish(const struct code_range *ranges, size_t count)
 {
 #if defined(__x86_64__)
 	/* Instruction fetch snoops stores, by physical address; a thread gets to the new code only
 	 * through a jump after a synchronising load. Nothing to do. */
-	(void)begin;
-	(void)end;
+	(void)ranges;
+	(void)count;
 #else
 	/* Clean to the point of unification through the executable alias, then make every other
 	 * thread of the process discard what it fetched ahead. */
-	__builtin___clear_cache((char *)begin, (char *)end);
+	for (size_t i = 0; i < count; i++)
+		__builtin___clear_cache((char *)ranges[i].begin, (char *)ranges[i].end);
 	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
 #endif
 }

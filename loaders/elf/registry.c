@@ -5,14 +5,19 @@
  */
 #include "loaders/elf/registry.h"
 
+#include "loaders/elf/watched.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define BLOCK_ENTRIES 64
+#define VISITORS_PAUSE_NS 50000
 
 struct entry {
 	atomic_uint sequence;
+	atomic_uint visitors; /* threads in a visit of it: its object stays until they have left */
 	atomic_uintptr_t begin, end, frames, object;
 };
 
@@ -92,6 +97,16 @@ int elf_registry_add(const struct elf_mapped *mapped)
 	return index;
 }
 
+/* Whoever counts itself in from now on sees that the entry is free: adding nothing orders the two.
+ * Visits are few and short, what unwinders do at one object. */
+static void visitors_await(struct entry *entry)
+{
+	const struct timespec pause = { .tv_nsec = VISITORS_PAUSE_NS };
+
+	while (atomic_fetch_add(&entry->visitors, 0))
+		nanosleep(&pause, NULL);
+}
+
 void elf_registry_remove(int entry)
 {
 	static const struct elf_mapped nothing;
@@ -101,6 +116,7 @@ void elf_registry_remove(int entry)
 	pthread_mutex_lock(&lock);
 	entry_write(entry_at(entry), &nothing);
 	pthread_mutex_unlock(&lock);
+	visitors_await(entry_at(entry));
 }
 
 bool elf_registry_find(uintptr_t address, struct elf_mapped *ret_mapped)
@@ -130,6 +146,57 @@ int elf_registry_walk(int (*visit)(void *context, const struct elf_mapped *mappe
 			r = visit(context, &mapped);
 	}
 	return r;
+}
+
+struct visit {
+	int (*function)(void *context, const struct elf_mapped *mapped);
+	void *context;
+	struct entry *entry;
+	int r;
+};
+
+static void entry_visit(void *context)
+{
+	struct visit *visit = context;
+	struct elf_mapped mapped;
+
+	if (entry_read(visit->entry, &mapped) && mapped.begin)
+		visit->r = visit->function(visit->context, &mapped);
+}
+
+/* A child of a fork has forgotten all visitors, should it come from within a visit. */
+static void entry_leave(void *context)
+{
+	const struct visit *visit = context;
+	unsigned int visitors = atomic_load(&visit->entry->visitors);
+
+	while (visitors &&
+	       !atomic_compare_exchange_weak(&visit->entry->visitors, &visitors, visitors - 1))
+		;
+}
+
+int elf_registry_visit(int (*visit)(void *context, const struct elf_mapped *mapped), void *context)
+{
+	int count = atomic_load_explicit(&used, memory_order_acquire);
+	struct visit one = { .function = visit, .context = context };
+
+	for (int i = 0; i < count && one.r == 0; i++) {
+		one.entry = entry_at(i);
+		if (!atomic_load_explicit(&one.entry->begin, memory_order_relaxed))
+			continue;
+		atomic_fetch_add(&one.entry->visitors, 1);
+		elf_watched_call(entry_visit, entry_leave, &one);
+		entry_leave(&one);
+	}
+	return one.r;
+}
+
+void elf_registry_forget_visitors(void)
+{
+	int count = atomic_load(&used);
+
+	for (int i = 0; i < count; i++)
+		atomic_store(&entry_at(i)->visitors, 0);
 }
 
 void elf_registry_lock(void)

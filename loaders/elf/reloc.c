@@ -353,6 +353,7 @@ int elf_reloc_apply(struct elf_object *object, struct err *err)
 	int r;
 
 	walk_begin(&walk, object, false);
+	object->libraries = elf_imports_since();
 	r = packed_apply(&walk, dynamic->relr, dynamic->relr_count, err);
 	if (r == 0)
 		r = table_apply(&walk, dynamic->rela, dynamic->rela_count, err);

@@ -34,7 +34,7 @@ struct table {
 	unsigned int farewells;
 };
 
-/* Read by the assembly, too. Initial-exec: this and init.c's are all the static TLS this library
+/* Read by the assembly, too. Initial-exec: this and watched.c's are all the static TLS this library
  * takes, 16 bytes. */
 __thread void **elf_tls_begins __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

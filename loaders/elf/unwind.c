@@ -5,6 +5,7 @@
 #include "loaders/elf/unwind.h"
 
 #include "loaders/elf/imports.h"
+#include "loaders/elf/linker.h"
 #include "loaders/elf/object.h"
 #include "loaders/elf/registry.h"
 
@@ -84,6 +85,7 @@ int elf_unwind_find_object(void *address, void *ret_found)
 struct iterate {
 	int (*visit)(struct dl_phdr_info *object, size_t size, void *context);
 	void *context;
+	uint64_t generation;
 };
 
 static int iterate_visit(void *context, const struct elf_mapped *mapped)
@@ -96,8 +98,8 @@ static int iterate_visit(void *context, const struct elf_mapped *mapped)
 		.dlpi_phdr = (const ElfW(Phdr) *)(uintptr_t)object->file.headers,
 		.dlpi_phnum = (ElfW(Half))object->file.header_count,
 		/* Each object found is a new one: whoever remembers by these must look again. */
-		.dlpi_adds = elf_imports_generation() >> 32,
-		.dlpi_subs = elf_imports_generation() & UINT32_MAX,
+		.dlpi_adds = iterate->generation >> 32,
+		.dlpi_subs = iterate->generation & UINT32_MAX,
 	};
 
 	return iterate->visit(&described, sizeof(described), iterate->context);
@@ -106,10 +108,13 @@ static int iterate_visit(void *context, const struct elf_mapped *mapped)
 int elf_unwind_iterate(int (*visit)(struct dl_phdr_info *object, size_t size, void *context),
 		       void *context)
 {
-	struct iterate iterate = { visit, context };
+	struct iterate iterate = { visit, context, 0 };
 	int r = dl_iterate_phdr(visit, context);
 
-	return r ? r : elf_registry_walk(iterate_visit, &iterate);
+	if (r)
+		return r;
+	iterate.generation = elf_imports_generation();
+	return elf_registry_visit(iterate_visit, &iterate);
 }
 
 /* The C library's unwinder may be loaded without being in the global scope. */
@@ -189,19 +194,6 @@ static void frames_pass(frame_function *function, void *frames)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* The library that holds frames of ours stays, or they could not be taken out of it again. */
-static void library_keep(uintptr_t function)
-{
-	void *handle = NULL;
-	Dl_info where;
-
-	if (function && dladdr((void *)function, &where) && where.dli_fname)
-		handle = dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-	if (handle)
-		dlclose(handle);
-	(void)dlerror();
-}
-
 /* Both or none: what cannot be taken back is not put there. */
 static void pair_find(const char *add, const char *remove, frame_function **ret_add,
 		      frame_function **ret_remove)
@@ -210,7 +202,8 @@ static void pair_find(const char *add, const char *remove, frame_function **ret_
 	*ret_remove = (frame_function *)unwinder_symbol(remove);
 	if (!*ret_add || !*ret_remove)
 		*ret_add = *ret_remove = NULL;
-	library_keep((uintptr_t)*ret_add);
+	/* The library that holds frames of ours stays, or they could not be taken out again. */
+	elf_linker_keep((uintptr_t)*ret_add);
 }
 
 static struct unwinder unwinder_look(uint64_t generation)

@@ -117,6 +117,30 @@ static void becoming_global_is_noticed(void **state)
 	file_unload(&bytes);
 }
 
+/* Bound when nobody had the function, and done with when somebody has: what is kept of it is not
+ * what a load would bind now. */
+static void becoming_global_meanwhile_is_noticed(void **state)
+{
+	struct file_bytes bytes = bytes_of(probe_path("weak"));
+	const struct elf_source source = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
+	struct elf_object *object;
+	struct elf_keep keep;
+	void *library;
+
+	(void)state;
+	assert_int_equal(elf_object_open(arena, &source, &object, NULL), 0);
+	assert_int_equal(elf_object_bind(object, NULL), 0);
+	library = dlopen(probe_path("weak_definition"), RTLD_NOW | RTLD_GLOBAL);
+	assert_non_null(library);
+	assert_int_equal(elf_object_commit(object, NULL), 0);
+	assert_int_equal(elf_keep_new(object, &keep), 0);
+	assert_false(elf_keep_current(&keep));
+	elf_keep_free(&keep);
+	elf_object_close(object);
+	dlclose(library);
+	file_unload(&bytes);
+}
+
 /* A resolver makes a library global that defines what the next one resolves: that function is the
  * library's or the object's, never nobody's. */
 static void a_resolver_may_load_a_library(void **state)
@@ -261,7 +285,8 @@ static void used_up_versions_harm_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(becoming_global_is_noticed),
+		cmocka_unit_test(becoming_global_meanwhile_is_noticed),
+		cmocka_unit_test(becoming_global_is_noticed), /* the library stays */
 		cmocka_unit_test(a_resolver_may_load_a_library),
 		cmocka_unit_test(origin_is_the_objects_own),
 		cmocka_unit_test(long_names_cost_no_memory),

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+#define HANGS_AFTER_S 30
 
 static struct file_bytes fixture(const char *name)
 {
@@ -209,6 +212,162 @@ static void pinned_again_is_not_lost(void **state)
 	file_unload(&plain);
 }
 
+/* What an object sees by dl_iterate_phdr() stays until it has seen it. */
+typedef int visit_function(struct dl_phdr_info *info, size_t size, void *context);
+
+struct visited {
+	struct elf_arena *arenas[2];
+	struct elf_object *visitor, *object;
+	visit_function *at_object;
+	pthread_t thread;
+	atomic_bool reached, may_leave, gone;
+	unsigned int header;
+};
+
+static int visited_find(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct visited *visited = context;
+
+	if (atomic_load(&visited->reached) || info->dlpi_addr != visited->object->base)
+		return 0;
+	atomic_store(&visited->reached, true);
+	return visited->at_object(info, size, context);
+}
+
+static void *visitor_run(void *context)
+{
+	struct visited *visited = context;
+	int (*visit)(visit_function *, void *) = (int (*)(visit_function *, void *))(
+		uintptr_t)symbol(visited->visitor, "probe_visit");
+
+	visit(visited_find, visited);
+	return NULL;
+}
+
+static void flag_await(atomic_bool *flag, int milliseconds)
+{
+	while (milliseconds-- > 0 && !atomic_load(flag))
+		usleep(1000);
+}
+
+static struct visited visited_begin(visit_function *at_object)
+{
+	struct file_bytes visitor = fixture("elf/visits"), plain = fixture("elf/plain");
+	struct visited visited = {
+		.arenas = { arena_make((struct elf_arena_options){ .slots = 1 }),
+			    arena_make((struct elf_arena_options){ .fresh = true }) },
+		.at_object = at_object,
+	};
+
+	visited.visitor = load(visited.arenas[0], &visitor);
+	visited.object = load(visited.arenas[1], &plain);
+	file_unload(&visitor);
+	file_unload(&plain);
+	alarm(HANGS_AFTER_S);
+	return visited;
+}
+
+static void visited_end(struct visited *visited)
+{
+	alarm(0);
+	assert_true(atomic_load(&visited->reached));
+	assert_int_equal(elf_object_unload(visited->visitor), ELF_UNLOADED);
+	elf_arena_free(visited->arenas[0]);
+	elf_arena_free(visited->arenas[1]);
+}
+
+static void *object_unload(void *context)
+{
+	struct visited *visited = context;
+
+	(void)elf_object_unload(visited->object);
+	atomic_store(&visited->gone, true);
+	return NULL;
+}
+
+static int unloaded_meanwhile(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct visited *visited = context;
+
+	(void)size;
+	if (pthread_create(&visited->thread, NULL, object_unload, visited) != 0)
+		return 1;
+	flag_await(&visited->gone, 300);
+	visited->header = info->dlpi_phdr[0].p_type;
+	return 0;
+}
+
+static void what_is_visited_stays(void **state)
+{
+	struct visited visited = visited_begin(unloaded_meanwhile);
+
+	(void)state;
+	visitor_run(&visited);
+	pthread_join(visited.thread, NULL);
+	assert_true(atomic_load(&visited.gone));
+	assert_int_equal(visited.header, PT_LOAD);
+	visited_end(&visited);
+}
+
+static int visitor_exits(struct dl_phdr_info *info, size_t size, void *context)
+{
+	(void)info;
+	(void)size;
+	pthread_exit(context);
+}
+
+/* Who left by another way than returning is not waited for. */
+static void visits_end_with_their_thread(void **state)
+{
+	struct visited visited = visited_begin(visitor_exits);
+	void *left;
+
+	(void)state;
+	assert_int_equal(pthread_create(&visited.thread, NULL, visitor_run, &visited), 0);
+	pthread_join(visited.thread, &left);
+	assert_ptr_equal(left, &visited);
+	assert_int_equal(elf_object_unload(visited.object), ELF_UNLOADED);
+	visited_end(&visited);
+}
+
+static int visitor_waits(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct visited *visited = context;
+
+	(void)info;
+	(void)size;
+	flag_await(&visited->may_leave, INT_MAX);
+	return 0;
+}
+
+/* Nor is a visitor that a forked process does not have. */
+static void visits_do_not_fork(void **state)
+{
+	struct visited visited;
+	int status;
+	pid_t child;
+
+	(void)state;
+#if defined(__SANITIZE_THREAD__)
+	skip(); /* its own locks do not survive a fork of many threads */
+#endif
+	visited = visited_begin(visitor_waits);
+	assert_int_equal(pthread_create(&visited.thread, NULL, visitor_run, &visited), 0);
+	flag_await(&visited.reached, INT_MAX);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		alarm(HANGS_AFTER_S);
+		_exit(elf_object_unload(visited.object) != ELF_UNLOADED);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	atomic_store(&visited.may_leave, true);
+	pthread_join(visited.thread, NULL);
+	assert_int_equal(elf_object_unload(visited.object), ELF_UNLOADED);
+	visited_end(&visited);
+}
+
 /* 200 MB of thread-local variables where there is no memory for them: an error, and again when
  * asked again; with memory, an address. */
 static void tls_enlarge(struct file_bytes *file)
@@ -290,6 +449,9 @@ int main(void)
 		cmocka_unit_test(short_file_is_copied),
 		cmocka_unit_test(late_destructors_pin),
 		cmocka_unit_test(pinned_again_is_not_lost),
+		cmocka_unit_test(what_is_visited_stays),
+		cmocka_unit_test(visits_end_with_their_thread),
+		cmocka_unit_test(visits_do_not_fork),
 		cmocka_unit_test(tls_memory_is_short),
 	};
 

@@ -180,14 +180,17 @@ struct forked {
 	struct soload_loader *loader;
 	struct file_bytes
 		bare; /* nothing of the C library, whose own locks a fork may leave held */
+	uint64_t id;
 	atomic_bool stop;
 };
 
 static int bare_load(struct forked *forked)
 {
+	struct soload_object given = SOLOAD_OBJECT(forked->bare.bytes, forked->bare.size);
 	struct soload_image *image;
 
-	if (soload_load(forked->loader, forked->bare.bytes, forked->bare.size, &image, NULL) < 0)
+	given.id = forked->id;
+	if (soload_load_object(forked->loader, &given, &image, NULL) < 0)
 		return 1;
 	soload_unload(image);
 	return 0;
@@ -204,17 +207,13 @@ static void *until_stopped(void *context)
 }
 
 /* A child has the loader as it was between two loads, whatever other threads were doing. */
-static void forks_meanwhile(void **state)
+static void forks_with(const char *spec, uint64_t id)
 {
-	struct forked forked = { .loader = opened("elf") };
+	struct forked forked = { .loader = opened(spec), .id = id };
 	pthread_t threads[THREADS];
 	void *failed;
 	int status;
 
-	(void)state;
-#if defined(__SANITIZE_THREAD__)
-	skip(); /* its own locks do not survive a fork of many threads */
-#endif
 	assert_int_equal(probe_open("bare", &forked.bare), 0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, until_stopped, &forked), 0);
@@ -236,6 +235,17 @@ static void forks_meanwhile(void **state)
 	}
 	soload_close(forked.loader);
 	file_unload(&forked.bare);
+}
+
+static void forks_meanwhile(void **state)
+{
+	(void)state;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	skip(); /* their own locks (LeakSanitizer's, of root regions) survive no fork of many
+		   threads */
+#endif
+	forks_with("elf", 0);
+	forks_with("prelinked", 1);
 }
 
 static struct soload_place place;

@@ -313,6 +313,49 @@ static void what_cannot_be_new_is_not_kept(void **state)
 	loader_close(loader);
 }
 
+/* As late_destructors_pin of tests/elf/lifetime_test.c, of an image that would be kept: the
+ * variable that a destructor makes at unloading is still there when its own runs, as the thread
+ * ends. */
+struct late {
+	struct loader *loader;
+	const struct so *so;
+	bool pinned;
+	long trace;
+};
+
+static void *late_run(void *context)
+{
+	struct late *late = context;
+	struct image *image = image_new(late->loader);
+	void *observe;
+
+	if (image_load(image, late->so, NULL, NULL) == 0 &&
+	    image_symbol(image, "probe_observe", &observe, NULL) == 0)
+		((void (*)(long *))(uintptr_t)observe)(&late->trace);
+	image_unload(image);
+	late->pinned = image->report.note && strstr(image->report.note, "kept: threads");
+	image_free(image);
+	return NULL;
+}
+
+static void late_destructors_pin(void **state)
+{
+	struct so so = so_of("late_destructor", 1);
+	struct late late = { .loader = opened("prelinked"), .so = &so };
+	pthread_t thread;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		late.trace = 0;
+		assert_int_equal(pthread_create(&thread, NULL, late_run, &late), 0);
+		pthread_join(thread, NULL);
+		assert_true(late.pinned);
+		assert_int_equal(late.trace, 12); /* at unloading, then at the thread's end */
+	}
+	so_free(&so);
+	loader_close(late.loader);
+}
+
 static void failures_leave_entries(void **state)
 {
 	struct loader *loader = opened("prelinked:entries=1");
@@ -428,6 +471,7 @@ int main(void)
 		cmocka_unit_test(memory_is_as_new),
 		cmocka_unit_test(other_libraries_other_image),
 		cmocka_unit_test(what_cannot_be_new_is_not_kept),
+		cmocka_unit_test(late_destructors_pin),
 		cmocka_unit_test(failures_leave_entries),
 		cmocka_unit_test(threads_share_the_images),
 		cmocka_unit_test(fork_keeps_both_right),

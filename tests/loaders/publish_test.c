@@ -3,6 +3,7 @@
  * the instruction caches. And that this can be seen here at all: in a child that publishes nothing,
  * old code answers. A processor may keep old code or not; QEMU 10 always does.
  */
+#include "loaders/elf/map.h"
 #include "tests/emulator.h"
 #include "tests/loaders/fixture.h"
 
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,17 +19,21 @@
 #define QEMU_MODELS 10 /* its first version that keeps translated code until it is told */
 
 /* What the linker puts in the loader's place (tests/fixtures/fixtures.mk). */
-void __real_code_publish(uintptr_t begin, uintptr_t end);
-void __wrap_code_publish(uintptr_t begin, uintptr_t end);
+void __real_code_publish(const struct code_range *ranges, size_t count);
+void __wrap_code_publish(const struct code_range *ranges, size_t count);
 
 static bool publishing = true;
 static unsigned int asked; /* to publish */
+static struct code_range published_last[ELF_RUNS_MAX];
+static size_t published_count;
 
-void __wrap_code_publish(uintptr_t begin, uintptr_t end)
+void __wrap_code_publish(const struct code_range *ranges, size_t count)
 {
 	asked++;
+	memcpy(published_last, ranges, count * sizeof(*ranges));
+	published_count = count;
 	if (publishing)
-		__real_code_publish(begin, end);
+		__real_code_publish(ranges, count);
 }
 
 /* How many of TURNS loads answered with the other object's code; -1 = something else is wrong. */
@@ -83,6 +89,51 @@ static void what_was_published_answers(void **state)
 		assert_int_equal(fixture_child(published, (void *)(uintptr_t)specs[i]), 0);
 }
 
+/* Each segment of code, to whole pages, is published for itself: what lies between two of them may
+ * be mapped or not, and a machine may have to read what it publishes. */
+static int apart(void *spec)
+{
+	const struct so *so = fixture_so("elf/apart");
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct err err = { "" };
+	struct elf_file file;
+	struct loader *loader;
+	struct image *image;
+	size_t codes = 0;
+	int result;
+
+	EXPECT_OK(elf_file_check(&file, so->bytes, so->size, &err));
+	EXPECT_OK(loader_open(&loader, spec, &err));
+	image = image_new(loader);
+	EXPECT_OK(image_load(image, so, NULL, &err));
+	EXPECT(published_count == 2);
+	for (size_t i = 0; i < file.load_count; i++) {
+		const struct elf_segment *load = &file.loads[i];
+		uintptr_t begin = image->report.base + load->address;
+
+		if (!(load->flags & PF_X))
+			continue;
+		EXPECT(published_last[codes].begin == (begin & ~(page - 1)));
+		EXPECT(published_last[codes].end ==
+		       ((begin + load->memory_bytes + page - 1) & ~(page - 1)));
+		codes++;
+	}
+	EXPECT(codes == published_count);
+	EXPECT(fixture_call(image, "probe", 0, &result) == 0 && result == 12);
+	image_free(image);
+	loader_close(loader);
+	return 0;
+}
+
+static void holes_are_not_published(void **state)
+{
+	static const char *const placed[] = { "elf:fresh", "elf", "elf:dualmap", "elf:map" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(placed) / sizeof(placed[0]); i++)
+		assert_int_equal(fixture_child(apart, (void *)(uintptr_t)placed[i]), 0);
+}
+
 /* The major version of the QEMU this runs in; 0 = none. */
 static int qemu_version(void)
 {
@@ -124,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_published_answers),
+		cmocka_unit_test(holes_are_not_published),
 		cmocka_unit_test(old_code_answers_without),
 	};
 
