@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "loaders/elf/file.h"
 #include "loaders/loader.h"
+#include "tests/loaders/fixture.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,16 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static struct loader *opened(const char *spec)
-{
-	struct err err = { "" };
-	struct loader *loader;
-
-	if (loader_open(&loader, spec, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return loader;
-}
 
 /* A probe object (tests/fixtures/elf) with an identity; the caller ends it with so_free(). */
 static struct so so_of(const char *name, uint64_t id)
@@ -73,7 +64,7 @@ static long probe(struct image *image)
 
 static void same_content_is_kept(void **state)
 {
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 7);
 	uintptr_t base;
@@ -111,7 +102,7 @@ static void same_content_is_kept(void **state)
 
 static void several_of_one_content(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=3");
+	struct loader *loader = fixture_loader("prelinked:entries=3");
 	struct image *images[4];
 	struct so so = so_of("plain", 7);
 
@@ -140,7 +131,7 @@ static void several_of_one_content(void **state)
 
 static void longest_unused_goes_first(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=2");
+	struct loader *loader = fixture_loader("prelinked:entries=2");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 1);
 	const struct {
@@ -224,7 +215,7 @@ static const char *const overwritten[] = { "plain",	"plain_packed", "plain_now",
 
 static void memory_is_as_new(void **state)
 {
-	struct loader *loader = opened("prelinked"), *fresh = opened("elf");
+	struct loader *loader = fixture_loader("prelinked"), *fresh = fixture_loader("elf");
 	struct image *image = image_new(loader), *other = image_new(fresh);
 
 	(void)state;
@@ -265,7 +256,7 @@ static void memory_is_as_new(void **state)
 /* A kept image is bound to the libraries of its time. */
 static void other_libraries_other_image(void **state)
 {
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 7);
 	void *library;
@@ -293,7 +284,7 @@ static void other_libraries_other_image(void **state)
 static void what_cannot_be_new_is_not_kept(void **state)
 {
 	static const char *const names[] = { "tls_ie", "nodelete" };
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -315,7 +306,7 @@ static void what_cannot_be_new_is_not_kept(void **state)
 
 static void failures_leave_entries(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=1");
+	struct loader *loader = fixture_loader("prelinked:entries=1");
 	struct image *image = image_new(loader);
 	struct so good = so_of("plain", 1), bad = so_of("writes_code", 2);
 	struct err err = { "" };
@@ -368,7 +359,7 @@ static void threads_share_the_images(void **state)
 {
 	struct so objects[3] = { so_of("plain", 1), so_of("plain_packed", 2),
 				 so_of("pages_64k", 3) };
-	struct work work = { opened("prelinked:entries=4"), objects, 3, false };
+	struct work work = { fixture_loader("prelinked:entries=4"), objects, 3, false };
 	pthread_t threads[THREADS];
 
 	(void)state;
@@ -385,7 +376,7 @@ static void threads_share_the_images(void **state)
 /* Parent and child both go on with what was kept before the fork, and with new content. */
 static void fork_keeps_both_right(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=1");
+	struct loader *loader = fixture_loader("prelinked:entries=1");
 	struct image *image = image_new(loader);
 	struct so one = so_of("plain", 1), two = so_of("absolute", 2);
 	int status;
