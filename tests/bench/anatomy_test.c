@@ -10,6 +10,7 @@
 #include "bench/prospects.h"
 #include "bench/reloc_names.h"
 #include "loaders/elf/arch.h"
+#include "tests/built.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -29,22 +30,9 @@ static const char *const sources[] = { "unique_1", "tls", "imports", "throws", "
 
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
 
-static struct file_bytes fixture(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	char path[256];
-	struct err err;
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
-
 static void unique_symbols_are_named(void **state)
 {
-	struct file_bytes file = fixture("unique_1");
+	struct file_bytes file = built_bytes("fixtures/unique_1.so");
 	struct anatomy anatomy;
 
 	(void)state;
@@ -60,7 +48,7 @@ static void counts_add_up(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < SOURCES; i++) {
-		struct file_bytes file = fixture(sources[i]);
+		struct file_bytes file = built_bytes("fixtures/%s.so", sources[i]);
 		struct anatomy anatomy;
 		uint64_t sum = 0;
 
@@ -130,7 +118,8 @@ static struct heard foresee(const struct anatomy *anatomy, const char *loader)
 
 static void prospects_follow_from_caps(void **state)
 {
-	struct file_bytes unique = fixture("unique_1"), plain = fixture("nounique_1");
+	struct file_bytes unique = built_bytes("fixtures/unique_1.so"),
+			  plain = built_bytes("fixtures/nounique_1.so");
 	struct anatomy anatomy;
 
 	(void)state;
@@ -210,7 +199,7 @@ static void hostile_bytes_are_survived(void **state)
 	(void)state;
 	assert_non_null(null);
 	for (size_t i = 0; i < SOURCES; i++) {
-		struct file_bytes file = fixture(sources[i]);
+		struct file_bytes file = built_bytes("fixtures/%s.so", sources[i]);
 		size_t room = (file.size + page - 1) / page * page;
 		unsigned char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE,
 					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -4,13 +4,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "device/host_graph.h"
+#include "tests/built.h"
 #include "tests/emulator.h"
 
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,17 +55,11 @@ struct rig rig;
 
 void object_open(struct device_object *ret_object, const char *name)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes bytes;
+	struct file_bytes bytes =
+		built_bytes("fixtures/orch_%s%s.so", name, rig.variant->object_suffix);
+	const struct so so = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	struct err err = { "" };
-	struct so so;
-	char path[512];
 
-	snprintf(path, sizeof(path), "%s/fixtures/orch_%s%s.so", build ? build : "build", name,
-		 rig.variant->object_suffix);
-	if (file_load(path, &bytes, &err) < 0)
-		fail_msg("%s", err.text);
-	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	assert_int_equal(device_object_register(ret_object, &so, &err), 0);
 	file_unload(&bytes);
 }

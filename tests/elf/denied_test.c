@@ -4,12 +4,11 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -62,13 +61,9 @@ static struct file_bytes object_bytes;
 
 static int bytes_load(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[PATH_MAX];
-	struct err err;
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/elf/bare.so", build ? build : "build");
-	return file_load(path, &object_bytes, &err);
+	object_bytes = built_bytes("fixtures/elf/bare.so");
+	return 0;
 }
 
 static int bytes_unload(void **state)

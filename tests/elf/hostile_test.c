@@ -6,6 +6,7 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
 #include "tests/elf/mutate.h"
 
 #include <dirent.h>
@@ -40,15 +41,11 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 /* Every small probe object: together they have each table and relocation there is. */
 static int objects_read(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char folder[PATH_MAX - NAME_MAX - 2], path[PATH_MAX];
 	struct dirent *entry;
-	struct err err;
 	DIR *directory;
 
 	(void)state;
-	snprintf(folder, sizeof(folder), "%s/fixtures/elf", build ? build : "build");
-	directory = opendir(folder);
+	directory = opendir(built_path("fixtures/elf"));
 	if (!directory)
 		return -1;
 	while ((entry = readdir(directory)) && object_count < OBJECTS_MAX) {
@@ -57,9 +54,7 @@ static int objects_read(void **state)
 
 		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (file_load(path, &object->file, &err) < 0)
-			continue;
+		object->file = built_bytes("fixtures/elf/%s", entry->d_name);
 		snprintf(object->name, sizeof(object->name), "%s", entry->d_name);
 		if (object->file.size < 300000)
 			object_count++;

@@ -4,9 +4,9 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,19 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static struct file_bytes fixture(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file = { NULL, 0 };
-	struct err err = { "" };
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
 
 static struct elf_arena *arena_make(struct elf_arena_options options)
 {
@@ -72,7 +59,8 @@ static long probe(struct elf_object *object)
  * in the file. */
 static void no_old_bytes(struct elf_arena_options options)
 {
-	struct file_bytes filled = fixture("elf/nobits_filled"), empty = fixture("elf/nobits");
+	struct file_bytes filled = built_bytes("fixtures/elf/nobits_filled.so"),
+			  empty = built_bytes("fixtures/elf/nobits.so");
 	struct elf_arena *arena = arena_make(options);
 	struct elf_object *object = load(arena, &filled);
 	uintptr_t base = object->base;
@@ -100,7 +88,7 @@ static void slots_hold_no_old_bytes(void **state)
 /* What is mapped from a file that lacks the end of the object would be a signal when touched. */
 static void short_file_is_copied(void **state)
 {
-	struct file_bytes file = fixture("elf/pages_64k");
+	struct file_bytes file = built_bytes("fixtures/elf/pages_64k.so");
 	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
 	struct elf_source source = {
 		.bytes = file.bytes, .size = file.size, .map = true, .offset = 4096
@@ -146,8 +134,8 @@ static void *late_run(void *context)
 static void late_destructors_pin(void **state)
 {
 	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 1 }),
-			     .file = fixture("elf/late_destructor") };
-	struct file_bytes plain = fixture("elf/plain");
+			     .file = built_bytes("fixtures/elf/late_destructor.so") };
+	struct file_bytes plain = built_bytes("fixtures/elf/plain.so");
 	struct elf_object *object;
 	pthread_t thread;
 
@@ -188,8 +176,8 @@ static void *kept_run(void *context)
 static void pinned_again_is_not_lost(void **state)
 {
 	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 2 }),
-			     .file = fixture("elf/late_destructor") };
-	struct file_bytes plain = fixture("elf/plain");
+			     .file = built_bytes("fixtures/elf/late_destructor.so") };
+	struct file_bytes plain = built_bytes("fixtures/elf/plain.so");
 	struct elf_object *objects[2];
 	pthread_t thread;
 
@@ -231,7 +219,7 @@ static void tls_enlarge(struct file_bytes *file)
 
 static int tls_without_memory(void)
 {
-	struct file_bytes file = fixture("tls");
+	struct file_bytes file = built_bytes("fixtures/tls.so");
 	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
 	struct rlimit old, low;
 	struct elf_object *object;

@@ -7,13 +7,11 @@
 #include "loaders/elf/object.h"
 #include "loaders/elf/prelink.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -43,12 +41,9 @@ static int arena_close(void **state)
 /* "elf/bare" or "elf-aarch64/bare"; false when this build has none. */
 static bool object_read(const char *name, struct file_bytes *file, struct elf_file *elf)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct err err = { "" };
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (access(path, R_OK) < 0 || file_load(path, file, &err) < 0)
+	if (file_load(built_path("fixtures/%s.so", name), file, &err) < 0)
 		return false;
 	assert_int_equal(elf_file_check(elf, file->bytes, file->size, &err), 0);
 	return true;

@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -68,20 +69,10 @@ static atomic_bool growing;
 
 static int files_load(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[PATH_MAX];
-	struct err err;
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/objects/gen_4m.so", build ? build : "build");
-	if (file_load(path, &large, &err) < 0)
-		return -1;
-	for (size_t i = 0; i < OBJECTS; i++) {
-		snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build",
-			 objects[i].name);
-		if (file_load(path, &files[i], &err) < 0)
-			return -1;
-	}
+	large = built_bytes("objects/gen_4m.so");
+	for (size_t i = 0; i < OBJECTS; i++)
+		files[i] = built_bytes("fixtures/elf/%s.so", objects[i].name);
 	return 0;
 }
 
@@ -269,14 +260,12 @@ static void signals_while_slots_grow(void **state)
 /* What was found out about the process's libraries is found out anew, in the middle of loads. */
 static void libraries_come_and_go(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path = built_path("fixtures/answer_1.so");
 	struct elf_arena *arena = arena_make(4, false);
 	pthread_t threads[LOADERS];
-	char path[PATH_MAX];
 	void *handle;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/answer_1.so", build ? build : "build");
 	for (size_t i = 0; i < LOADERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, thread_run, arena), 0);
 	for (unsigned int i = 0; i < 8 * ROUNDS; i++) {

@@ -2,6 +2,7 @@
 #include "tests/loaders/fixture.h"
 
 #include "base/file.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,17 +44,15 @@ static int file_open(const char *path)
 
 const struct so *fixture_so(const char *name)
 {
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path;
 	struct err err = { { 0 } };
-	char path[512];
 	unsigned int i = 0;
 
 	for (; i < FIXTURES_MAX && fixtures[i].name[0]; i++) {
 		if (strcmp(fixtures[i].name, name) == 0)
 			return &fixtures[i].so;
 	}
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : SOLOAD_BUILD_DEFAULT,
-		 name);
+	path = built_path("fixtures/%s.so", name);
 	if (i == FIXTURES_MAX || file_load(path, &fixtures[i].file, &err) < 0) {
 		fprintf(stderr, "fixture %s: %s\n", path, err.text);
 		exit(1);

@@ -10,7 +10,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,27 +20,17 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* A probe object (tests/fixtures/elf) with an identity; the caller ends it with so_free(). */
+/* A probe object (tests/fixtures/elf) as bytes alone, with an identity. */
 static struct so so_of(const char *name, uint64_t id)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	struct err err = { "" };
-	char path[PATH_MAX];
+	const struct so *so;
+	char path[64];
 
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
+	snprintf(path, sizeof(path), "elf/%s", name);
+	so = fixture_so(path);
 	return (struct so){
-		.bytes = file.bytes, .size = file.size, .fd = -1, .id = id, .generation = 1
+		.bytes = so->bytes, .size = so->size, .fd = -1, .id = id, .generation = 1
 	};
-}
-
-static void so_free(struct so *so)
-{
-	struct file_bytes file = { (void *)(uintptr_t)so->bytes, so->size };
-
-	file_unload(&file);
 }
 
 static void load(struct image *image, const struct so *so)
@@ -95,7 +84,6 @@ static void same_content_is_kept(void **state)
 		assert_int_equal(probe(image), 1001);
 		image_unload(image);
 	}
-	so_free(&so);
 	image_free(image);
 	loader_close(loader);
 }
@@ -125,7 +113,6 @@ static void several_of_one_content(void **state)
 	}
 	for (int i = 0; i < 4; i++)
 		image_free(images[i]);
-	so_free(&so);
 	loader_close(loader);
 }
 
@@ -148,7 +135,6 @@ static void longest_unused_goes_first(void **state)
 			fail_msg("step %zu: hit is %d", i, image->report.hit);
 		image_unload(image);
 	}
-	so_free(&so);
 	image_free(image);
 	loader_close(loader);
 }
@@ -245,7 +231,6 @@ static void memory_is_as_new(void **state)
 		free(elsewhere);
 		image_unload(image);
 		image_unload(other);
-		so_free(&so);
 	}
 	image_free(image);
 	image_free(other);
@@ -276,7 +261,6 @@ static void other_libraries_other_image(void **state)
 	load(image, &so);
 	assert_true(image->report.hit);
 	image_free(image);
-	so_free(&so);
 	loader_close(loader);
 }
 
@@ -298,7 +282,6 @@ static void what_cannot_be_new_is_not_kept(void **state)
 			assert_true(probe(image) > 1000);
 			image_unload(image);
 		}
-		so_free(&so);
 	}
 	image_free(image);
 	loader_close(loader);
@@ -319,8 +302,6 @@ static void failures_leave_entries(void **state)
 		assert_int_equal(image_load(image, &bad, NULL, &err), -ENOEXEC);
 	}
 	image_free(image);
-	so_free(&good);
-	so_free(&bad);
 	loader_close(loader);
 	assert_int_equal(loader_open(&loader, "prelinked:entries=1000", &err), -EINVAL);
 }
@@ -368,8 +349,6 @@ static void threads_share_the_images(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	assert_false(work.failed);
-	for (int i = 0; i < 3; i++)
-		so_free(&objects[i]);
 	loader_close(work.loader);
 }
 
@@ -405,8 +384,6 @@ static void fork_keeps_both_right(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	image_free(image);
-	so_free(&one);
-	so_free(&two);
 	loader_close(loader);
 }
 

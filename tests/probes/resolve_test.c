@@ -5,6 +5,7 @@
 #include "probes/resolve.h"
 #include "probes/ldphase_sites.h"
 #include "probes/probe.h"
+#include "tests/built.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,20 +21,11 @@
 
 #define NOWHERE "/nonexistent/debug"
 
-static const char *fixture(const char *name)
-{
-	static char path[PATH_MAX];
-	const char *build = getenv("SOLOAD_BUILD");
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s", build ? build : "build", name);
-	return path;
-}
-
 static void names_of(const char *file, const char *root, struct resolved *ret_resolved)
 {
 	struct err err = { "" };
 
-	if (resolve_steps(fixture(file), root, ret_resolved, &err) < 0)
+	if (resolve_steps(built_path("fixtures/%s", file), root, ret_resolved, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -90,7 +82,7 @@ static void debugdata_is_unpacked(void **state)
 
 	(void)state;
 #ifdef HAVE_LZMA
-	if (access(fixture("probe_debugdata.so"), R_OK) < 0) {
+	if (access(built_path("fixtures/probe_debugdata.so"), R_OK) < 0) {
 		print_message("no xz on this machine: .gnu_debugdata not tested\n");
 		skip();
 	}
@@ -148,10 +140,10 @@ static void debug_files_must_be_of_the_same_build(void **state)
 	snprintf(folder, sizeof(folder), "%s/.build-id/%.2s", root, bare.build_id);
 	assert_int_equal(mkdir(folder, 0700), 0);
 	snprintf(path, sizeof(path), "%s/%s.debug", folder, bare.build_id + 2);
-	copy(fixture("answer_1.so"), path);
+	copy(built_path("fixtures/answer_1.so"), path);
 	names_of("probe_split.so", root, &found);
 	assert_int_equal(found.found, 0);
-	copy(fixture("probe_split.debug"), path);
+	copy(built_path("fixtures/probe_split.debug"), path);
 	names_of("probe_split.so", root, &found);
 	names_of("probe_names.so", NOWHERE, &whole);
 	assert_string_equal(found.build_id, whole.build_id);
@@ -170,13 +162,14 @@ static void debug_files_must_be_of_the_same_build(void **state)
 
 static void exports_are_found(void **state)
 {
+	const char *path = built_path("fixtures/probe_bare.so");
 	struct resolve_site site;
 	struct err err = { "" };
 
 	(void)state;
-	assert_int_equal(resolve_export(fixture("probe_bare.so"), "probe_names", &site, &err), 0);
+	assert_int_equal(resolve_export(path, "probe_names", &site, &err), 0);
 	assert_int_equal(site.source, RESOLVE_DYNSYM);
-	assert_int_equal(resolve_export(fixture("probe_bare.so"), "nothing", &site, &err), -2);
+	assert_int_equal(resolve_export(path, "nothing", &site, &err), -2);
 }
 
 /* Truncated at every 16th byte: an error or fewer names, never a crash. */
@@ -184,7 +177,7 @@ static void cut_files_do_no_harm(void **state)
 {
 	char path[] = "/tmp/soload-cut-XXXXXX";
 	int fd = mkstemp(path);
-	FILE *from = fopen(fixture("probe_names.so"), "re");
+	FILE *from = fopen(built_path("fixtures/probe_names.so"), "re");
 	static char bytes[1 << 20];
 	size_t size;
 
