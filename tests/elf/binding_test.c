@@ -6,6 +6,7 @@
 #include "loaders/elf/imports.h"
 #include "loaders/elf/keep.h"
 #include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -22,10 +23,9 @@ static struct elf_arena *arena;
 
 static int arena_open(void **state)
 {
-	const struct elf_arena_options options = { .slots = 2 };
-
 	(void)state;
-	return elf_arena_new(&arena, &options, NULL);
+	arena = rig_arena((struct elf_arena_options){ .slots = 2 });
+	return 0;
 }
 
 static int arena_close(void **state)
@@ -35,35 +35,12 @@ static int arena_close(void **state)
 	return 0;
 }
 
-static struct elf_object *load(const struct file_bytes *bytes, const char *path)
-{
-	const struct elf_source source = {
-		.bytes = bytes->bytes, .size = bytes->size, .name = path, .fd = -1
-	};
-	struct elf_object *object = NULL;
-	struct err err = { "" };
-
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return object;
-}
-
-static void *symbol(struct elf_object *object, const char *name)
-{
-	struct err err = { "" };
-	void *address = NULL;
-
-	if (elf_object_symbol(object, name, &address, &err) < 0)
-		fail_msg("%s", err.text);
-	return address;
-}
-
 /* `weak` calls a function nobody defines, and `weak_definition` does: once that is global it is
  * bound to, however often its absence was remembered. */
 static long weak_answer(const struct file_bytes *bytes)
 {
-	struct elf_object *object = load(bytes, NULL);
-	long answer = ((long (*)(void))(uintptr_t)symbol(object, "probe"))();
+	struct elf_object *object = rig_load(arena, bytes, NULL);
+	long answer = rig_call(object);
 
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	return answer;
@@ -110,12 +87,12 @@ static void a_resolver_may_load_a_library(void **state)
 
 	(void)state;
 	setenv("SOLOAD_LATE", built_path("fixtures/elf/ifunc_late_definition.so"), 1);
-	object = load(&bytes, "ifunc_late");
+	object = rig_load(arena, &bytes, "ifunc_late");
 	unsetenv("SOLOAD_LATE");
 	handle =
 		dlopen(built_path("fixtures/elf/ifunc_late_definition.so"), RTLD_NOW | RTLD_NOLOAD);
 	assert_non_null(handle);
-	assert_int_equal(((long (*)(void))(uintptr_t)symbol(object, "probe"))(), 17);
+	assert_int_equal(rig_call(object), 17);
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	dlclose(handle);
 	file_unload(&bytes);
@@ -147,11 +124,11 @@ static void origin_is_the_objects_own(void **state)
 		strcat(libraries[i], "/libsoload_origin.so");
 		snprintf(paths[i], sizeof(paths[i]), "%s/%d/object.so", folder, i);
 		file_write(libraries[i], &library);
-		objects[i] = load(&object, paths[i]);
+		objects[i] = rig_load(arena, &object, paths[i]);
 	}
 	for (int i = 0; i < 2; i++) {
 		Dl_info where;
-		void *bound = *(void **)symbol(objects[i], "probe_bound");
+		void *bound = *(void **)rig_symbol(objects[i], "probe_bound");
 
 		handles[i] = dlopen(libraries[i], RTLD_NOW | RTLD_NOLOAD);
 		assert_non_null(handles[i]);
@@ -235,8 +212,8 @@ static void used_up_versions_harm_nobody(void **state)
 	while (elf_version_keep(name) && i < 100000);
 	assert_true(i < 100000); /* there is an end */
 	for (int round = 0; round < 2; round++) {
-		object = load(&bytes, NULL);
-		assert_int_equal(((long (*)(void))(uintptr_t)symbol(object, "probe"))(), 1012);
+		object = rig_load(arena, &bytes, NULL);
+		assert_int_equal(rig_call(object), 1012);
 		assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	}
 	file_unload(&bytes);

@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "loaders/elf/object.h"
 #include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 #include "tests/elf/mutate.h"
+#include "tests/loaders/leaks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -73,20 +75,6 @@ static int objects_drop(void **state)
 	return 0;
 }
 
-/* Of objects: executable, or of the loader's memory files. */
-static size_t mappings_count(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[PATH_MAX + 128];
-	size_t lines = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		lines += strstr(line, "r-x") || strstr(line, "soload");
-	fclose(maps);
-	return lines;
-}
-
 /* Bytes that end at a page nobody may touch, so that reading past them is a crash. */
 struct fence {
 	unsigned char *memory;
@@ -141,15 +129,14 @@ static void mutants_try(struct elf_arena_options options)
 	uint64_t count = setting("SOLOAD_MUTANTS", MUTANTS_DEFAULT);
 	uint64_t seed = setting("SOLOAD_SEED", 1);
 	struct counts counts = { 0, 0 };
-	struct elf_arena *arena;
-	struct err err = { "" };
+	struct elf_arena *arena = rig_arena(options);
 	unsigned char *copy = malloc(300000);
-	size_t before;
+	struct leaks before, after;
 
 	assert_non_null(copy);
-	assert_int_equal(elf_arena_new(&arena, &options, &err), 0);
 	mutant_try(arena, objects[0].file.bytes, objects[0].file.size, &counts);
-	before = mappings_count();
+	before = leaks_now();
+	assert_true(before.executable > 0);
 	alarm(HANGS_AFTER_S);
 	for (uint64_t i = 0; i < count; i++) {
 		const struct object *object = &objects[i % object_count];
@@ -166,7 +153,9 @@ static void mutants_try(struct elf_arena_options options)
 		munmap(fence.memory, fence.bytes);
 	}
 	alarm(0);
-	assert_int_equal(mappings_count(), before);
+	after = leaks_now();
+	assert_int_equal(after.executable, before.executable);
+	assert_int_equal(after.named, before.named);
 	elf_arena_free(arena);
 	free(copy);
 	printf("%zu mutants refused in words, %zu accepted\n", counts.refused, counts.accepted);

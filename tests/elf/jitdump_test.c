@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "loaders/elf/object.h"
 #include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -35,14 +36,8 @@ static unsigned char *byte_at(const struct file_bytes *file, size_t offset)
 
 static struct elf_object *object_load(const struct file_bytes *file)
 {
-	const struct elf_source source = {
-		.bytes = file->bytes, .size = file->size, .name = "/where/it/was.so", .fd = -1
-	};
-	struct elf_object *object = NULL;
-	struct err err = { "" };
+	struct elf_object *object = rig_load(arena, file, "/where/it/was.so");
 
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
-		fail_msg("%s", err.text);
 	assert_null(object->place.note);
 	return object;
 }
@@ -177,13 +172,12 @@ static void section_headers_lie(void **state)
 
 static int up(void **state)
 {
-	const struct elf_arena_options options = { .slots = 2 };
-
 	(void)state;
 	if (!mkdtemp(folder) || setenv("SOLOAD_JITDUMP", folder, 1) < 0)
 		return -1;
 	snprintf(dump_path, sizeof(dump_path), "%s/jit-%d.dump", folder, (int)getpid());
-	return elf_arena_new(&arena, &options, NULL);
+	arena = rig_arena((struct elf_arena_options){ .slots = 2 });
+	return 0;
 }
 
 static int down(void **state)
