@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "bench/anatomy.h"
 #include "bench/inspect_print.h"
 #include "bench/prospects.h"
@@ -152,15 +153,7 @@ static void names_are_made_harmless(void **state)
 					     sizeof(buffer))) < sizeof(buffer));
 }
 
-static uint64_t random_state = 1;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
+static uint64_t seed = 1;
 
 /* Interesting values at interesting places: headers, then anywhere, and now and then a cut. */
 static size_t mutate(unsigned char *bytes, size_t size)
@@ -174,18 +167,19 @@ static size_t mutate(unsigned char *bytes, size_t size)
 					   UINT64_C(0x7fffffffffffffff),
 					   UINT64_MAX,
 					   0x1000 };
-	unsigned int changes = 1 + (unsigned int)(random_next() % 6);
+	unsigned int changes = 1 + (unsigned int)(random_next(&seed) % 6);
 
 	while (changes--) {
-		size_t reach = random_next() % 2 ? 1024 : size;
-		size_t width = (size_t)1 << (random_next() % 4);
-		size_t at = (size_t)(random_next() % (reach < size ? reach : size));
-		uint64_t value = random_next() % 3 ? values[random_next() % 9] : random_next();
+		size_t reach = random_next(&seed) % 2 ? 1024 : size;
+		size_t width = (size_t)1 << (random_next(&seed) % 4);
+		size_t at = (size_t)(random_next(&seed) % (reach < size ? reach : size));
+		uint64_t value = random_next(&seed) % 3 ? values[random_next(&seed) % 9]
+							: random_next(&seed);
 
 		if (at + width <= size)
 			memcpy(bytes + at, &value, width);
 	}
-	return random_next() % 8 ? size : (size_t)(random_next() % size) + 1;
+	return random_next(&seed) % 8 ? size : (size_t)(random_next(&seed) % size) + 1;
 }
 
 /* The bytes end where an unreadable page begins. */

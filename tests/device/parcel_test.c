@@ -2,6 +2,7 @@
 #include "device/parcel.h"
 
 #include "base/file.h"
+#include "base/random.h"
 #include "loaders/elf/file.h"
 #include "tests/built.h"
 
@@ -56,16 +57,10 @@ static void round_trip(const uint8_t *bytes, size_t size)
 	packed_free(&packed);
 }
 
-static uint32_t random_next(uint32_t *state)
-{
-	*state = *state * 1664525u + 1013904223u;
-	return *state >> 8;
-}
-
 /* Runs of zeros of every length around the shortest that is left out, at every place. */
 static void test_runs(void **state)
 {
-	uint32_t random = 1;
+	uint64_t random = 1;
 	uint8_t *bytes = malloc(20000);
 
 	(void)state;
@@ -147,7 +142,7 @@ static void test_damage(void **state)
 	struct file_bytes file = built_bytes("objects/pa_unroll_cxx_nounique.so");
 	struct packed packed = pack(file.bytes, file.size);
 	struct parcel_head head;
-	uint32_t random = 5;
+	uint64_t random = 5;
 
 	(void)state;
 	memcpy(&head, packed.parcel, sizeof(head));
