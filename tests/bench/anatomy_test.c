@@ -5,11 +5,13 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "bench/anatomy.h"
 #include "bench/inspect_print.h"
 #include "bench/prospects.h"
 #include "bench/reloc_names.h"
 #include "loaders/elf/arch.h"
+#include "tests/built.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -29,22 +31,9 @@ static const char *const sources[] = { "unique_1", "tls", "imports", "throws", "
 
 #define SOURCES (sizeof(sources) / sizeof(sources[0]))
 
-static struct file_bytes fixture(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	char path[256];
-	struct err err;
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
-
 static void unique_symbols_are_named(void **state)
 {
-	struct file_bytes file = fixture("unique_1");
+	struct file_bytes file = built_bytes("fixtures/unique_1.so");
 	struct anatomy anatomy;
 
 	(void)state;
@@ -60,7 +49,7 @@ static void counts_add_up(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < SOURCES; i++) {
-		struct file_bytes file = fixture(sources[i]);
+		struct file_bytes file = built_bytes("fixtures/%s.so", sources[i]);
 		struct anatomy anatomy;
 		uint64_t sum = 0;
 
@@ -130,7 +119,8 @@ static struct heard foresee(const struct anatomy *anatomy, const char *loader)
 
 static void prospects_follow_from_caps(void **state)
 {
-	struct file_bytes unique = fixture("unique_1"), plain = fixture("nounique_1");
+	struct file_bytes unique = built_bytes("fixtures/unique_1.so"),
+			  plain = built_bytes("fixtures/nounique_1.so");
 	struct anatomy anatomy;
 
 	(void)state;
@@ -163,15 +153,7 @@ static void names_are_made_harmless(void **state)
 					     sizeof(buffer))) < sizeof(buffer));
 }
 
-static uint64_t random_state = 1;
-
-static uint64_t random_next(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
+static uint64_t seed = 1;
 
 /* Interesting values at interesting places: headers, then anywhere, and now and then a cut. */
 static size_t mutate(unsigned char *bytes, size_t size)
@@ -185,18 +167,19 @@ static size_t mutate(unsigned char *bytes, size_t size)
 					   UINT64_C(0x7fffffffffffffff),
 					   UINT64_MAX,
 					   0x1000 };
-	unsigned int changes = 1 + (unsigned int)(random_next() % 6);
+	unsigned int changes = 1 + (unsigned int)(random_next(&seed) % 6);
 
 	while (changes--) {
-		size_t reach = random_next() % 2 ? 1024 : size;
-		size_t width = (size_t)1 << (random_next() % 4);
-		size_t at = (size_t)(random_next() % (reach < size ? reach : size));
-		uint64_t value = random_next() % 3 ? values[random_next() % 9] : random_next();
+		size_t reach = random_next(&seed) % 2 ? 1024 : size;
+		size_t width = (size_t)1 << (random_next(&seed) % 4);
+		size_t at = (size_t)(random_next(&seed) % (reach < size ? reach : size));
+		uint64_t value = random_next(&seed) % 3 ? values[random_next(&seed) % 9]
+							: random_next(&seed);
 
 		if (at + width <= size)
 			memcpy(bytes + at, &value, width);
 	}
-	return random_next() % 8 ? size : (size_t)(random_next() % size) + 1;
+	return random_next(&seed) % 8 ? size : (size_t)(random_next(&seed) % size) + 1;
 }
 
 /* The bytes end where an unreadable page begins. */
@@ -210,7 +193,7 @@ static void hostile_bytes_are_survived(void **state)
 	(void)state;
 	assert_non_null(null);
 	for (size_t i = 0; i < SOURCES; i++) {
-		struct file_bytes file = fixture(sources[i]);
+		struct file_bytes file = built_bytes("fixtures/%s.so", sources[i]);
 		size_t room = (file.size + page - 1) / page * page;
 		unsigned char *memory = mmap(NULL, room + page, PROT_READ | PROT_WRITE,
 					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

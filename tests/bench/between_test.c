@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "bench/client.h"
 #include "bench/counters.h"
+#include "tests/bench/worker_rig.h"
 #include "tests/emulator.h"
 
 #include <setjmp.h>
@@ -13,27 +14,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BATCH 16
 
-static char program[512], object[512];
 static struct client_load loads[BATCH];
-
-static struct client_options options_of(const char *loader)
-{
-	return (struct client_options){
-		.program = program,
-		.wrapper = emulator_words(NULL),
-		.loader = loader,
-		.path = object,
-		.symbol = "",
-		.cpu = -1,
-		.spinner_cpu = -1,
-		.capacity = BATCH,
-	};
-}
 
 /* Page faults of the whole worker so far, of proc(5)'s stat, or -1. */
 static long faults_of(pid_t pid)
@@ -55,7 +40,7 @@ static long faults_of(pid_t pid)
 /* Over whole batches: every fault of the worker is one of a load, none between two of them. */
 static void no_fault_is_between_loads(void **state)
 {
-	struct client_options options = options_of("memfd");
+	struct client_options options = worker_options("memfd", BATCH);
 	struct worker_run run = { .count = BATCH };
 	struct client client;
 	struct err err = { "" };
@@ -90,7 +75,7 @@ static void no_fault_is_between_loads(void **state)
 static void nothing_is_asked_for_between_loads(void **state)
 {
 	static const char *const allowed[] = { "getrusage", "clock_gettime", "getcpu" };
-	struct client_options options = options_of("memfd");
+	struct client_options options = worker_options("memfd", BATCH);
 	struct worker_run run = { .count = 3 };
 	struct client client;
 	struct counters counters;
@@ -130,10 +115,7 @@ int main(void)
 		cmocka_unit_test(no_fault_is_between_loads),
 		cmocka_unit_test(nothing_is_asked_for_between_loads),
 	};
-	const char *build = getenv("SOLOAD_BUILD");
 
 	clock_start();
-	snprintf(program, sizeof(program), "%s/soload", build ? build : "build");
-	snprintf(object, sizeof(object), "%s/fixtures/answer_1.so", build ? build : "build");
 	return cmocka_run_group_tests_name("between", tests, NULL, NULL);
 }

@@ -3,13 +3,13 @@
 #include "bench/speed/chain.h"
 
 #include "base/clock.h"
+#include "tests/built.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,22 +25,14 @@ static void measure(const char *objects, const char *disk, struct err *err, int 
 	assert_int_equal(chain_measure(&options, &table, err), expected);
 }
 
-static const char *objects_folder(char *path, size_t size)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-
-	snprintf(path, size, "%s/objects", build ? build : "build");
-	return path;
-}
-
 static void test_measures(void **state)
 {
-	char objects[256], folder[] = "/var/tmp/soload-chain-XXXXXX";
+	char folder[] = "/var/tmp/soload-chain-XXXXXX";
 	struct err err = { "" };
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
-	measure(objects_folder(objects, sizeof(objects)), folder, &err, 0);
+	measure(built_path("objects"), folder, &err, 0);
 	for (int row = 0; row < CHAIN_ROWS; row++) {
 		const struct chain_cell *cell = &table.cells[row];
 
@@ -59,10 +51,9 @@ static void test_absent(void **state)
 {
 	struct speed_checks checks = { .count = 0 };
 	struct err err = { "" };
-	char objects[256];
 
 	(void)state;
-	measure(objects_folder(objects, sizeof(objects)), "/nonexistent", &err, 0);
+	measure(built_path("objects"), "/nonexistent", &err, 0);
 	assert_non_null(strstr(table.cells[CHAIN_SEED].why, "/nonexistent"));
 	assert_true(isnan(table.cells[CHAIN_SEED].total));
 	assert_true(table.cells[CHAIN_TRIMMED].total > 0);

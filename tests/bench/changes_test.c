@@ -2,6 +2,7 @@
  * Change points: against every possible cut of short series, against what must not matter (order,
  * offset, unit), against planted steps, and how often noise alone is taken for a change.
  */
+#include "base/random.h"
 #include "bench/changes.h"
 
 #include <math.h>
@@ -17,11 +18,7 @@ static uint64_t seed = 1;
 
 static double uniform(void)
 {
-	uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
+	return ((double)(random_next(&seed) >> 11) + 0.5) * 0x1p-53;
 }
 
 static double normal(void)

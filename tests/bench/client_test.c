@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "bench/client.h"
 #include "bench/counters.h"
+#include "tests/bench/worker_rig.h"
 #include "tests/emulator.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,31 +25,14 @@
 
 #define BATCH 16
 
-static char program[512], object[512];
 static struct client_load loads[BATCH];
-
-static const char *fixture(const char *name)
-{
-	static char path[512];
-	const char *build = getenv("SOLOAD_BUILD");
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	return path;
-}
 
 static struct client_options options_of(const char *loader)
 {
-	return (struct client_options){
-		.program = program,
-		.wrapper = emulator_words(NULL),
-		.loader = loader,
-		.path = object,
-		.symbol = "",
-		.cpu = -1,
-		.spinner_cpu = -1,
-		.capacity = BATCH,
-		.timeout_ns = UINT64_C(5000000000),
-	};
+	struct client_options options = worker_options(loader, BATCH);
+
+	options.timeout_ns = UINT64_C(5000000000);
+	return options;
 }
 
 static void batches_bring_their_loads(void **state)
@@ -124,7 +107,7 @@ static void counted_calls_are_the_loaders(void **state)
 	uint32_t files = 0;
 
 	(void)state;
-	assert_int_equal(stat(object, &st), 0);
+	assert_int_equal(stat(worker_object(), &st), 0);
 	assert_int_equal(client_open(&client, &options, &err), 0);
 	assert_int_equal(client_run(&client, &run, loads, &err), 3);
 	if (counters_take(&client, 4, &counters, &err) == 0) {
@@ -169,7 +152,7 @@ static void crashes_name_the_phase(void **state)
 	struct err err = { "" };
 
 	(void)state;
-	options.path = fixture("orch_constructor_crashes");
+	options.path = built_path("fixtures/orch_constructor_crashes.so");
 	assert_int_equal(client_open(&client, &options, &err), 0);
 	assert_int_equal(client_run(&client, &run, loads, &err), -EIO);
 	assert_non_null(strstr(err.text, "phase link"));
@@ -207,7 +190,7 @@ static void other_programs_are_no_workers(void **state)
 
 static void worker_become(void)
 {
-	const char *const *emulator = emulator_words(program);
+	const char *const *emulator = emulator_words(worker_program());
 	const char *argv[EMULATOR_WORDS_MAX + 3];
 	size_t count = 0;
 
@@ -220,7 +203,7 @@ static void worker_become(void)
 	if (emulator)
 		execv(emulator[0], (char **)(uintptr_t)argv);
 	else
-		execl(program, "soload", "worker", (char *)NULL);
+		execl(worker_program(), "soload", "worker", (char *)NULL);
 }
 
 /* A worker on a socket of the test's own. */
@@ -317,7 +300,7 @@ static void threads_fail_in_words(void **state)
 
 	(void)state;
 	options.threads = THREADS;
-	options.path = fixture("unresolved_data");
+	options.path = built_path("fixtures/unresolved_data.so");
 	assert_int_equal(client_open(&client, &options, &err), 0);
 	assert_int_equal(client_run(&client, &run, all, &err), THREADS * BATCH);
 	for (int i = 0; i < THREADS * BATCH; i++) {
@@ -325,7 +308,7 @@ static void threads_fail_in_words(void **state)
 		assert_int_equal(all[i].load.result == -ECANCELED, i >= THREADS);
 	}
 	client_close(&client);
-	options.path = fixture("orch_constructor_crashes");
+	options.path = built_path("fixtures/orch_constructor_crashes.so");
 	assert_int_equal(client_open(&client, &options, &err), 0);
 	assert_int_equal(client_run(&client, &run, all, &err), -EIO);
 	assert_non_null(strstr(err.text, "while 3 threads loaded"));
@@ -435,10 +418,7 @@ int main(void)
 		cmocka_unit_test(threads_fail_in_words),
 		cmocka_unit_test(cold_is_what_was_dropped),
 	};
-	const char *build = getenv("SOLOAD_BUILD");
 
 	clock_start();
-	snprintf(program, sizeof(program), "%s/soload", build ? build : "build");
-	snprintf(object, sizeof(object), "%s", fixture("answer_1"));
 	return cmocka_run_group_tests_name("client", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "bench/client.h"
 #include "bench/counters.h"
 #include "bench/inject.h"
+#include "tests/bench/worker_rig.h"
 #include "tests/emulator.h"
 
 #include <errno.h>
@@ -11,33 +12,21 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOADS 200
 
-static char program[512], object[512];
 static struct client_load loads[LOADS];
 
 /* A batch of `loads` with that injected. */
 static void batch(const char *inject, uint32_t group)
 {
-	struct client_options options = {
-		.program = program,
-		.wrapper = emulator_words(NULL),
-		.loader = "memfd",
-		.path = object,
-		.symbol = "",
-		.cpu = -1,
-		.spinner_cpu = -1,
-		.capacity = LOADS,
-		.inject = inject,
-	};
+	struct client_options options = worker_options("memfd", LOADS);
 	struct worker_run run = { .count = LOADS, .group = group };
 	struct client client;
 	struct err err = { "" };
 
+	options.inject = inject;
 	if (client_open(&client, &options, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(client_run(&client, &run, loads, &err), LOADS);
@@ -185,20 +174,12 @@ static void ratios_in_groups_do_not_compound(void **state)
 
 static void workers_refuse_nonsense(void **state)
 {
-	struct client_options options = {
-		.program = program,
-		.wrapper = emulator_words(NULL),
-		.loader = "null",
-		.path = object,
-		.symbol = "",
-		.cpu = -1,
-		.capacity = 1,
-		.inject = "bogus",
-	};
+	struct client_options options = worker_options("null", 1);
 	struct client client;
 	struct err err = { "" };
 
 	(void)state;
+	options.inject = "bogus";
 	assert_int_equal(client_open(&client, &options, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "bogus"));
 }
@@ -214,10 +195,7 @@ int main(void)
 		cmocka_unit_test(ratios_in_groups_do_not_compound),
 		cmocka_unit_test(workers_refuse_nonsense),
 	};
-	const char *build = getenv("SOLOAD_BUILD");
 
 	clock_start();
-	snprintf(program, sizeof(program), "%s/soload", build ? build : "build");
-	snprintf(object, sizeof(object), "%s/fixtures/answer_1.so", build ? build : "build");
 	return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * What the gate concludes from epochs: its interval against the definition, its error rates under
  * sign flips and shifts, its looks. tests/bench/judge_scipy.sh compares the same with scipy.
  */
+#include "base/random.h"
 #include "bench/judge.h"
 #include "bench/stats.h"
 
@@ -20,11 +21,7 @@ static uint64_t seed = 1;
 
 static double uniform(void)
 {
-	uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+	return (double)(random_next(&seed) >> 11) * 0x1p-53;
 }
 
 /* Heavy tails, drifting width, random sign: the worst a shared machine has to offer. */

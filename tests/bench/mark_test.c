@@ -6,28 +6,14 @@
 #include "device/abi.h"
 #include "loaders/elf/file.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-static struct file_bytes object_open(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	struct err err = { "" };
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
 
 /* The code answers its number, with every build of the workload's object. */
 static void test_answers(void **state)
@@ -42,7 +28,7 @@ static void test_answers(void **state)
 	assert_int_equal(loader_open(&loader, "elf", NULL), 0);
 	image = image_new(loader);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct file_bytes file = object_open(names[i]);
+		struct file_bytes file = built_bytes("%s", names[i]);
 		struct so so = { .bytes = file.bytes, .size = file.size, .fd = -1 };
 		void *configure = NULL;
 
@@ -63,8 +49,8 @@ static void test_answers(void **state)
 /* Code and build-id differ, and nothing but them. */
 static void test_differ(void **state)
 {
-	struct file_bytes a = object_open("objects/pa_unroll_cxx.so");
-	struct file_bytes b = object_open("objects/pa_unroll_cxx.so");
+	struct file_bytes a = built_bytes("objects/pa_unroll_cxx.so");
+	struct file_bytes b = built_bytes("objects/pa_unroll_cxx.so");
 	const unsigned char *ids[2];
 	struct elf_file files[2];
 	size_t differ = 0;
@@ -86,7 +72,7 @@ static void test_differ(void **state)
 
 static void test_others(void **state)
 {
-	struct file_bytes file = object_open("objects/pa_unroll_hbg.so");
+	struct file_bytes file = built_bytes("objects/pa_unroll_hbg.so");
 	char garbage[5000] = "#!/bin/sh";
 	struct err err = { "" };
 

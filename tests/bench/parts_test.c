@@ -10,6 +10,7 @@
 #include "probes/watch.h"
 
 #include "base/file.h"
+#include "tests/built.h"
 
 #include <linux/perf_event.h>
 #include <math.h>
@@ -232,20 +233,13 @@ static void pages_that_forbid_it_are_told(void **state)
 /* A linked object in the order of its addresses, each border on a page, nothing twice. */
 static void pieces_are_those_of_the_object(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct probe_piece pieces[PIECES_MAX];
 	bool seen[SMAPS_PARTS] = { false };
-	struct file_bytes file;
-	struct so so = { 0 };
-	char path[4096];
-	struct err err = { "" };
+	struct file_bytes file = built_bytes("fixtures/answer_1.so");
+	struct so so = { .bytes = file.bytes, .size = file.size };
 	size_t count;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/answer_1.so", build ? build : "build");
-	assert_int_equal(file_load(path, &file, &err), 0);
-	so.bytes = file.bytes;
-	so.size = file.size;
 	count = pieces_of(&so, pieces);
 	assert_true(count >= 3);
 	for (size_t i = 0; i < count; i++) {

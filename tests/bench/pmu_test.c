@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "bench/pmu.h"
 #include "bench/tally.h"
-#include "tests/emulator.h"
+#include "tests/bench/worker_rig.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -14,8 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,23 +26,15 @@ static const bool sanitized = true;
 static const bool sanitized = false;
 #endif
 
-static char program[512], object[512];
 static int event_errno;
 static uint64_t answer[3]; /* value, enabled, running */
 
 static struct client_options options_of(const char *inject)
 {
-	return (struct client_options){
-		.program = program,
-		.wrapper = emulator_words(NULL),
-		.loader = "null",
-		.path = object,
-		.symbol = "",
-		.cpu = -1,
-		.spinner_cpu = -1,
-		.capacity = LOADS,
-		.inject = inject,
-	};
+	struct client_options options = worker_options("null", LOADS);
+
+	options.inject = inject;
+	return options;
 }
 
 static int event_fails(struct perf_event_attr *attr, pid_t pid)
@@ -202,10 +192,7 @@ int main(void)
 		cmocka_unit_test(tallies_do_without),
 		cmocka_unit_test(only_loads_are_counted),
 	};
-	const char *build = getenv("SOLOAD_BUILD");
 
 	clock_start();
-	snprintf(program, sizeof(program), "%s/soload", build ? build : "build");
-	snprintf(object, sizeof(object), "%s/fixtures/answer_1.so", build ? build : "build");
 	return cmocka_run_group_tests_name("pmu", tests, NULL, NULL);
 }

@@ -5,13 +5,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "loaders/elf/file.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -20,13 +19,9 @@ static struct elf_file file; /* of the copy */
 
 static int object_open(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[512];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/orch_works.so", build ? build : "build");
-	if (file_load(path, &whole, NULL) < 0 || file_load(path, &copy, NULL) < 0)
-		return -1;
+	whole = built_bytes("fixtures/orch_works.so");
+	copy = built_bytes("fixtures/orch_works.so");
 	return elf_file_check(&file, copy.bytes, copy.size, NULL);
 }
 

@@ -3,6 +3,7 @@
  * resets and a memory that is now and then too small. What the device finds is always the object of
  * the round; it is sent exactly when the model says that the device does not have it.
  */
+#include "base/random.h"
 #include "device/transport.h"
 
 #include <errno.h>
@@ -33,12 +34,6 @@ struct rig {
 	struct model kept[KEPT];
 	uint64_t round;
 };
-
-static uint64_t random_next(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
 
 static void rig_open(struct rig *rig, uint64_t bytes)
 {

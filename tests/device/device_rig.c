@@ -4,13 +4,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "device/host_graph.h"
+#include "tests/built.h"
 #include "tests/emulator.h"
 
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,17 +55,11 @@ struct rig rig;
 
 void object_open(struct device_object *ret_object, const char *name)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes bytes;
+	struct file_bytes bytes =
+		built_bytes("fixtures/orch_%s%s.so", name, rig.variant->object_suffix);
+	const struct so so = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	struct err err = { "" };
-	struct so so;
-	char path[512];
 
-	snprintf(path, sizeof(path), "%s/fixtures/orch_%s%s.so", build ? build : "build", name,
-		 rig.variant->object_suffix);
-	if (file_load(path, &bytes, &err) < 0)
-		fail_msg("%s", err.text);
-	so = (struct so){ .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	assert_int_equal(device_object_register(ret_object, &so, &err), 0);
 	file_unload(&bytes);
 }
@@ -205,13 +199,11 @@ static const struct failure failures[] = {
 	{ "entry_endless", DEVICE_TIMEOUT, PHASE_ORCHESTRATE, "no progress" },
 };
 
-/* A kernel may be at it before or after the last task was submitted. */
-static bool phase_is(const struct failure *failure)
+bool failure_phase_is(enum phase expected)
 {
 	enum phase phase = rig.result->failed_phase;
 
-	return phase == failure->phase ||
-	       (failure->phase == PHASE_DRAIN && phase == PHASE_ORCHESTRATE);
+	return phase == expected || (expected == PHASE_DRAIN && phase == PHASE_ORCHESTRATE);
 }
 
 /* One sentence and the phase; and the round after it works. */
@@ -222,7 +214,7 @@ static void failure_check(const struct failure *failure)
 	assert_true(run(failure->object, &err) < 0);
 	if (!strstr(err.text, failure->words))
 		fail_msg("%s: '%s' does not say '%s'", failure->object, err.text, failure->words);
-	if (!phase_is(failure) || rig.result->failure != failure->kind)
+	if (!failure_phase_is(failure->phase) || rig.result->failure != failure->kind)
 		fail_msg("%s: failure %d in phase %s: %s", failure->object, rig.result->failure,
 			 phase_label(rig.result->failed_phase), err.text);
 	assert_int_equal(memory_usage(rig.memory).blocks, 0);

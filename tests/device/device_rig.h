@@ -53,6 +53,10 @@ int run(const char *object_name, struct err *err);
 int run_object(const struct device_object *object, unsigned int callable, struct err *err);
 void works(void);
 
+/* Whether the last round failed in that phase. PHASE_DRAIN is PHASE_ORCHESTRATE, too: a kernel may
+ * be at it before or after the last task was submitted. */
+bool failure_phase_is(enum phase expected);
+
 /* Every way to fail of that kind: one sentence and the phase, and the round after it works. */
 void failures_check(enum device_failure kind, uint64_t timeout_ns);
 

@@ -76,14 +76,6 @@ static const struct failure {
 	{ "entry_exits", DEVICE_CRASHED, PHASE_ORCHESTRATE, "called exit(3) in the host", true },
 };
 
-static bool phase_is(const struct failure *failure)
-{
-	enum phase phase = rig.result->failed_phase;
-
-	return phase == failure->phase ||
-	       (failure->phase == PHASE_DRAIN && phase == PHASE_ORCHESTRATE);
-}
-
 /* One sentence and the phase; nothing stays in /tmp; what comes after works or is refused. */
 static void failure_check(const void *context)
 {
@@ -93,7 +85,7 @@ static void failure_check(const void *context)
 
 	device_up("null", "", TIMEOUT_NS);
 	must(run(failure->object, &err) < 0, "it does not fail");
-	if (!strstr(err.text, failure->words) || !phase_is(failure) ||
+	if (!strstr(err.text, failure->words) || !failure_phase_is(failure->phase) ||
 	    rig.result->failure != failure->kind) {
 		fprintf(stderr, "failure %d in phase %s: %s\n", rig.result->failure,
 			phase_label(rig.result->failed_phase), err.text);

@@ -5,13 +5,12 @@
 #include "tests/device/runtime_rig.h"
 
 #include "base/file.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -313,18 +312,12 @@ static int object_try(const char *name, struct err *err)
 					   .args = args,
 					   .addresses = addresses,
 					   .arg_count = 2 };
-	const char *build_folder = getenv("SOLOAD_BUILD");
 	struct graph_load load = { .staged_at = "" };
 	struct graph_object object = { .kept = false };
-	struct file_bytes bytes;
-	struct so so = { .fd = -1 };
-	char path[512];
+	struct file_bytes bytes = built_bytes("%s", name);
+	const struct so so = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	int r;
 
-	snprintf(path, sizeof(path), "%s/%s", build_folder ? build_folder : "build", name);
-	assert_int_equal(file_load(path, &bytes, err), 0);
-	so.bytes = bytes.bytes;
-	so.size = bytes.size;
 	r = graph_object_open(&object, &so, NULL, &load, err);
 	if (r == 0) {
 		r = graph_call(object.entry, &input, err);

@@ -2,13 +2,14 @@
 #include "device/parcel.h"
 
 #include "base/file.h"
+#include "base/random.h"
 #include "loaders/elf/file.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -56,16 +57,10 @@ static void round_trip(const uint8_t *bytes, size_t size)
 	packed_free(&packed);
 }
 
-static uint32_t random_next(uint32_t *state)
-{
-	*state = *state * 1664525u + 1013904223u;
-	return *state >> 8;
-}
-
 /* Runs of zeros of every length around the shortest that is left out, at every place. */
 static void test_runs(void **state)
 {
-	uint32_t random = 1;
+	uint64_t random = 1;
 	uint8_t *bytes = malloc(20000);
 
 	(void)state;
@@ -105,23 +100,10 @@ static void test_zeros_stay(void **state)
 	packed_free(&packed);
 }
 
-static struct file_bytes twin_open(void)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/objects/pa_unroll_cxx_nounique.so",
-		 build ? build : "build");
-	if (file_load(path, &file, NULL) < 0)
-		fail_msg("%s is missing: make objects", path);
-	return file;
-}
-
 /* The C++ twin: segments, program headers and build-id where they were, no sections; and small. */
 static void test_twin(void **state)
 {
-	struct file_bytes file = twin_open();
+	struct file_bytes file = built_bytes("objects/pa_unroll_cxx_nounique.so");
 	struct packed packed = pack(file.bytes, file.size);
 	struct elf_file before, after;
 	const unsigned char *ids[2];
@@ -157,10 +139,10 @@ static void test_twin(void **state)
 /* Whatever is changed in head and list: an answer or a refusal, and never a byte outside. */
 static void test_damage(void **state)
 {
-	struct file_bytes file = twin_open();
+	struct file_bytes file = built_bytes("objects/pa_unroll_cxx_nounique.so");
 	struct packed packed = pack(file.bytes, file.size);
 	struct parcel_head head;
-	uint32_t random = 5;
+	uint64_t random = 5;
 
 	(void)state;
 	memcpy(&head, packed.parcel, sizeof(head));

@@ -1,6 +1,7 @@
 /* The variants of the flow, from the host to the AI cores: each with its own threads, sizes and
  * entry, and every failure told as on the first. */
 #include "device/cache.h"
+#include "tests/built.h"
 #include "tests/device/device_rig.h"
 
 #include <limits.h>
@@ -63,10 +64,9 @@ static void folder_make(const void *path)
 /* Every directory the file could go to has become impossible. */
 static void directories_fail(void)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	char path[PATH_MAX], loader[PATH_MAX + 16];
 
-	assert_non_null(realpath(build ? build : "build", path));
+	assert_non_null(realpath(built_path("."), path));
 	strcat(path, "/staging-XXXXXX");
 	assert_non_null(mkdtemp(path));
 	snprintf(loader, sizeof(loader), "disk:dirs=%s", path);

@@ -5,9 +5,10 @@
 #include "base/file.h"
 #include "loaders/elf/imports.h"
 #include "loaders/elf/keep.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,10 +23,9 @@ static struct elf_arena *arena;
 
 static int arena_open(void **state)
 {
-	const struct elf_arena_options options = { .slots = 2 };
-
 	(void)state;
-	return elf_arena_new(&arena, &options, NULL);
+	arena = rig_arena((struct elf_arena_options){ .slots = 2 });
+	return 0;
 }
 
 static int arena_close(void **state)
@@ -35,54 +35,12 @@ static int arena_close(void **state)
 	return 0;
 }
 
-static const char *probe_path(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
-	return path;
-}
-
-static struct file_bytes bytes_of(const char *path)
-{
-	struct file_bytes bytes = { NULL, 0 };
-	struct err err = { "" };
-
-	if (file_load(path, &bytes, &err) < 0)
-		fail_msg("%s", err.text);
-	return bytes;
-}
-
-static struct elf_object *load(const struct file_bytes *bytes, const char *path)
-{
-	const struct elf_source source = {
-		.bytes = bytes->bytes, .size = bytes->size, .name = path, .fd = -1
-	};
-	struct elf_object *object = NULL;
-	struct err err = { "" };
-
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return object;
-}
-
-static void *symbol(struct elf_object *object, const char *name)
-{
-	struct err err = { "" };
-	void *address = NULL;
-
-	if (elf_object_symbol(object, name, &address, &err) < 0)
-		fail_msg("%s", err.text);
-	return address;
-}
-
 /* `weak` calls a function nobody defines, and `weak_definition` does: once that is global it is
  * bound to, however often its absence was remembered. */
 static long weak_answer(const struct file_bytes *bytes)
 {
-	struct elf_object *object = load(bytes, NULL);
-	long answer = ((long (*)(void))(uintptr_t)symbol(object, "probe"))();
+	struct elf_object *object = rig_load(arena, bytes, NULL);
+	long answer = rig_call(object);
 
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	return answer;
@@ -90,13 +48,14 @@ static long weak_answer(const struct file_bytes *bytes)
 
 static void becoming_global_is_noticed(void **state)
 {
-	struct file_bytes bytes = bytes_of(probe_path("weak"));
-	void *library = dlopen(probe_path("weak_definition"), RTLD_NOW | RTLD_LOCAL), *global;
+	struct file_bytes bytes = built_bytes("fixtures/elf/weak.so");
+	void *library, *global;
 	struct elf_object *object;
 	struct elf_keep keep;
 	const struct elf_source source = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 
 	(void)state;
+	library = dlopen(built_path("fixtures/elf/weak_definition.so"), RTLD_NOW | RTLD_LOCAL);
 	assert_non_null(library);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(weak_answer(&bytes), 7111);
@@ -105,7 +64,8 @@ static void becoming_global_is_noticed(void **state)
 	assert_int_equal(elf_object_commit(object, NULL), 0);
 	assert_int_equal(elf_keep_new(object, &keep), 0);
 	assert_true(elf_keep_current(&keep));
-	global = dlopen(probe_path("weak_definition"), RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+	global = dlopen(built_path("fixtures/elf/weak_definition.so"),
+			RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
 	assert_non_null(global);
 	assert_false(elf_keep_current(&keep));
 	for (int i = 0; i < 2; i++)
@@ -121,7 +81,7 @@ static void becoming_global_is_noticed(void **state)
  * what a load would bind now. */
 static void becoming_global_meanwhile_is_noticed(void **state)
 {
-	struct file_bytes bytes = bytes_of(probe_path("weak"));
+	struct file_bytes bytes = built_bytes("fixtures/elf/weak.so");
 	const struct elf_source source = { .bytes = bytes.bytes, .size = bytes.size, .fd = -1 };
 	struct elf_object *object;
 	struct elf_keep keep;
@@ -130,7 +90,7 @@ static void becoming_global_meanwhile_is_noticed(void **state)
 	(void)state;
 	assert_int_equal(elf_object_open(arena, &source, &object, NULL), 0);
 	assert_int_equal(elf_object_bind(object, NULL), 0);
-	library = dlopen(probe_path("weak_definition"), RTLD_NOW | RTLD_GLOBAL);
+	library = dlopen(built_path("fixtures/elf/weak_definition.so"), RTLD_NOW | RTLD_GLOBAL);
 	assert_non_null(library);
 	assert_int_equal(elf_object_commit(object, NULL), 0);
 	assert_int_equal(elf_keep_new(object, &keep), 0);
@@ -145,17 +105,18 @@ static void becoming_global_meanwhile_is_noticed(void **state)
  * library's or the object's, never nobody's. */
 static void a_resolver_may_load_a_library(void **state)
 {
-	struct file_bytes bytes = bytes_of(probe_path("ifunc_late"));
+	struct file_bytes bytes = built_bytes("fixtures/elf/ifunc_late.so");
 	struct elf_object *object;
 	void *handle;
 
 	(void)state;
-	setenv("SOLOAD_LATE", probe_path("ifunc_late_definition"), 1);
-	object = load(&bytes, "ifunc_late");
+	setenv("SOLOAD_LATE", built_path("fixtures/elf/ifunc_late_definition.so"), 1);
+	object = rig_load(arena, &bytes, "ifunc_late");
 	unsetenv("SOLOAD_LATE");
-	handle = dlopen(probe_path("ifunc_late_definition"), RTLD_NOW | RTLD_NOLOAD);
+	handle =
+		dlopen(built_path("fixtures/elf/ifunc_late_definition.so"), RTLD_NOW | RTLD_NOLOAD);
 	assert_non_null(handle);
-	assert_int_equal(((long (*)(void))(uintptr_t)symbol(object, "probe"))(), 17);
+	assert_int_equal(rig_call(object), 17);
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	dlclose(handle);
 	file_unload(&bytes);
@@ -174,8 +135,8 @@ static void file_write(const char *path, const struct file_bytes *bytes)
 static void origin_is_the_objects_own(void **state)
 {
 	char folder[] = "/tmp/soload-origin-XXXXXX", paths[2][64], libraries[2][128];
-	struct file_bytes object = bytes_of(probe_path("needs_origin"));
-	struct file_bytes library = bytes_of(probe_path("libsoload_origin"));
+	struct file_bytes object = built_bytes("fixtures/elf/needs_origin.so");
+	struct file_bytes library = built_bytes("fixtures/elf/libsoload_origin.so");
 	struct elf_object *objects[2];
 	void *handles[2];
 
@@ -187,11 +148,11 @@ static void origin_is_the_objects_own(void **state)
 		strcat(libraries[i], "/libsoload_origin.so");
 		snprintf(paths[i], sizeof(paths[i]), "%s/%d/object.so", folder, i);
 		file_write(libraries[i], &library);
-		objects[i] = load(&object, paths[i]);
+		objects[i] = rig_load(arena, &object, paths[i]);
 	}
 	for (int i = 0; i < 2; i++) {
 		Dl_info where;
-		void *bound = *(void **)symbol(objects[i], "probe_bound");
+		void *bound = *(void **)rig_symbol(objects[i], "probe_bound");
 
 		handles[i] = dlopen(libraries[i], RTLD_NOW | RTLD_NOLOAD);
 		assert_non_null(handles[i]);
@@ -264,7 +225,7 @@ static void many_names_cost_no_memory(void **state)
 /* When the names of versions are used up, objects with others still bind, and as asked. */
 static void used_up_versions_harm_nobody(void **state)
 {
-	struct file_bytes bytes = bytes_of(probe_path("versions"));
+	struct file_bytes bytes = built_bytes("fixtures/elf/versions.so");
 	struct elf_object *object;
 	char name[32];
 	int i = 0;
@@ -275,8 +236,8 @@ static void used_up_versions_harm_nobody(void **state)
 	while (elf_version_keep(name) && i < 100000);
 	assert_true(i < 100000); /* there is an end */
 	for (int round = 0; round < 2; round++) {
-		object = load(&bytes, NULL);
-		assert_int_equal(((long (*)(void))(uintptr_t)symbol(object, "probe"))(), 1012);
+		object = rig_load(arena, &bytes, NULL);
+		assert_int_equal(rig_call(object), 1012);
 		assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	}
 	file_unload(&bytes);

@@ -4,12 +4,12 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -62,13 +62,9 @@ static struct file_bytes object_bytes;
 
 static int bytes_load(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[PATH_MAX];
-	struct err err;
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/elf/bare.so", build ? build : "build");
-	return file_load(path, &object_bytes, &err);
+	object_bytes = built_bytes("fixtures/elf/bare.so");
+	return 0;
 }
 
 static int bytes_unload(void **state)
@@ -76,14 +72,6 @@ static int bytes_unload(void **state)
 	(void)state;
 	file_unload(&object_bytes);
 	return 0;
-}
-
-static struct elf_arena *arena_make(struct elf_arena_options options)
-{
-	struct elf_arena *arena = NULL;
-
-	assert_int_equal(elf_arena_new(&arena, &options, NULL), 0);
-	return arena;
 }
 
 static int load(struct elf_arena *arena, struct elf_object **ret_object, struct err *err)
@@ -99,7 +87,7 @@ static int load(struct elf_arena *arena, struct elf_object **ret_object, struct 
 static void nobody_is_unregistered(void **state)
 {
 	enum { LOADED = 64 }; /* what the first block of the registry holds */
-	struct elf_arena *arena = arena_make((struct elf_arena_options){ .fresh = true });
+	struct elf_arena *arena = rig_arena((struct elf_arena_options){ .fresh = true });
 	struct elf_object *objects[LOADED + 1];
 	struct err err = { "" };
 
@@ -119,7 +107,7 @@ static void nobody_is_unregistered(void **state)
 
 static void interruptions_are_passed_over(void **state)
 {
-	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct elf_arena *arena = rig_arena((struct elf_arena_options){ .slots = 1 });
 	struct elf_object *object;
 	struct err err = { "" };
 
@@ -140,7 +128,7 @@ static void unheard_threads_are_mentioned(void **state)
 
 	(void)state;
 	denied.membarrier = true;
-	arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	arena = rig_arena((struct elf_arena_options){ .slots = 1 });
 	denied.membarrier = false;
 	assert_int_equal(load(arena, &object, NULL), 0);
 #if defined(__x86_64__)

@@ -6,14 +6,13 @@
 #include "loaders/elf/accept.h"
 #include "loaders/elf/arch.h"
 #include "loaders/elf/symbols.h"
+#include "tests/built.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <gnu/libc-version.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -136,23 +135,11 @@ static void refuses_broken_headers(void **state)
 	}
 }
 
-static struct file_bytes probe_open(const char *folder, const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes bytes = { NULL, 0 };
-	struct err err = { "" };
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s/%s.so", build ? build : "build", folder, name);
-	(void)file_load(path, &bytes, &err);
-	return bytes;
-}
-
 /* What the compiler marked for branch protection is seen: in notes aligned to 8 bytes. */
 static void reads_properties(void **state)
 {
 	const struct elf_arch *native = elf_arch_native();
-	struct file_bytes bytes = probe_open("elf", "branches");
+	struct file_bytes bytes = built_bytes("fixtures/elf/branches.so");
 	struct elf_arena arena = { .branch_guard = true };
 	const struct elf_arch *arch;
 	struct elf_file file;
@@ -171,7 +158,7 @@ static void reads_properties(void **state)
 	arena.shadow_stack = native->stack_bit != 0;
 	assert_int_equal(elf_file_accept(&file, &arena, &arch, &err), 0);
 	file_unload(&bytes);
-	bytes = probe_open("elf", "bare");
+	bytes = built_bytes("fixtures/elf/bare.so");
 	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
 	arena.branch_guard = true;
 	assert_false(elf_file_guarded(&file, &arena));
@@ -184,13 +171,13 @@ static void reads_properties(void **state)
 /* The same of the other architecture, where there is a cross compiler. */
 static void reads_properties_aarch64(void **state)
 {
-	struct file_bytes bytes = probe_open("elf-aarch64", "branches");
+	struct file_bytes bytes;
 	const struct elf_arena arena = { .branch_guard = true };
 	struct elf_file file;
 	struct err err = { "" };
 
 	(void)state;
-	if (!bytes.bytes)
+	if (file_load(built_path("fixtures/elf-aarch64/branches.so"), &bytes, NULL) < 0)
 		skip();
 	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
 	assert_true(elf_property(&file, elf_arch_aarch64.property) & elf_arch_aarch64.branch_bit);
@@ -202,7 +189,7 @@ static void reads_properties_aarch64(void **state)
  * by which it was checked. */
 static void rebases_by_address(void **state)
 {
-	struct file_bytes bytes = probe_open("elf", "nobits_filled");
+	struct file_bytes bytes = built_bytes("fixtures/elf/nobits_filled.so");
 	const uintptr_t bias = 0x10000000;
 	struct elf_file file, plain;
 	struct err err = { "" };

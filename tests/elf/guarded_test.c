@@ -4,9 +4,9 @@
  */
 #include "base/file.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 #include "tests/emulator.h"
 
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,19 +33,16 @@ static bool guards(void)
 
 static int child_calls(const char *spec, const char *object, const char *name)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct so so = { .fd = -1 };
 	struct file_bytes file;
 	struct loader *loader;
 	struct image *image;
 	struct err err = { "" };
-	char path[PATH_MAX];
 	void *function;
 	int r;
 
 	signal(SIGILL, SIG_DFL); /* cmocka turns it into a long jump */
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", object);
-	r = file_load(path, &file, &err);
+	r = file_load(built_path("fixtures/elf/%s.so", object), &file, &err);
 	if (r == 0)
 		r = loader_open(&loader, spec, &err);
 	if (r < 0)

@@ -6,7 +6,10 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 #include "tests/elf/mutate.h"
+#include "tests/loaders/leaks.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,15 +43,11 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 /* Every small probe object: together they have each table and relocation there is. */
 static int objects_read(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char folder[PATH_MAX - NAME_MAX - 2], path[PATH_MAX];
 	struct dirent *entry;
-	struct err err;
 	DIR *directory;
 
 	(void)state;
-	snprintf(folder, sizeof(folder), "%s/fixtures/elf", build ? build : "build");
-	directory = opendir(folder);
+	directory = opendir(built_path("fixtures/elf"));
 	if (!directory)
 		return -1;
 	while ((entry = readdir(directory)) && object_count < OBJECTS_MAX) {
@@ -57,9 +56,7 @@ static int objects_read(void **state)
 
 		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (file_load(path, &object->file, &err) < 0)
-			continue;
+		object->file = built_bytes("fixtures/elf/%s", entry->d_name);
 		snprintf(object->name, sizeof(object->name), "%s", entry->d_name);
 		if (object->file.size < 300000)
 			object_count++;
@@ -76,20 +73,6 @@ static int objects_drop(void **state)
 	while (object_count)
 		file_unload(&objects[--object_count].file);
 	return 0;
-}
-
-/* Of objects: executable, or of the loader's memory files. */
-static size_t mappings_count(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[PATH_MAX + 128];
-	size_t lines = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		lines += strstr(line, "r-x") || strstr(line, "soload");
-	fclose(maps);
-	return lines;
 }
 
 /* Bytes that end at a page nobody may touch, so that reading past them is a crash. */
@@ -146,15 +129,14 @@ static void mutants_try(struct elf_arena_options options)
 	uint64_t count = setting("SOLOAD_MUTANTS", MUTANTS_DEFAULT);
 	uint64_t seed = setting("SOLOAD_SEED", 1);
 	struct counts counts = { 0, 0 };
-	struct elf_arena *arena;
-	struct err err = { "" };
+	struct elf_arena *arena = rig_arena(options);
 	unsigned char *copy = malloc(300000);
-	size_t before;
+	struct leaks before, after;
 
 	assert_non_null(copy);
-	assert_int_equal(elf_arena_new(&arena, &options, &err), 0);
 	mutant_try(arena, objects[0].file.bytes, objects[0].file.size, &counts);
-	before = mappings_count();
+	before = leaks_now();
+	assert_true(before.executable > 0);
 	alarm(HANGS_AFTER_S);
 	for (uint64_t i = 0; i < count; i++) {
 		const struct object *object = &objects[i % object_count];
@@ -171,7 +153,9 @@ static void mutants_try(struct elf_arena_options options)
 		munmap(fence.memory, fence.bytes);
 	}
 	alarm(0);
-	assert_int_equal(mappings_count(), before);
+	after = leaks_now();
+	assert_int_equal(after.executable, before.executable);
+	assert_int_equal(after.named, before.named);
 	elf_arena_free(arena);
 	free(copy);
 	printf("%zu mutants refused in words, %zu accepted\n", counts.refused, counts.accepted);

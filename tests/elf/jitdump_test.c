@@ -4,9 +4,10 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <elf.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,27 +34,10 @@ static unsigned char *byte_at(const struct file_bytes *file, size_t offset)
 	return (unsigned char *)file->bytes + offset;
 }
 
-static void object_read(struct file_bytes *file)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct err err = { "" };
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/elf/cxx_nounique.so", build ? build : "build");
-	if (file_load(path, file, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
 static struct elf_object *object_load(const struct file_bytes *file)
 {
-	const struct elf_source source = {
-		.bytes = file->bytes, .size = file->size, .name = "/where/it/was.so", .fd = -1
-	};
-	struct elf_object *object = NULL;
-	struct err err = { "" };
+	struct elf_object *object = rig_load(arena, file, "/where/it/was.so");
 
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
-		fail_msg("%s", err.text);
 	assert_null(object->place.note);
 	return object;
 }
@@ -121,11 +105,10 @@ static size_t functions_named(const struct file_bytes *file)
 static void every_byte_once(void **state)
 {
 	static const unsigned char magic[8] = { 'D', 'T', 'i', 'J', 1, 0, 0, 0 };
-	struct file_bytes file, dump;
+	struct file_bytes file = built_bytes("fixtures/elf/cxx_nounique.so"), dump;
 	size_t named;
 
 	(void)state;
-	object_read(&file);
 	named = functions_named(&file);
 	assert_int_equal(file_load(dump_path, &dump, NULL), 0);
 	assert_memory_equal(dump.bytes, magic, sizeof(magic));
@@ -149,13 +132,12 @@ static Elf64_Shdr *section_find(const struct file_bytes *file, uint32_t type)
 /* Whatever they claim: the load works, and names come from the symbols that were checked. */
 static void section_headers_lie(void **state)
 {
-	struct file_bytes file;
+	struct file_bytes file = built_bytes("fixtures/elf/cxx_nounique.so");
 	size_t all, exported;
 	Elf64_Ehdr *header;
 	Elf64_Shdr *table, *strings;
 
 	(void)state;
-	object_read(&file);
 	header = (Elf64_Ehdr *)(void *)file.bytes;
 	table = section_find(&file, SHT_SYMTAB);
 	all = functions_named(&file);
@@ -190,13 +172,12 @@ static void section_headers_lie(void **state)
 
 static int up(void **state)
 {
-	const struct elf_arena_options options = { .slots = 2 };
-
 	(void)state;
 	if (!mkdtemp(folder) || setenv("SOLOAD_JITDUMP", folder, 1) < 0)
 		return -1;
 	snprintf(dump_path, sizeof(dump_path), "%s/jit-%d.dump", folder, (int)getpid());
-	return elf_arena_new(&arena, &options, NULL);
+	arena = rig_arena((struct elf_arena_options){ .slots = 2 });
+	return 0;
 }
 
 static int down(void **state)

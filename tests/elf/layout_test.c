@@ -4,26 +4,20 @@
  */
 #include "base/file.h"
 #include "loaders/elf/layout.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 static struct file_bytes probe_open(const char *name, struct elf_file *ret_file)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes bytes = { NULL, 0 };
+	struct file_bytes bytes = built_bytes("fixtures/elf/%s.so", name);
 	struct err err = { "" };
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
-	if (file_load(path, &bytes, &err) < 0 ||
-	    elf_file_check(ret_file, bytes.bytes, bytes.size, &err) < 0)
+	if (elf_file_check(ret_file, bytes.bytes, bytes.size, &err) < 0)
 		fail_msg("%s", err.text);
 	return bytes;
 }

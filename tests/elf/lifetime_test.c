@@ -4,9 +4,10 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <link.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -22,70 +23,22 @@
 
 #define HANGS_AFTER_S 30
 
-static struct file_bytes fixture(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file = { NULL, 0 };
-	struct err err = { "" };
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
-
-static struct elf_arena *arena_make(struct elf_arena_options options)
-{
-	struct elf_arena *arena = NULL;
-	struct err err = { "" };
-
-	if (elf_arena_new(&arena, &options, &err) < 0)
-		fail_msg("%s", err.text);
-	return arena;
-}
-
-static struct elf_object *load(struct elf_arena *arena, const struct file_bytes *file)
-{
-	const struct elf_source source = { .bytes = file->bytes, .size = file->size, .fd = -1 };
-	struct elf_object *object = NULL;
-	struct err err = { "" };
-
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return object;
-}
-
-static void *symbol(struct elf_object *object, const char *name)
-{
-	struct err err = { "" };
-	void *address = NULL;
-
-	if (elf_object_symbol(object, name, &address, &err) < 0)
-		fail_msg("%s", err.text);
-	return address;
-}
-
-static long probe(struct elf_object *object)
-{
-	return ((long (*)(void))(uintptr_t)symbol(object, "probe"))();
-}
-
 /* Both lie in the same slot: one full of 0x55, then one whose constants are zero by having no bytes
  * in the file. */
 static void no_old_bytes(struct elf_arena_options options)
 {
-	struct file_bytes filled = fixture("elf/nobits_filled"), empty = fixture("elf/nobits");
-	struct elf_arena *arena = arena_make(options);
-	struct elf_object *object = load(arena, &filled);
+	struct file_bytes filled = built_bytes("fixtures/elf/nobits_filled.so"),
+			  empty = built_bytes("fixtures/elf/nobits.so");
+	struct elf_arena *arena = rig_arena(options);
+	struct elf_object *object = rig_load(arena, &filled, NULL);
 	uintptr_t base = object->base;
 
-	assert_int_equal(probe(object), 200001);
+	assert_int_equal(rig_call(object), 200001);
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
-	object = load(arena, &empty);
+	object = rig_load(arena, &empty, NULL);
 	if (!options.fresh)
 		assert_true(object->base == base);
-	assert_int_equal(probe(object), 1);
+	assert_int_equal(rig_call(object), 1);
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	elf_arena_free(arena);
 	file_unload(&filled);
@@ -103,8 +56,8 @@ static void slots_hold_no_old_bytes(void **state)
 /* What is mapped from a file that lacks the end of the object would be a signal when touched. */
 static void short_file_is_copied(void **state)
 {
-	struct file_bytes file = fixture("elf/pages_64k");
-	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct file_bytes file = built_bytes("fixtures/elf/pages_64k.so");
+	struct elf_arena *arena = rig_arena((struct elf_arena_options){ .slots = 1 });
 	struct elf_source source = {
 		.bytes = file.bytes, .size = file.size, .map = true, .offset = 4096
 	};
@@ -118,7 +71,7 @@ static void short_file_is_copied(void **state)
 		assert_int_equal(elf_object_load(arena, &source, &object, NULL, NULL), 0);
 		assert_int_equal(object->place.direct, i == 0);
 		assert_true(i == 0 || strstr(object->place.note, "not as long as the object"));
-		assert_int_equal(probe(object), 1001);
+		assert_int_equal(rig_call(object), 1001);
 		assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 		assert_int_equal(ftruncate(source.fd, source.offset + 4096), 0);
 	}
@@ -139,18 +92,18 @@ struct late {
 static void *late_run(void *context)
 {
 	struct late *late = context;
-	struct elf_object *object = load(late->arena, &late->file);
+	struct elf_object *object = rig_load(late->arena, &late->file, NULL);
 
-	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	((void (*)(long *))(uintptr_t)rig_symbol(object, "probe_observe"))(&late->trace);
 	late->unloaded = elf_object_unload(object);
 	return NULL;
 }
 
 static void late_destructors_pin(void **state)
 {
-	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 1 }),
-			     .file = fixture("elf/late_destructor") };
-	struct file_bytes plain = fixture("elf/plain");
+	struct late late = { .arena = rig_arena((struct elf_arena_options){ .slots = 1 }),
+			     .file = built_bytes("fixtures/elf/late_destructor.so") };
+	struct file_bytes plain = built_bytes("fixtures/elf/plain.so");
 	struct elf_object *object;
 	pthread_t thread;
 
@@ -162,7 +115,8 @@ static void late_destructors_pin(void **state)
 		assert_int_equal(late.unloaded, ELF_PINNED_THREADS);
 		assert_int_equal(late.trace, 12); /* at unloading, then at the thread's end */
 	}
-	object = load(late.arena, &plain); /* each went with its thread: the one slot is free */
+	/* Each went with its thread: the one slot is free. */
+	object = rig_load(late.arena, &plain, NULL);
 	assert_null(object->place.note);
 	assert_int_equal(elf_object_unload(object), ELF_UNLOADED);
 	elf_arena_free(late.arena);
@@ -175,14 +129,15 @@ static void late_destructors_pin(void **state)
 static void *kept_run(void *context)
 {
 	struct late *late = context;
-	struct elf_object *object = load(late->arena, &late->file);
+	struct elf_object *object = rig_load(late->arena, &late->file, NULL);
 
 	atomic_fetch_add(&object->pending, 1); /* as if a thread had one still to run */
 	late->unloaded = elf_object_unload(object);
-	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	((void (*)(long *))(uintptr_t)rig_symbol(object, "probe_observe"))(&late->trace);
 	atomic_fetch_sub(&object->pending, 1);
-	object = load(late->arena, &late->file); /* reaps the first one: pinned once more */
-	((void (*)(long *))(uintptr_t)symbol(object, "probe_observe"))(&late->trace);
+	/* Reaps the first one: pinned once more. */
+	object = rig_load(late->arena, &late->file, NULL);
+	((void (*)(long *))(uintptr_t)rig_symbol(object, "probe_observe"))(&late->trace);
 	assert_int_equal(late->trace, 1);
 	(void)elf_object_unload(object);
 	return NULL;
@@ -190,9 +145,9 @@ static void *kept_run(void *context)
 
 static void pinned_again_is_not_lost(void **state)
 {
-	struct late late = { .arena = arena_make((struct elf_arena_options){ .slots = 2 }),
-			     .file = fixture("elf/late_destructor") };
-	struct file_bytes plain = fixture("elf/plain");
+	struct late late = { .arena = rig_arena((struct elf_arena_options){ .slots = 2 }),
+			     .file = built_bytes("fixtures/elf/late_destructor.so") };
+	struct file_bytes plain = built_bytes("fixtures/elf/plain.so");
 	struct elf_object *objects[2];
 	pthread_t thread;
 
@@ -202,7 +157,7 @@ static void pinned_again_is_not_lost(void **state)
 	assert_int_equal(late.unloaded, ELF_PINNED_THREADS);
 	assert_int_equal(late.trace, 1122); /* both at unloading, both at the thread's end */
 	for (int i = 0; i < 2; i++) {	    /* both slots are free again */
-		objects[i] = load(late.arena, &plain);
+		objects[i] = rig_load(late.arena, &plain, NULL);
 		assert_null(objects[i]->place.note);
 	}
 	for (int i = 0; i < 2; i++)
@@ -238,7 +193,7 @@ static void *visitor_run(void *context)
 {
 	struct visited *visited = context;
 	int (*visit)(visit_function *, void *) = (int (*)(visit_function *, void *))(
-		uintptr_t)symbol(visited->visitor, "probe_visit");
+		uintptr_t)rig_symbol(visited->visitor, "probe_visit");
 
 	visit(visited_find, visited);
 	return NULL;
@@ -252,15 +207,16 @@ static void flag_await(atomic_bool *flag, int milliseconds)
 
 static struct visited visited_begin(visit_function *at_object)
 {
-	struct file_bytes visitor = fixture("elf/visits"), plain = fixture("elf/plain");
+	struct file_bytes visitor = built_bytes("fixtures/elf/visits.so"),
+			  plain = built_bytes("fixtures/elf/plain.so");
 	struct visited visited = {
-		.arenas = { arena_make((struct elf_arena_options){ .slots = 1 }),
-			    arena_make((struct elf_arena_options){ .fresh = true }) },
+		.arenas = { rig_arena((struct elf_arena_options){ .slots = 1 }),
+			    rig_arena((struct elf_arena_options){ .fresh = true }) },
 		.at_object = at_object,
 	};
 
-	visited.visitor = load(visited.arenas[0], &visitor);
-	visited.object = load(visited.arenas[1], &plain);
+	visited.visitor = rig_load(visited.arenas[0], &visitor, NULL);
+	visited.object = rig_load(visited.arenas[1], &plain, NULL);
 	file_unload(&visitor);
 	file_unload(&plain);
 	alarm(HANGS_AFTER_S);
@@ -390,8 +346,8 @@ static void tls_enlarge(struct file_bytes *file)
 
 static int tls_without_memory(void)
 {
-	struct file_bytes file = fixture("tls");
-	struct elf_arena *arena = arena_make((struct elf_arena_options){ .slots = 1 });
+	struct file_bytes file = built_bytes("fixtures/tls.so");
+	struct elf_arena *arena = rig_arena((struct elf_arena_options){ .slots = 1 });
 	struct rlimit old, low;
 	struct elf_object *object;
 	struct err err = { "" };
@@ -401,7 +357,7 @@ static int tls_without_memory(void)
 	int r = 0;
 
 	tls_enlarge(&file);
-	object = load(arena, &file);
+	object = rig_load(arena, &file, NULL);
 	if (!statm || fscanf(statm, "%lu", &pages) != 1)
 		return 1;
 	fclose(statm);

@@ -4,6 +4,7 @@
  */
 #include "loaders/elf/object.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 #include "tests/loaders/fixture.h"
 
 #include <dlfcn.h>
@@ -12,7 +13,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -133,13 +133,9 @@ void constructor_reached(void)
  */
 static int opens_while_another_works(void)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[512];
-
 	alarm(HANGS_AFTER_S);
 	EXPECT(cycle() == 0);
-	snprintf(path, sizeof(path), "%s/fixtures/constructor.so", build ? build : "build");
-	if (!dlopen(path, RTLD_NOW)) {
+	if (!dlopen(built_path("fixtures/constructor.so"), RTLD_NOW)) {
 		fprintf(stderr, "%s\n", dlerror());
 		return 1;
 	}

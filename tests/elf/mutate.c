@@ -2,6 +2,7 @@
  */
 #include "tests/elf/mutate.h"
 
+#include "base/random.h"
 #include "loaders/elf/file.h"
 
 #include <string.h>
@@ -13,18 +14,9 @@ struct mutator {
 	uint64_t state;
 };
 
-static uint64_t next(struct mutator *mutator) /* splitmix64 */
-{
-	uint64_t z = mutator->state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static uint64_t below(struct mutator *mutator, uint64_t bound)
 {
-	return bound ? next(mutator) % bound : 0;
+	return bound ? random_next(&mutator->state) % bound : 0;
 }
 
 /* A value of the kind that breaks loaders: extremes, near misses, other parts of the file. */
@@ -69,7 +61,7 @@ static uint64_t nasty(struct mutator *mutator, uint64_t old)
 	case 6:
 		return old - (UINT64_C(1) << below(mutator, 40));
 	default:
-		return next(mutator);
+		return random_next(&mutator->state);
 	}
 }
 

@@ -6,13 +6,12 @@
 #include "loaders/elf/object.h"
 #include "loaders/elf/plan.h"
 #include "loaders/elf/symbols.h"
+#include "tests/built.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -26,14 +25,10 @@ static struct elf_scope scope = { .id = 1 }, other_scope = { .id = 2 };
 
 static int object_open(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct err err = { "" };
-	char path[PATH_MAX];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/objects/gen_16k.so", build ? build : "build");
-	if (file_load(path, &file, &err) < 0)
-		return -1;
+	file = built_bytes("objects/gen_16k.so");
 	copy = malloc(file.size);
 	return copy ? elf_file_check(&elf, file.bytes, file.size, &err) : -1;
 }

@@ -7,13 +7,12 @@
 #include "loaders/elf/object.h"
 #include "loaders/elf/prelink.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -23,14 +22,9 @@ static struct elf_prelink_target target;
 
 static int arena_open(void **state)
 {
-	const struct elf_arena_options options = { .slots = 2 };
-	struct err err = { "" };
-
 	(void)state;
-	return elf_arena_new(&arena, &options, &err) < 0 ||
-			       elf_prelink_target(arena, 2, &target, &err) < 0
-		       ? -1
-		       : 0;
+	arena = rig_arena((struct elf_arena_options){ .slots = 2 });
+	return elf_prelink_target(arena, 2, &target, NULL);
 }
 
 static int arena_close(void **state)
@@ -43,12 +37,9 @@ static int arena_close(void **state)
 /* "elf/bare" or "elf-aarch64/bare"; false when this build has none. */
 static bool object_read(const char *name, struct file_bytes *file, struct elf_file *elf)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct err err = { "" };
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : "build", name);
-	if (access(path, R_OK) < 0 || file_load(path, file, &err) < 0)
+	if (file_load(built_path("fixtures/%s.so", name), file, &err) < 0)
 		return false;
 	assert_int_equal(elf_file_check(elf, file->bytes, file->size, &err), 0);
 	return true;
@@ -62,15 +53,13 @@ static long probe_at(const unsigned char *bytes, size_t size, uint64_t linked_at
 	};
 	struct elf_object *object;
 	struct err err = { "" };
-	void *probe = NULL;
 	long value;
 
-	if (elf_object_load(arena, &source, &object, NULL, &err) < 0 ||
-	    elf_object_symbol(object, "probe", &probe, &err) < 0)
+	if (elf_object_load(arena, &source, &object, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_true(object->linked == (linked_at == object->base));
 	*ret_base = object->base;
-	value = ((long (*)(void))(uintptr_t)probe)();
+	value = rig_call(object);
 	elf_object_unload(object);
 	return value;
 }
@@ -172,7 +161,6 @@ static void refusals(void **state)
 		.slot_begin = 1 << 22, .slot_bytes = 4 << 20, .slots = 1, .page = 4096
 	};
 	struct elf_prelink_target wrong[7] = { small, small, small, small, small, small, small };
-	const struct elf_arena_options fresh = { .fresh = true };
 	struct elf_arena *slotless;
 	struct file_bytes file;
 	struct elf_file elf;
@@ -199,7 +187,7 @@ static void refusals(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(elf_prelink_base(&elf, &wrong[i], 0, &base, &err), -EINVAL);
 	file_unload(&file);
-	assert_int_equal(elf_arena_new(&slotless, &fresh, &err), 0);
+	slotless = rig_arena((struct elf_arena_options){ .fresh = true });
 	assert_int_equal(elf_prelink_target(slotless, 1, &none, &err), -ENOTSUP);
 	elf_arena_free(slotless);
 }

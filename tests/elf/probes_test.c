@@ -6,11 +6,11 @@
 #include "base/file.h"
 #include "device/parcel.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 #include "tests/elf/patch.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -79,13 +79,6 @@ struct answer {
 };
 
 static struct answer *answer;
-
-static void probe_path(char *path, const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-
-	snprintf(path, PATH_MAX, "%s/fixtures/elf/%s.so", build ? build : "build", name);
-}
 
 /* Lets the object's constructors and functions be called from code the sanitizers instrumented. */
 static long call(void *function)
@@ -241,13 +234,11 @@ static void object_trim(struct so *so)
 /* 0 right, 1 wrong, -1 not there. */
 static int probe_try(const struct spec *spec, const struct probe *probe)
 {
+	const char *path = built_path("fixtures/elf/%s.so", probe->name), *ended;
 	struct so so = { .fd = -1, .generation = 1 };
 	struct file_bytes file;
-	const char *ended;
-	char path[PATH_MAX];
 	bool right;
 
-	probe_path(path, probe->name);
 	if (probe->optional && access(path, R_OK) < 0)
 		return -1;
 	assert_int_equal(file_load(path, &file, &answer->err), 0);
@@ -317,12 +308,9 @@ static void patched(void **state)
 		struct probe probe = { patch->name, patch->value,   0,
 				       EVERYWHERE,  patch->feature, false };
 		struct so so = { .fd = -1, .generation = 1 };
-		struct file_bytes file;
+		struct file_bytes file = built_bytes("fixtures/elf/%s.so", patch->base);
 		const char *ended;
-		char path[PATH_MAX];
 
-		probe_path(path, patch->base);
-		assert_int_equal(file_load(path, &file, &answer->err), 0);
 		patch->apply(file.bytes, file.size);
 		so.bytes = file.bytes;
 		so.size = file.size;

@@ -7,9 +7,9 @@
  */
 #include "base/file.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -56,16 +56,9 @@ static struct {
 
 static int files_load(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[PATH_MAX];
-	struct err err;
-
 	(void)state;
-	for (size_t i = 0; i < OBJECTS; i++) {
-		snprintf(path, sizeof(path), "%s/%s", build ? build : "build", objects[i].name);
-		if (file_load(path, &files[i], &err) < 0)
-			return -1;
-	}
+	for (size_t i = 0; i < OBJECTS; i++)
+		files[i] = built_bytes("%s", objects[i].name);
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	return report == MAP_FAILED ? -1 : 0;

@@ -5,12 +5,13 @@
  */
 #include "base/file.h"
 #include "loaders/elf/object.h"
+#include "tests/built.h"
+#include "tests/elf/elf_rig.h"
+#include "tests/loaders/leaks.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -68,32 +69,16 @@ static atomic_bool growing;
 
 static int files_load(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[PATH_MAX];
-	struct err err;
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/objects/gen_4m.so", build ? build : "build");
-	if (file_load(path, &large, &err) < 0)
-		return -1;
-	for (size_t i = 0; i < OBJECTS; i++) {
-		snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build",
-			 objects[i].name);
-		if (file_load(path, &files[i], &err) < 0)
-			return -1;
-	}
+	large = built_bytes("objects/gen_4m.so");
+	for (size_t i = 0; i < OBJECTS; i++)
+		files[i] = built_bytes("fixtures/elf/%s.so", objects[i].name);
 	return 0;
 }
 
 static struct elf_arena *arena_make(unsigned int slots, bool dualmap)
 {
-	const struct elf_arena_options options = { .slots = slots, .dualmap = dualmap };
-	struct elf_arena *arena;
-	struct err err = { "" };
-
-	if (elf_arena_new(&arena, &options, &err) < 0)
-		fail_msg("%s", err.text);
-	return arena;
+	return rig_arena((struct elf_arena_options){ .slots = slots, .dualmap = dualmap });
 }
 
 /* 0, or what went wrong. */
@@ -169,41 +154,16 @@ static void alarms(bool on)
 	setitimer(ITIMER_REAL, &every, NULL);
 }
 
-static size_t descriptors_count(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
-
-static size_t mappings_count(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[PATH_MAX + 128];
-	size_t lines = 0;
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		lines += strstr(line, "r-x") || strstr(line, "soload");
-	fclose(maps);
-	return lines;
-}
-
 static void threads_at_once(bool dualmap)
 {
 	struct elf_arena *arena = arena_make(4, dualmap);
-	size_t descriptors, mappings;
+	struct leaks before, after;
 	pthread_t threads[THREADS];
 	int status;
 
 	assert_int_equal(child_run(arena, false), 0); /* loads the libraries they need */
-	descriptors = descriptors_count();
-	mappings = mappings_count();
+	before = leaks_now();
+	assert_true(before.descriptors > 0 && before.executable > 0);
 	alarms(SIGNALS);
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, thread_run, arena), 0);
@@ -222,8 +182,9 @@ static void threads_at_once(bool dualmap)
 	alarms(false);
 	assert_int_equal(atomic_load(&failures), 0);
 	assert_int_equal(cycle(arena, 0, NULL), 0); /* lets pinned ones go */
-	assert_int_equal(descriptors_count(), descriptors);
-	assert_true(mappings_count() <= mappings);
+	after = leaks_now();
+	assert_int_equal(after.descriptors, before.descriptors);
+	assert_true(after.executable <= before.executable && after.named <= before.named);
 	elf_arena_free(arena);
 }
 
@@ -242,10 +203,7 @@ static void threads_dualmap(void **state)
 /* A slot's first pages are asked for in calls that a signal can cut short. */
 static void signals_while_slots_grow(void **state)
 {
-	const struct elf_source source = { .bytes = large.bytes, .size = large.size, .fd = -1 };
 	struct elf_object *object;
-	struct err err = { "" };
-	int r;
 
 	(void)state;
 	if (!SIGNALS)
@@ -255,10 +213,8 @@ static void signals_while_slots_grow(void **state)
 		struct elf_arena *arena = arena_make(1, i & 1);
 
 		atomic_store(&growing, true);
-		r = elf_object_load(arena, &source, &object, NULL, &err);
+		object = rig_load(arena, &large, NULL);
 		atomic_store(&growing, false);
-		if (r < 0)
-			fail_msg("%s", err.text);
 		elf_object_unload(object);
 		elf_arena_free(arena);
 	}
@@ -269,14 +225,12 @@ static void signals_while_slots_grow(void **state)
 /* What was found out about the process's libraries is found out anew, in the middle of loads. */
 static void libraries_come_and_go(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path = built_path("fixtures/answer_1.so");
 	struct elf_arena *arena = arena_make(4, false);
 	pthread_t threads[LOADERS];
-	char path[PATH_MAX];
 	void *handle;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/fixtures/answer_1.so", build ? build : "build");
 	for (size_t i = 0; i < LOADERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, thread_run, arena), 0);
 	for (unsigned int i = 0; i < 8 * ROUNDS; i++) {
@@ -294,18 +248,13 @@ static void libraries_come_and_go(void **state)
 static void fork_keeps_both(void **state)
 {
 	struct elf_arena *arena = arena_make(2, false);
-	const struct elf_source source = { .bytes = files[KEPT].bytes,
-					   .size = files[KEPT].size,
-					   .fd = -1 };
-	struct elf_object *object;
-	void *function;
+	struct elf_object *object = rig_load(arena, &files[KEPT], NULL);
+	void *function = rig_symbol(object, "probe");
 	int go[2], done[2], status;
 	char byte = 0;
 	pid_t child;
 
 	(void)state;
-	assert_int_equal(elf_object_load(arena, &source, &object, NULL, NULL), 0);
-	assert_int_equal(elf_object_symbol(object, "probe", &function, NULL), 0);
 	assert_int_equal(pipe(go) | pipe(done), 0);
 	child = fork();
 	assert_true(child >= 0);

@@ -4,6 +4,7 @@
  * hang fails the test.
  */
 #include "base/file.h"
+#include "tests/built.h"
 #include "tests/fuzz/target.h"
 
 #include <dirent.h>
@@ -62,27 +63,21 @@ static void corpus(void **state)
  * is refused for damage above must be gone through here. */
 static void sound_objects(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	unsigned int accepted[FUZZ_MODES] = { 0 };
-	char folder[PATH_MAX / 2], path[PATH_MAX];
 	struct dirent *entry;
 	DIR *directory;
 
 	(void)state;
-	snprintf(folder, sizeof(folder), "%s/fixtures/elf", build ? build : "build");
-	directory = opendir(folder);
+	directory = opendir(built_path("fixtures/elf"));
 	assert_non_null(directory);
 	alarm(HANGS_AFTER_S);
 	while ((entry = readdir(directory))) {
 		struct file_bytes file;
-		struct err err;
 		uint8_t *longer;
 
 		if (!strstr(entry->d_name, ".so"))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (file_load(path, &file, &err) < 0)
-			fail_msg("%s", err.text);
+		file = built_bytes("fixtures/elf/%s", entry->d_name);
 		longer = malloc(file.size + 1);
 		assert_non_null(longer);
 		memcpy(longer, file.bytes, file.size);

@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 
 #include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -199,12 +199,8 @@ static void crypto(void **state)
 
 static void cxx(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	char path[512];
-
 	(void)state;
-	snprintf(path, sizeof(path), "%s/objects/words.so", build ? build : "build");
-	compared(path, use_words);
+	compared(built_path("objects/words.so"), use_words);
 }
 
 int main(void)

@@ -2,16 +2,15 @@
  * images used again, several threads. */
 #include "base/file.h"
 #include "include/soload.h"
+#include "tests/built.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -26,23 +25,11 @@
 
 static struct file_bytes object;
 
-static int probe_open(const char *name, struct file_bytes *ret_file)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct err err = { "" };
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
-	if (file_load(path, ret_file, &err) == 0)
-		return 0;
-	print_error("%s\n", err.text);
-	return -1;
-}
-
 static int object_open(void **state)
 {
 	(void)state;
-	return probe_open("plain", &object);
+	object = built_bytes("fixtures/elf/plain.so");
+	return 0;
 }
 
 static int object_close(void **state)
@@ -214,7 +201,7 @@ static void forks_with(const char *spec, uint64_t id)
 	void *failed;
 	int status;
 
-	assert_int_equal(probe_open("bare", &forked.bare), 0);
+	forked.bare = built_bytes("fixtures/elf/bare.so");
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, until_stopped, &forked), 0);
 	for (int i = 0; i < FORKS; i++) {

@@ -9,16 +9,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-static struct loader *opened(const char *spec)
-{
-	struct err err = { "" };
-	struct loader *loader;
-
-	if (loader_open(&loader, spec, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return loader;
-}
-
 static void answers(struct image *image, const struct so *so)
 {
 	struct err err = { "" };
@@ -32,7 +22,7 @@ static void answers(struct image *image, const struct so *so)
 
 static void first_step_says_nothing(void **state)
 {
-	struct loader *loader = opened("auto:steps=memfd+tmpfs");
+	struct loader *loader = fixture_loader("auto:steps=memfd+tmpfs");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -48,7 +38,7 @@ static void first_step_says_nothing(void **state)
 /* A load's timeline may be gone when symbols are asked for: the image's own counts. */
 static void symbols_know_no_old_timeline(void **state)
 {
-	struct loader *loader = opened("auto");
+	struct loader *loader = fixture_loader("auto");
 	struct image *image = image_new(loader);
 	struct timeline time = { .spans = NULL }, before;
 	struct err err = { "" };
@@ -70,7 +60,7 @@ static void symbols_know_no_old_timeline(void **state)
 
 static void unavailable_steps_are_named(void **state)
 {
-	struct loader *loader = opened("auto:steps=tmpfs\\:dir=/nowhere/at/all+memfd");
+	struct loader *loader = fixture_loader("auto:steps=tmpfs\\:dir=/nowhere/at/all+memfd");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -88,7 +78,8 @@ static void unavailable_steps_are_named(void **state)
 /* disk with no folder to write to opens, and refuses each load. */
 static void refusals_are_named(void **state)
 {
-	struct loader *loader = opened("auto:steps=disk\\:dirs=/nowhere/at/all\\:mended+memfd");
+	struct loader *loader =
+		fixture_loader("auto:steps=disk\\:dirs=/nowhere/at/all\\:mended+memfd");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -111,7 +102,7 @@ static void what_elf_refuses_is_loaded_by_another(void **state)
 		skip();
 	}
 	loader_close(loader);
-	loader = opened("auto");
+	loader = fixture_loader("auto");
 	image = image_new(loader);
 	answers(image, fixture_so("answer_1"));
 	assert_null(image->report.note);
@@ -155,7 +146,7 @@ static void reloc_break(unsigned char *bytes, size_t size)
 static void unsound_bytes_go_to_nobody(void **state)
 {
 	const struct so *good = fixture_so("imports");
-	struct loader *loader = opened("auto:steps=memfd+tmpfs");
+	struct loader *loader = fixture_loader("auto:steps=memfd+tmpfs");
 	struct image *image = image_new(loader);
 	unsigned char *bytes = malloc(good->size);
 	struct so so = *good;
@@ -189,7 +180,7 @@ static void unsound_bytes_go_to_nobody(void **state)
 /* Sound, but nobody can bind it: every reason is told, the code is the first one's. */
 static void all_refuse(void **state)
 {
-	struct loader *loader = opened("auto:steps=memfd+tmpfs");
+	struct loader *loader = fixture_loader("auto:steps=memfd+tmpfs");
 	struct image *image = image_new(loader);
 	struct err err = { "" };
 
@@ -205,7 +196,7 @@ static void all_refuse(void **state)
 /* A function nobody defines is found out before it is called. */
 static void what_is_undefined_is_refused(void **state)
 {
-	struct loader *loader = opened("auto");
+	struct loader *loader = fixture_loader("auto");
 	struct image *image = image_new(loader);
 	struct err err = { "" };
 

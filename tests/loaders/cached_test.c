@@ -10,16 +10,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static struct loader *opened(const char *spec)
-{
-	struct err err = { { 0 } };
-	struct loader *loader;
-
-	if (loader_open(&loader, spec, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return loader;
-}
-
 static void load(struct image *image, const char *name, uint64_t id, uint64_t generation)
 {
 	struct so so = *fixture_so(name);
@@ -44,7 +34,7 @@ static struct cached_counts counts(struct loader *loader)
 
 static void hits_and_misses(void **state)
 {
-	struct loader *loader = opened("cached");
+	struct loader *loader = fixture_loader("cached");
 	struct image *image = image_new(loader);
 	uintptr_t base;
 
@@ -77,7 +67,7 @@ static void hits_and_misses(void **state)
 
 static void no_identity_is_never_kept(void **state)
 {
-	struct loader *loader = opened("cached");
+	struct loader *loader = fixture_loader("cached");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -96,7 +86,7 @@ static void no_identity_is_never_kept(void **state)
 
 static void no_build_id_is_never_kept(void **state)
 {
-	struct loader *loader = opened("cached:key=build-id");
+	struct loader *loader = fixture_loader("cached:key=build-id");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -117,7 +107,7 @@ static void no_build_id_is_never_kept(void **state)
 
 static void longest_unused_goes_first(void **state)
 {
-	struct loader *loader = opened("cached:entries=2");
+	struct loader *loader = fixture_loader("cached:entries=2");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -141,7 +131,7 @@ static void longest_unused_goes_first(void **state)
 /* What is in use is not given up: the one too many is loaded for its caller alone. */
 static void in_use_is_not_given_up(void **state)
 {
-	struct loader *loader = opened("cached:entries=1");
+	struct loader *loader = fixture_loader("cached:entries=1");
 	struct image *one = image_new(loader), *two = image_new(loader), *again = image_new(loader);
 	int result;
 
@@ -170,7 +160,7 @@ static void in_use_is_not_given_up(void **state)
 /* A load that failed is not remembered as anything. */
 static void failure_is_not_kept(void **state)
 {
-	struct loader *loader = opened("cached:entries=1");
+	struct loader *loader = fixture_loader("cached:entries=1");
 	struct image *image = image_new(loader);
 	struct so so = *fixture_so("unresolved_data");
 	struct err err = { { 0 } };
@@ -201,7 +191,7 @@ static void refused(const char *spec, const char *word)
 
 static void options_are_checked(void **state)
 {
-	struct loader *loader = opened("memfd");
+	struct loader *loader = fixture_loader("memfd");
 	struct cached_counts now;
 
 	(void)state;
@@ -212,7 +202,7 @@ static void options_are_checked(void **state)
 	refused("cached:key=name", "key");
 	assert_int_equal(cached_counts(loader, &now), -EINVAL);
 	loader_close(loader);
-	loader = opened("cached:inner=tmpfs\\:trim");
+	loader = fixture_loader("cached:inner=tmpfs\\:trim");
 	assert_false(loader->caps & LOADER_FILELESS);
 	assert_false(loader->caps & LOADER_FRESH_EVERY_LOAD);
 	loader_close(loader);

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -149,17 +148,13 @@ static const struct choice choices[] = {
 static void choice_test(void **state)
 {
 	const struct choice *choice = *state;
-	int r;
 
 	if (emulator_words(NULL) && strncmp(choice->spec, "disk:", 5) == 0 &&
 	    strstr(choice->spec, "noexec")) {
 		print_message("QEMU maps code as data: noexec is nothing to it\n");
 		skip();
 	}
-	r = fixture_child(choice_body, *state);
-	if (r == CASE_SKIPPED)
-		skip();
-	assert_int_equal(r, 0);
+	fixture_passes(choice_body, *state);
 }
 
 /* The seed's own list, in a namespace where its folders are empty ones of the test. */
@@ -204,12 +199,8 @@ static int seed_body(void *argument)
 
 static void seed_test(void **state)
 {
-	int r = fixture_child(seed_body, NULL);
-
 	(void)state;
-	if (r == CASE_SKIPPED)
-		skip();
-	assert_int_equal(r, 0);
+	fixture_passes(seed_body, NULL);
 }
 
 /* A write cut short by a limit is a failure for the seed, and said as one by the mended flow. */
@@ -257,14 +248,8 @@ static int careless_refuse(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]),
-				     .filter = program };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
-		return 0;
-	fprintf(stderr, "skipped: no system call filter: %s\n", strerror(errno));
-	return CASE_SKIPPED;
+	return fixture_filter(program, sizeof(program) / sizeof(program[0]));
 }
 
 static int careful_body(void *argument)
@@ -294,13 +279,8 @@ static void careful_test(void **state)
 	static char specs[][24] = { "disk:dirs=F", "disk:dirs=F:mended", "tmpfs:dir=F" };
 
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		int r = fixture_child(careful_body, specs[i]);
-
-		if (r == CASE_SKIPPED)
-			skip();
-		assert_int_equal(r, 0);
-	}
+	for (int i = 0; i < 3; i++)
+		fixture_passes(careful_body, specs[i]);
 }
 
 int main(void)

@@ -2,16 +2,26 @@
 #include "tests/loaders/fixture.h"
 
 #include "base/file.h"
+#include "tests/built.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #define FIXTURES_MAX 64
 #define CHILD_SECONDS 120
@@ -34,17 +44,15 @@ static int file_open(const char *path)
 
 const struct so *fixture_so(const char *name)
 {
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path;
 	struct err err = { { 0 } };
-	char path[512];
 	unsigned int i = 0;
 
 	for (; i < FIXTURES_MAX && fixtures[i].name[0]; i++) {
 		if (strcmp(fixtures[i].name, name) == 0)
 			return &fixtures[i].so;
 	}
-	snprintf(path, sizeof(path), "%s/fixtures/%s.so", build ? build : SOLOAD_BUILD_DEFAULT,
-		 name);
+	path = built_path("fixtures/%s.so", name);
 	if (i == FIXTURES_MAX || file_load(path, &fixtures[i].file, &err) < 0) {
 		fprintf(stderr, "fixture %s: %s\n", path, err.text);
 		exit(1);
@@ -99,6 +107,27 @@ int fixture_child(int (*body)(void *), void *argument)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+void fixture_passes(int (*body)(void *), void *argument)
+{
+	int r = fixture_child(body, argument);
+
+	if (r == CASE_SKIPPED)
+		skip();
+	if (r < 0)
+		fail_msg("ended by signal %d (%s)", -r, strsignal(-r));
+	assert_int_equal(r, 0);
+}
+
+struct loader *fixture_loader(const char *spec)
+{
+	struct err err = { "" };
+	struct loader *loader;
+
+	if (loader_open(&loader, spec, &err) < 0)
+		fail_msg("%s: %s", spec, err.text);
+	return loader;
+}
+
 void fixture_folder(char *ret_path, size_t size)
 {
 	snprintf(ret_path, size, "/tmp/soload_test_XXXXXX");
@@ -146,4 +175,29 @@ int fixture_namespace(int flags)
 	    file_write("/proc/self/setgroups", "deny") < 0)
 		return -1;
 	return file_write("/proc/self/gid_map", groups);
+}
+
+int fixture_filter(struct sock_filter *program, unsigned short count)
+{
+	const struct sock_fprog filter = { .len = count, .filter = program };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+		return 0;
+	fprintf(stderr, "skipped: no system call filter: %s\n", strerror(errno));
+	return CASE_SKIPPED;
+}
+
+int fixture_memfd_refuse(unsigned int flags, unsigned int code)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flags, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	return fixture_filter(program, sizeof(program) / sizeof(program[0]));
 }

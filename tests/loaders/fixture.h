@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct sock_filter;
+
 /* In a function that returns 0 for passed and -1 for failed. */
 #define EXPECT(condition) \
 	do { \
@@ -42,11 +44,26 @@ int fixture_call(struct image *image, const char *name, int argument, int *ret_r
 /* Runs `body` in a child: what it returned, or minus the signal that ended it. */
 int fixture_child(int (*body)(void *), void *argument);
 
+/* As a test of cmocka: passes when `body` returns 0 in a child, is skipped when it returns
+ * CASE_SKIPPED, and else fails, naming the signal if one ended it. */
+void fixture_passes(int (*body)(void *), void *argument);
+
+/* An opened loader, the caller's to close; the test fails where there is none. */
+struct loader *fixture_loader(const char *spec);
+
 /* A new folder under /tmp, removed with all it holds by fixture_folder_remove(). */
 void fixture_folder(char *ret_path, size_t size);
 void fixture_folder_remove(const char *path);
 
 /* Root of namespaces of its own (CLONE_NEW…), as root or as a user who may become it there. */
 int fixture_namespace(int flags);
+
+/* Puts all later system calls of this process, for good, through the `count` statements of a filter
+ * (linux/filter.h): 0, or CASE_SKIPPED where the kernel has none, which is said. */
+int fixture_filter(struct sock_filter *program, unsigned short count);
+
+/* As fixture_filter(): memfd_create() fails with `code` when one of `flags` is asked for (~0: any).
+ */
+int fixture_memfd_refuse(unsigned int flags, unsigned int code);
 
 #endif

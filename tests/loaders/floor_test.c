@@ -2,29 +2,16 @@
  * none. */
 #include "base/file.h"
 #include "loaders/loader.h"
+#include "tests/built.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 static struct err err;
-
-static struct file_bytes object(const char *name)
-{
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file = { 0 };
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/objects/%s", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
-	return file;
-}
 
 static void load_ok(struct image *image, const struct so *so)
 {
@@ -40,7 +27,8 @@ static void load_ok(struct image *image, const struct so *so)
 
 static void objects_change(void **state)
 {
-	struct file_bytes small = object("gen_16k.so"), large = object("gen_390k.so");
+	struct file_bytes small = built_bytes("objects/gen_16k.so"),
+			  large = built_bytes("objects/gen_390k.so");
 	struct so one = { .bytes = small.bytes, .size = small.size, .fd = -1, .id = 1 };
 	struct so two = { .bytes = large.bytes, .size = large.size, .fd = -1 }; /* no identity */
 	struct loader *loader;
@@ -59,7 +47,7 @@ static void objects_change(void **state)
 
 static void garbage_is_refused(void **state)
 {
-	struct file_bytes file = object("gen_16k.so");
+	struct file_bytes file = built_bytes("objects/gen_16k.so");
 	struct so so = { .bytes = file.bytes, .size = 100, .fd = -1 };
 	struct loader *loader;
 	struct image *image;

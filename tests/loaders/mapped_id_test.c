@@ -3,14 +3,13 @@
 
 #include "loaders/elf/file.h"
 #include "base/file.h"
+#include "tests/built.h"
 
 #include <dlfcn.h>
 #include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <cmocka.h>
@@ -64,24 +63,21 @@ static void test_found(void **state)
 /* A loaded object says the same as its file. */
 static void test_loaded(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	unsigned char id[MAPPED_ID_BYTES];
 	const unsigned char *expected = NULL;
 	struct file_bytes bytes;
 	struct elf_file file;
 	struct link_map *map;
 	struct err err;
-	char path[512];
 	void *handle;
 	size_t size;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/objects/pa_unroll.so", build ? build : "build");
-	assert_int_equal(file_load(path, &bytes, &err), 0);
+	bytes = built_bytes("objects/pa_unroll.so");
 	assert_int_equal(elf_file_check(&file, bytes.bytes, bytes.size, &err), 0);
 	size = elf_build_id(&file, &expected);
 	assert_true(size > 0);
-	handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+	handle = dlopen(built_path("objects/pa_unroll.so"), RTLD_LAZY | RTLD_LOCAL);
 	assert_non_null(handle);
 	assert_int_equal(dlinfo(handle, RTLD_DI_LINKMAP, &map), 0);
 	assert_int_equal(mapped_build_id(map->l_addr, map->l_addr, id), size);

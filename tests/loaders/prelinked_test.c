@@ -6,10 +6,10 @@
 #include "base/file.h"
 #include "loaders/elf/file.h"
 #include "loaders/loader.h"
+#include "tests/loaders/fixture.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,37 +20,17 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static struct loader *opened(const char *spec)
-{
-	struct err err = { "" };
-	struct loader *loader;
-
-	if (loader_open(&loader, spec, &err) < 0)
-		fail_msg("%s: %s", spec, err.text);
-	return loader;
-}
-
-/* A probe object (tests/fixtures/elf) with an identity; the caller ends it with so_free(). */
+/* A probe object (tests/fixtures/elf) as bytes alone, with an identity. */
 static struct so so_of(const char *name, uint64_t id)
 {
-	const char *build = getenv("SOLOAD_BUILD");
-	struct file_bytes file;
-	struct err err = { "" };
-	char path[PATH_MAX];
+	const struct so *so;
+	char path[64];
 
-	snprintf(path, sizeof(path), "%s/fixtures/elf/%s.so", build ? build : "build", name);
-	if (file_load(path, &file, &err) < 0)
-		fail_msg("%s", err.text);
+	snprintf(path, sizeof(path), "elf/%s", name);
+	so = fixture_so(path);
 	return (struct so){
-		.bytes = file.bytes, .size = file.size, .fd = -1, .id = id, .generation = 1
+		.bytes = so->bytes, .size = so->size, .fd = -1, .id = id, .generation = 1
 	};
-}
-
-static void so_free(struct so *so)
-{
-	struct file_bytes file = { (void *)(uintptr_t)so->bytes, so->size };
-
-	file_unload(&file);
 }
 
 static void load(struct image *image, const struct so *so)
@@ -73,7 +53,7 @@ static long probe(struct image *image)
 
 static void same_content_is_kept(void **state)
 {
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 7);
 	uintptr_t base;
@@ -104,14 +84,13 @@ static void same_content_is_kept(void **state)
 		assert_int_equal(probe(image), 1001);
 		image_unload(image);
 	}
-	so_free(&so);
 	image_free(image);
 	loader_close(loader);
 }
 
 static void several_of_one_content(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=3");
+	struct loader *loader = fixture_loader("prelinked:entries=3");
 	struct image *images[4];
 	struct so so = so_of("plain", 7);
 
@@ -134,13 +113,12 @@ static void several_of_one_content(void **state)
 	}
 	for (int i = 0; i < 4; i++)
 		image_free(images[i]);
-	so_free(&so);
 	loader_close(loader);
 }
 
 static void longest_unused_goes_first(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=2");
+	struct loader *loader = fixture_loader("prelinked:entries=2");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 1);
 	const struct {
@@ -157,7 +135,6 @@ static void longest_unused_goes_first(void **state)
 			fail_msg("step %zu: hit is %d", i, image->report.hit);
 		image_unload(image);
 	}
-	so_free(&so);
 	image_free(image);
 	loader_close(loader);
 }
@@ -224,7 +201,7 @@ static const char *const overwritten[] = { "plain",	"plain_packed", "plain_now",
 
 static void memory_is_as_new(void **state)
 {
-	struct loader *loader = opened("prelinked"), *fresh = opened("elf");
+	struct loader *loader = fixture_loader("prelinked"), *fresh = fixture_loader("elf");
 	struct image *image = image_new(loader), *other = image_new(fresh);
 
 	(void)state;
@@ -254,7 +231,6 @@ static void memory_is_as_new(void **state)
 		free(elsewhere);
 		image_unload(image);
 		image_unload(other);
-		so_free(&so);
 	}
 	image_free(image);
 	image_free(other);
@@ -265,7 +241,7 @@ static void memory_is_as_new(void **state)
 /* A kept image is bound to the libraries of its time. */
 static void other_libraries_other_image(void **state)
 {
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 	struct so so = so_of("plain", 7);
 	void *library;
@@ -285,7 +261,6 @@ static void other_libraries_other_image(void **state)
 	load(image, &so);
 	assert_true(image->report.hit);
 	image_free(image);
-	so_free(&so);
 	loader_close(loader);
 }
 
@@ -293,7 +268,7 @@ static void other_libraries_other_image(void **state)
 static void what_cannot_be_new_is_not_kept(void **state)
 {
 	static const char *const names[] = { "tls_ie", "nodelete" };
-	struct loader *loader = opened("prelinked");
+	struct loader *loader = fixture_loader("prelinked");
 	struct image *image = image_new(loader);
 
 	(void)state;
@@ -307,7 +282,6 @@ static void what_cannot_be_new_is_not_kept(void **state)
 			assert_true(probe(image) > 1000);
 			image_unload(image);
 		}
-		so_free(&so);
 	}
 	image_free(image);
 	loader_close(loader);
@@ -341,7 +315,7 @@ static void *late_run(void *context)
 static void late_destructors_pin(void **state)
 {
 	struct so so = so_of("late_destructor", 1);
-	struct late late = { .loader = opened("prelinked"), .so = &so };
+	struct late late = { .loader = fixture_loader("prelinked"), .so = &so };
 	pthread_t thread;
 
 	(void)state;
@@ -352,13 +326,12 @@ static void late_destructors_pin(void **state)
 		assert_true(late.pinned);
 		assert_int_equal(late.trace, 12); /* at unloading, then at the thread's end */
 	}
-	so_free(&so);
 	loader_close(late.loader);
 }
 
 static void failures_leave_entries(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=1");
+	struct loader *loader = fixture_loader("prelinked:entries=1");
 	struct image *image = image_new(loader);
 	struct so good = so_of("plain", 1), bad = so_of("writes_code", 2);
 	struct err err = { "" };
@@ -371,8 +344,6 @@ static void failures_leave_entries(void **state)
 		assert_int_equal(image_load(image, &bad, NULL, &err), -ENOEXEC);
 	}
 	image_free(image);
-	so_free(&good);
-	so_free(&bad);
 	loader_close(loader);
 	assert_int_equal(loader_open(&loader, "prelinked:entries=1000", &err), -EINVAL);
 }
@@ -411,7 +382,7 @@ static void threads_share_the_images(void **state)
 {
 	struct so objects[3] = { so_of("plain", 1), so_of("plain_packed", 2),
 				 so_of("pages_64k", 3) };
-	struct work work = { opened("prelinked:entries=4"), objects, 3, false };
+	struct work work = { fixture_loader("prelinked:entries=4"), objects, 3, false };
 	pthread_t threads[THREADS];
 
 	(void)state;
@@ -420,15 +391,13 @@ static void threads_share_the_images(void **state)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	assert_false(work.failed);
-	for (int i = 0; i < 3; i++)
-		so_free(&objects[i]);
 	loader_close(work.loader);
 }
 
 /* Parent and child both go on with what was kept before the fork, and with new content. */
 static void fork_keeps_both_right(void **state)
 {
-	struct loader *loader = opened("prelinked:entries=1");
+	struct loader *loader = fixture_loader("prelinked:entries=1");
 	struct image *image = image_new(loader);
 	struct so one = so_of("plain", 1), two = so_of("absolute", 2);
 	int status;
@@ -457,8 +426,6 @@ static void fork_keeps_both_right(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	image_free(image);
-	so_free(&one);
-	so_free(&two);
 	loader_close(loader);
 }
 

@@ -7,8 +7,6 @@
 #include "tests/loaders/fixture.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +15,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <cmocka.h>
 
 #ifndef PR_SET_MDWE
@@ -40,25 +37,6 @@ static const struct {
 
 static const char *const specs[] = { "elf", "elf:dualmap", "elf:fresh", "prelinked", "auto" };
 #define SPECS (sizeof(specs) / sizeof(specs[0]))
-
-/* memfd_create() fails with `code`. */
-static int memfd_refuse(unsigned int code)
-{
-	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]),
-				     .filter = program };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
-		return 0;
-	fprintf(stderr, "skipped: no system call filter: %s\n", strerror(errno));
-	return CASE_SKIPPED;
-}
 
 /* The protections of the mapping an address is in, "rwxp" and the like. */
 static int mapping_of(const void *address, char *ret_rights)
@@ -118,7 +96,8 @@ static int all_load(const char *note)
 
 static int without_memfd(void *argument)
 {
-	int r = memfd_refuse((unsigned int)(uintptr_t)argument);
+	const unsigned int *code = argument;
+	int r = fixture_memfd_refuse(~0u, *code);
 
 	return r ? r : all_load("no memory file may be had");
 }
@@ -165,7 +144,7 @@ static int without_any_way(void *argument)
 		fprintf(stderr, "skipped: Linux before 6.3\n");
 		return CASE_SKIPPED;
 	}
-	r = memfd_refuse(ENOSYS);
+	r = fixture_memfd_refuse(~0u, ENOSYS);
 	if (r)
 		return r;
 	EXPECT_OK(loader_open(&loader, "elf", &err));
@@ -185,27 +164,20 @@ static int without_any_way(void *argument)
 	return 0;
 }
 
-static void in_child(int (*body)(void *), uintptr_t argument)
-{
-	int r = fixture_child(body, (void *)argument);
-
-	if (r == CASE_SKIPPED)
-		skip();
-	if (r < 0)
-		fail_msg("ended by signal %d (%s)", -r, strsignal(-r));
-	assert_int_equal(r, 0);
-}
-
 static void kernel_without_memfd(void **state)
 {
+	unsigned int code = ENOSYS;
+
 	(void)state;
-	in_child(without_memfd, ENOSYS);
+	fixture_passes(without_memfd, &code);
 }
 
 static void policy_against_memfd(void **state)
 {
+	unsigned int code = EPERM;
+
 	(void)state;
-	in_child(without_memfd, EPERM);
+	fixture_passes(without_memfd, &code);
 }
 
 static void no_file_size_at_all(void **state)
@@ -215,19 +187,19 @@ static void no_file_size_at_all(void **state)
 		print_message("skipped: an emulator writes /proc/self/maps into a file\n");
 		skip();
 	}
-	in_child(without_file_size, 0);
+	fixture_passes(without_file_size, NULL);
 }
 
 static void less_file_size_than_a_slot(void **state)
 {
 	(void)state;
-	in_child(with_little_file_size, 0);
+	fixture_passes(with_little_file_size, NULL);
 }
 
 static void no_way_is_said(void **state)
 {
 	(void)state;
-	in_child(without_any_way, 0);
+	fixture_passes(without_any_way, NULL);
 }
 
 int main(void)

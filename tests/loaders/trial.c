@@ -69,14 +69,7 @@ static int trial_body(void *argument)
 
 static void trial_test(void **state)
 {
-	struct trial *trial = *state;
-	int r = fixture_child(trial_body, trial);
-
-	if (r == CASE_SKIPPED)
-		skip();
-	if (r < 0)
-		fail_msg("%s: ended by signal %d (%s)", trial->spec, -r, strsignal(-r));
-	assert_int_equal(r, 0);
+	fixture_passes(trial_body, *state);
 }
 
 /* What a loader with these options promises, asked in a child: opening one may leave its mark. */

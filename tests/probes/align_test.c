@@ -3,6 +3,7 @@
 #include "probes/align.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +16,7 @@
 #define SPAN_NS UINT64_C(100000000)
 #define TICK_NS 20.0
 
-static uint64_t random_state = 42;
-
-static uint64_t random_next(uint64_t below)
-{
-	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-	return (random_state >> 33) % below;
-}
+static uint64_t seed = 42;
 
 static uint64_t device_ticks(uint64_t ns)
 {
@@ -34,10 +29,11 @@ static uint64_t samples_take(struct align_sample *samples, uint64_t at, uint64_t
 			     uint64_t answer)
 {
 	for (int i = 0; i < ALIGN_SAMPLES; i++) {
-		uint64_t to = 30 + random_next(request + 1), from = 30 + random_next(answer + 1);
+		uint64_t to = 30 + random_next(&seed) % (request + 1),
+			 from = 30 + random_next(&seed) % (answer + 1);
 
-		if (random_next(4) == 0)
-			to += random_next(2000000);
+		if (random_next(&seed) % 4 == 0)
+			to += random_next(&seed) % 2000000;
 		samples[i].before_ns = at;
 		samples[i].other = device_ticks(at + to);
 		samples[i].after_ns = at + to + from;

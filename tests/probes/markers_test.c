@@ -3,15 +3,13 @@
  * three arguments each, and the nop at every one of their places.
  */
 #include "probes/names.h"
+#include "tests/built.h"
 
 #include <gelf.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -76,22 +74,19 @@ static unsigned int note_check(const struct names_file *file, uint64_t address, 
 /* A phase is entered in many places, since entering one is inline: each has its note. */
 static void every_phase_is_marked(void **state)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct names_file file;
 	struct err err = { "" };
 	unsigned int found = 0;
 	size_t name, desc, at = 0;
 	GElf_Nhdr note;
 	Elf_Data *notes;
-	char path[PATH_MAX];
 
 	(void)state;
 #ifndef HAVE_SDT
 	print_message("left out: built without sys/sdt.h\n");
 	skip();
 #endif
-	snprintf(path, sizeof(path), "%s/soload", build ? build : "build");
-	assert_int_equal(names_open(&file, path, &err), 0);
+	assert_int_equal(names_open(&file, built_path("soload"), &err), 0);
 	notes = notes_find(file.elf);
 	assert_non_null(notes);
 	while ((at = gelf_getnote(notes, at, &note, &name, &desc)) > 0) {

@@ -9,17 +9,15 @@
 #include "probes/names.h"
 #include "probes/probe.h"
 #include "probes/smaps.h"
+#include "tests/built.h"
 #include "tests/emulator.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -273,19 +271,17 @@ static void markers_keep_the_red_zone(void **state)
 {
 	(void)state;
 #if defined(HAVE_BPF) && defined(HAVE_SDT)
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path = built_path("fixtures/probe_leaf.so");
 	struct attach attach = { .way = ATTACH_MULTI };
 	struct names_file file;
 	struct marker marker = { &file, 0 };
 	uint64_t cookie = 1;
 	struct attach_sites sites = { .pid = getpid(), .count = 1, .cookies = &cookie };
 	struct err err = { "" };
-	char path[PATH_MAX];
 	int program = program_load(ATTACH_MULTI);
 	long (*leaf)(long);
 	void *handle;
 
-	snprintf(path, sizeof(path), "%s/fixtures/probe_leaf.so", build ? build : "build");
 	if (program < 0) {
 		print_message("left out: no right to load a BPF program of uprobe_multi\n");
 		skip();

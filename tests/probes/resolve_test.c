@@ -5,6 +5,7 @@
 #include "probes/resolve.h"
 #include "probes/ldphase_sites.h"
 #include "probes/probe.h"
+#include "tests/built.h"
 #include "tests/emulator.h"
 
 #include <errno.h>
@@ -25,20 +26,11 @@
 
 #define NOWHERE "/nonexistent/debug"
 
-static const char *fixture(const char *name)
-{
-	static char path[PATH_MAX];
-	const char *build = getenv("SOLOAD_BUILD");
-
-	snprintf(path, sizeof(path), "%s/fixtures/%s", build ? build : "build", name);
-	return path;
-}
-
 static void names_of(const char *file, const char *root, struct resolved *ret_resolved)
 {
 	struct err err = { "" };
 
-	if (resolve_steps(fixture(file), root, ret_resolved, &err) < 0)
+	if (resolve_steps(built_path("fixtures/%s", file), root, ret_resolved, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -95,7 +87,7 @@ static void debugdata_is_unpacked(void **state)
 
 	(void)state;
 #ifdef HAVE_LZMA
-	if (access(fixture("probe_debugdata.so"), R_OK) < 0) {
+	if (access(built_path("fixtures/probe_debugdata.so"), R_OK) < 0) {
 		print_message("no xz on this machine: .gnu_debugdata not tested\n");
 		skip();
 	}
@@ -146,9 +138,9 @@ static int pair_find(const char *linker, const char *library, struct ldphase_sit
 	assert_non_null(mkdtemp(folder));
 	snprintf(as_linker, sizeof(as_linker), "%s/ld.so", folder);
 	snprintf(as_library, sizeof(as_library), "%s/libc.so.6", folder);
-	copy(fixture(linker), as_linker);
+	copy(built_path("fixtures/%s", linker), as_linker);
 	if (library)
-		copy(fixture(library), as_library);
+		copy(built_path("fixtures/%s", library), as_library);
 	r = ldphase_sites_find(ret_sites, as_linker, NOWHERE, err);
 	unlink(as_linker);
 	unlink(as_library);
@@ -161,7 +153,7 @@ static bool site_behind_endbr64(const char *file, const struct resolve_site *sit
 {
 	static const unsigned char wanted[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x55 };
 	unsigned char bytes[sizeof(wanted)] = { 0 };
-	FILE *from = fopen(fixture(file), "re");
+	FILE *from = fopen(built_path("fixtures/%s", file), "re");
 
 	assert_non_null(from);
 	assert_int_equal(fseek(from, (long)site->offset - 4, SEEK_SET), 0);
@@ -190,7 +182,8 @@ static void functions_are_watched_behind_endbr64(void **state)
 	assert_true(site_behind_endbr64("probe_endbr.so", &sites.linker.sites[STEP_OPEN]));
 	assert_int_equal(ldphase_sites_pick(&sites, true, true, offsets, steps), 1);
 	assert_int_equal(offsets[0], sites.linker.sites[STEP_OPEN].offset);
-	assert_int_equal(resolve_export(fixture("probe_endbr.so"), "dlopen", &site, &err), 0);
+	assert_int_equal(
+		resolve_export(built_path("fixtures/probe_endbr.so"), "dlopen", &site, &err), 0);
 	assert_true(!site.stepped && site_behind_endbr64("probe_endbr.so", &site));
 #else
 	(void)state;
@@ -272,10 +265,10 @@ static void debug_files_must_be_of_the_same_build(void **state)
 	snprintf(folder, sizeof(folder), "%s/.build-id/%.2s", root, bare.build_id);
 	assert_int_equal(mkdir(folder, 0700), 0);
 	snprintf(path, sizeof(path), "%s/%s.debug", folder, bare.build_id + 2);
-	copy(fixture("answer_1.so"), path);
+	copy(built_path("fixtures/answer_1.so"), path);
 	names_of("probe_split.so", root, &found);
 	assert_int_equal(found.found, 0);
-	copy(fixture("probe_split.debug"), path);
+	copy(built_path("fixtures/probe_split.debug"), path);
 	names_of("probe_split.so", root, &found);
 	names_of("probe_names.so", NOWHERE, &whole);
 	assert_string_equal(found.build_id, whole.build_id);
@@ -294,13 +287,14 @@ static void debug_files_must_be_of_the_same_build(void **state)
 
 static void exports_are_found(void **state)
 {
+	const char *path = built_path("fixtures/probe_bare.so");
 	struct resolve_site site;
 	struct err err = { "" };
 
 	(void)state;
-	assert_int_equal(resolve_export(fixture("probe_bare.so"), "probe_names", &site, &err), 0);
+	assert_int_equal(resolve_export(path, "probe_names", &site, &err), 0);
 	assert_int_equal(site.source, RESOLVE_DYNSYM);
-	assert_int_equal(resolve_export(fixture("probe_bare.so"), "nothing", &site, &err), -2);
+	assert_int_equal(resolve_export(path, "nothing", &site, &err), -2);
 }
 
 /* Truncated at every 16th byte: an error or fewer names, never a crash. */
@@ -308,7 +302,7 @@ static void cut_files_do_no_harm(void **state)
 {
 	char path[] = "/tmp/soload-cut-XXXXXX";
 	int fd = mkstemp(path);
-	FILE *from = fopen(fixture("probe_names.so"), "re");
+	FILE *from = fopen(built_path("fixtures/probe_names.so"), "re");
 	static char bytes[1 << 20];
 	size_t size;
 
@@ -372,8 +366,8 @@ static pid_t linked_start(const char *folder)
 	char program[PATH_MAX], object[PATH_MAX];
 	pid_t pid;
 
-	assert_non_null(realpath(fixture("probe_linked"), program));
-	assert_non_null(realpath(fixture("answer_1.so"), object));
+	assert_non_null(realpath(built_path("fixtures/probe_linked"), program));
+	assert_non_null(realpath(built_path("fixtures/answer_1.so"), object));
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -3,6 +3,7 @@
  * object and as C++ objects. The output must match the golden, and an error planted anywhere must
  * make it fail.
  */
+#include "tests/built.h"
 #include "tests/workload/fake.h"
 
 #include <dlfcn.h>
@@ -37,13 +38,10 @@ static uintptr_t entry_address(void *handle, const char *name)
 /* NULL = what is linked in. */
 static struct entry entry_open(const char *object)
 {
-	const char *build = getenv("SOLOAD_BUILD");
 	struct entry entry = { 0 };
-	char path[512];
 
 	if (object) {
-		snprintf(path, sizeof(path), "%s/objects/%s", build ? build : "build", object);
-		entry.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		entry.handle = dlopen(built_path("objects/%s", object), RTLD_NOW | RTLD_LOCAL);
 		if (!entry.handle)
 			fail_msg("%s", dlerror());
 	}

@@ -2,6 +2,7 @@
  * The kernels alone, in both versions, on shapes that fit neither vectors nor tiles nor what is
  * worked on together: against plain loops in double precision.
  */
+#include "base/random.h"
 #include "bench/workloads/paged_attention_unroll/pa.h"
 
 /* A copy of the kernels, to get at the versions behind the choice by processor. */
@@ -41,17 +42,12 @@ static const struct shape shapes[] = {
 	{ 5, 40, 24, 3, 7 },	  { 130, 300, 67, 2, 66 }, { 17, 72, 130, 1, 1 },
 };
 
-static uint32_t random_next(void)
-{
-	static uint32_t state = 12345;
-
-	state = state * 1664525u + 1013904223u;
-	return state >> 8;
-}
-
+/* From -1 to below 1. */
 static float random_unit(void)
 {
-	return (float)random_next() / (float)(1 << 23) - 1.0f;
+	static uint64_t state = 12345;
+
+	return (float)(random_next(&state) >> 40) / (float)(1 << 23) - 1.0f;
 }
 
 static double bf16_value(uint16_t bits)

@@ -3,17 +3,17 @@
  * (file, loadable bytes, imports, GNU-unique symbols, thread-local storage, what it needs), the C
  * object light.
  */
+#include "tests/built.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <gelf.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,16 +116,14 @@ static void count_section(Elf *elf, Elf_Scn *scn, const char *name, struct facts
 
 static struct facts facts_of(const char *object)
 {
-	const char *build = getenv("SOLOAD_BUILD");
+	const char *path = built_path("objects/%s", object);
 	struct facts facts = { 0 };
-	char path[PATH_MAX];
 	Elf_Scn *scn = NULL;
 	struct stat status;
 	size_t names;
 	Elf *elf;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/objects/%s", build ? build : "build", object);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		fail_msg("%s is missing: make objects", path);
