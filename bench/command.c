@@ -2,7 +2,6 @@
 #include "bench/command.h"
 
 #include "base/log.h"
-#include "base/text.h"
 
 #include <argp.h>
 #include <signal.h>
@@ -10,7 +9,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 char **command_line;
@@ -55,16 +53,4 @@ void command_usage(const struct argp_state *state, const char *format, ...)
 	va_end(args);
 	log_error("%s (see: %s --help)", text, state->name);
 	exit(EXIT_USAGE);
-}
-
-const char *command_suggest(const char *word, const char *const *names, char *buffer,
-			    unsigned long size)
-{
-	const char *nearest = text_nearest(word, strlen(word), names);
-
-	if (nearest)
-		snprintf(buffer, size, " (did you mean '%s'?)", nearest);
-	else
-		buffer[0] = '\0';
-	return buffer;
 }

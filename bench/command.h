@@ -38,9 +38,4 @@ struct argp_state;
 void command_usage(const struct argp_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 
-/* The nearest name for a mistyped one, as a clause to append: " (did you mean 'x'?)", or "".
- * `names` ends with NULL. Returns `buffer`. */
-const char *command_suggest(const char *word, const char *const *names, char *buffer,
-			    unsigned long size);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <math.h>
@@ -258,7 +259,7 @@ static enum gate_counters counters_parse(struct argp_state *state, const char *t
 			return (enum gate_counters)i;
 	}
 	command_usage(state, "--counters: '%s' is none of exact, calls, off%s", text,
-		      command_suggest(text, words, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), words, hint, sizeof(hint)));
 }
 
 static void word_take(struct argp_state *state, struct gate_options *gate, const char *text)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -88,7 +89,7 @@ static enum gen_tls_model tls_model_parse(const char *argument, struct argp_stat
 			return (enum gen_tls_model)i;
 	}
 	command_usage(state, "unknown TLS model '%s'%s; there are gd, desc and ie", argument,
-		      command_suggest(argument, names, hint, sizeof(hint)));
+		      text_suggest(argument, strlen(argument), names, hint, sizeof(hint)));
 }
 
 static const char *key_name(int key)

@@ -6,6 +6,7 @@
 #include "bench/subject.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <limits.h>
@@ -119,7 +120,7 @@ static void word_parse(struct argp_state *state, struct words *words)
 			return;
 	}
 	command_usage(state, "what to do is add, check or plot, not '%s'%s", words->word,
-		      command_suggest(words->word, verbs, hint, sizeof(hint)));
+		      text_suggest(words->word, strlen(words->word), verbs, hint, sizeof(hint)));
 }
 
 static error_t option_parse(int key, char *text, struct argp_state *state)

@@ -2,6 +2,7 @@
 #include "bench/run/options.h"
 
 #include "base/options.h"
+#include "base/text.h"
 #include "bench/command.h"
 #include "bench/crowd.h"
 
@@ -136,7 +137,7 @@ static int word_parse(struct argp_state *state, const char *option, const char *
 			return i;
 	}
 	command_usage(state, "%s: '%s' is none of its words%s", option, text,
-		      command_suggest(text, words, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), words, hint, sizeof(hint)));
 }
 
 static void path_add(struct argp_state *state, struct run_options *run, const char *path)

@@ -3,6 +3,7 @@
 #include "bench/vm/vm.h"
 
 #include "base/options.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static void settings_parse(struct vm_options *vm, const char *text, struct argp_
 			k++;
 		if (!setting_names[k])
 			command_usage(state, "--with: no setting '%s'%s", items[i],
-				      command_suggest(items[i], setting_names, near, sizeof(near)));
+				      text_suggest(items[i], strlen(items[i]), setting_names, near,
+						   sizeof(near)));
 		vm->settings[i] = setting_names[k];
 	}
 	vm->settings[count] = NULL;
