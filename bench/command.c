@@ -2,8 +2,10 @@
 #include "bench/command.h"
 
 #include "base/log.h"
+#include "base/options.h"
 
 #include <argp.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,4 +55,31 @@ void command_usage(const struct argp_state *state, const char *format, ...)
 	va_end(args);
 	log_error("%s (see: %s --help)", text, state->name);
 	exit(EXIT_USAGE);
+}
+
+uint64_t command_number(const struct argp_state *state, const char *option, const char *text,
+			uint64_t least, uint64_t most)
+{
+	uint64_t number;
+
+	if (options_size(text, &number) < 0 || number < least || number > most)
+		command_usage(state, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64,
+			      option, text, least, most);
+	return number;
+}
+
+uint64_t command_duration_ns(const struct argp_state *state, const char *option, const char *text,
+			     uint64_t least_ns)
+{
+	uint64_t ns;
+
+	if (options_duration(text, &ns) < 0 || ns < least_ns)
+		command_usage(state, "%s: '%s' is not a time from %gs to 24h, such as 30s or 2m",
+			      option, text, (double)least_ns / 1e9);
+	return ns;
+}
+
+uint64_t command_seed(const struct argp_state *state, const char *text)
+{
+	return command_number(state, "--seed", text, 0, INT64_MAX);
 }

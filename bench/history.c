@@ -88,7 +88,7 @@ static error_t measuring_parse(int key, char *text, struct argp_state *state,
 		options->reference = text;
 		return 0;
 	case KEY_TIME:
-		options->time_ns = gate_seconds_parse(state, text);
+		options->time_ns = command_duration_ns(state, "--time", text, GATE_TIME_MIN_NS);
 		return 0;
 	case KEY_NO_INSTRUCTIONS:
 		options->instructions = false;
@@ -103,7 +103,7 @@ static error_t measuring_parse(int key, char *text, struct argp_state *state,
 		options->pin = gate_pin_parse(state, text);
 		return 0;
 	case KEY_SEED:
-		options->seed = gate_seed_parse(state, text);
+		options->seed = command_seed(state, text);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

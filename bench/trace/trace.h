@@ -22,7 +22,7 @@ struct trace_options {
 	const char *probe, *symbol;
 	const char *json; /* where to write the timeline for Chrome and Perfetto */
 	uint32_t loads;	  /* of the file; the last is shown */
-	double seconds;	  /* how long to watch a process, 0 = until it ends */
+	uint64_t time_ns; /* how long to watch a process, 0 = until it ends */
 };
 
 /* A span of a lane that no probe saw: TIMING's phases, lanes of a record. */
