@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_t;
@@ -20,6 +21,9 @@ struct json_t *machine_state_json(void);
 
 /* "AMD EPYC 9R14, 2 CPUs, Linux 6.18.5, glibc 2.36, KVM": returns `buffer`. */
 const char *machine_line(char *buffer, size_t size);
+
+/* What /proc/cpuinfo says behind "key<spaces>:" of the first CPU; false where it says nothing. */
+bool machine_cpuinfo(const char *key, char *value, size_t size);
 
 /* The revision this program was built from, "" = not known. */
 const char *machine_revision(void);
