@@ -123,7 +123,7 @@ void trace_free(struct trace *trace)
 	split_events_free(&trace->events);
 	split_free(&trace->split);
 	free(trace->lanes);
-	free(trace->names);
+	rows_close(&trace->record);
 	*trace = (struct trace){ 0 };
 }
 

@@ -6,6 +6,7 @@
 #define SOLOAD_BENCH_TRACE_TRACE_H
 
 #include "base/err.h"
+#include "bench/rows_read.h"
 #include "probes/probe.h"
 #include "probes/split.h"
 
@@ -41,7 +42,7 @@ struct trace {
 	size_t lane_count, lane_room;
 	uint64_t drops;
 	char title[256];
-	char *names; /* where names of lane spans out of a file live */
+	struct rows_read record; /* where names of lane spans out of a file live */
 	pid_t pid;
 	double clock_error_ns;
 	double record_error_ns; /* of the AICPU's lanes of a record; below 0 = not told */
