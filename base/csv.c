@@ -161,32 +161,3 @@ int csv_close(struct csv *csv, struct err *err)
 	*csv = (struct csv){ .fd = -1 };
 	return r;
 }
-
-size_t csv_split(char *line, char **fields, size_t max)
-{
-	char *from = line, *to = line;
-	size_t count = 0;
-
-	for (;;) {
-		bool quoted = *from == '"';
-
-		if (count == max)
-			return 0;
-		fields[count++] = to;
-		from += quoted;
-		while (*from && (quoted || *from != ',')) {
-			if (quoted && *from == '"' && *++from != '"')
-				quoted = false;
-			else
-				*to++ = *from++;
-		}
-		if (quoted)
-			return 0;
-		if (!*from) {
-			*to = '\0';
-			return count;
-		}
-		from++;
-		*to++ = '\0';
-	}
-}

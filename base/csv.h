@@ -1,5 +1,5 @@
 /*
- * Writes CSV as RFC 4180 quotes it, with "\n" at the end of a row, and takes such a row apart.
+ * Writes CSV as RFC 4180 quotes it, with "\n" at the end of a row. bench/rows_read.h reads it.
  *
  * Rows gather in memory and reach the file in one write per csv_flush(), so a program that is
  * killed leaves whole rows. The first failure is kept and returned by the next csv_flush().
@@ -42,11 +42,5 @@ int csv_flush(struct csv *csv, struct err *err);
 
 /* Flushes and closes; safe on a csv that is all zero or was closed before. */
 int csv_close(struct csv *csv, struct err *err);
-
-/*
- * Splits a line (without its end) at its commas, in place, quotes taken away: how many fields there
- * are. 0 when there are more than `max` or a quote is left open; an empty line is one field.
- */
-size_t csv_split(char *line, char **fields, size_t max);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -128,6 +127,21 @@ void file_unload(struct file_bytes *file)
 		munmap(file->bytes, file->size);
 	file->bytes = NULL;
 	file->size = 0;
+}
+
+bool file_line(const char *path, char *line, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, size - 1);
+	int why = n < 0 ? errno : ENODATA;
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (fd >= 0)
+		close(fd);
+	if (!line[0])
+		errno = why;
+	return line[0] != '\0';
 }
 
 /* mkdir, content with a folder that is there already; a file in its place is not. */

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Writes all of `bytes`, retrying short writes and EINTR. `what` names the file in an error. */
@@ -31,6 +32,10 @@ struct file_bytes {
 
 int file_load(const char *path, struct file_bytes *ret_file, struct err *err);
 void file_unload(struct file_bytes *file);
+
+/* The first line of a small file, as the kernel has many, without its newline. False where there is
+ * none or it is empty: then `line` is "" and errno says why. */
+bool file_line(const char *path, char *line, size_t size);
 
 /* mkdir -p */
 int file_make_directory(const char *path, struct err *err);

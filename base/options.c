@@ -115,7 +115,7 @@ static int list_parse(const struct option_def *def, struct option_list *list, ch
 static int choice_parse(const struct option_def *def, int *choice, const char *value,
 			struct err *err)
 {
-	const char *nearest;
+	char hint[80];
 
 	for (int i = 0; def->choices[i]; i++) {
 		if (strcmp(def->choices[i], value) == 0) {
@@ -123,9 +123,8 @@ static int choice_parse(const struct option_def *def, int *choice, const char *v
 			return 0;
 		}
 	}
-	nearest = text_nearest(value, strlen(value), def->choices);
-	return err_set(err, EINVAL, "option %s has no choice '%s' (did you mean '%s'?)", def->name,
-		       value, nearest ? nearest : def->choices[0]);
+	return err_set(err, EINVAL, "option %s has no choice '%s'%s", def->name, value,
+		       text_suggest(value, strlen(value), def->choices, hint, sizeof(hint)));
 }
 
 static int value_parse(const struct option_def *def, void *into, char *value, struct err *err)
@@ -160,16 +159,14 @@ static int value_parse(const struct option_def *def, void *into, char *value, st
 static int key_unknown(const struct option_def *table, const char *key, struct err *err)
 {
 	const char *names[KEYS_MAX + 1] = { NULL };
-	const char *nearest;
+	char hint[80];
 
 	for (int i = 0; i < KEYS_MAX && table && table[i].name; i++)
 		names[i] = table[i].name;
 	if (!names[0])
 		return err_set(err, EINVAL, "takes no options, but '%s' was given", key);
-	nearest = text_nearest(key, strlen(key), names);
-	if (!nearest)
-		return err_set(err, EINVAL, "has no option '%s'", key);
-	return err_set(err, EINVAL, "has no option '%s' (did you mean '%s'?)", key, nearest);
+	return err_set(err, EINVAL, "has no option '%s'%s", key,
+		       text_suggest(key, strlen(key), names, hint, sizeof(hint)));
 }
 
 int options_parse(const struct option_def *table, void *into, char *text, struct err *err)

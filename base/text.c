@@ -59,6 +59,16 @@ const char *text_nearest(const char *word, size_t length, const char *const *nam
 	return nearest;
 }
 
+const char *text_suggest(const char *word, size_t length, const char *const *names, char *buffer,
+			 size_t size)
+{
+	const char *nearest = text_nearest(word, length, names);
+
+	if (!nearest || (size_t)snprintf(buffer, size, " (did you mean '%s'?)", nearest) >= size)
+		buffer[0] = '\0';
+	return buffer;
+}
+
 const char *text_bytes(uint64_t bytes, char *buffer, size_t size)
 {
 	static const char *const units[] = { "KB", "MB", "GB", "TB" };

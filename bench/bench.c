@@ -6,7 +6,6 @@
 #include "bench/speed/speed.h"
 
 #include "base/log.h"
-#include "base/options.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -42,16 +41,6 @@ static const char doc[] =
 	"  soload bench -n 50 --out DIR     fewer loads, kept in DIR\n\n"
 	"Exit codes: 0 everything passed; 1 something did not; 2 usage, or nothing could run.\n";
 
-static uint64_t number_parse(struct argp_state *state, const char *text, uint64_t most)
-{
-	uint64_t number;
-
-	if (options_size(text, &number) < 0 || number < 1 || number > most)
-		command_usage(state, "'%s' is not a number from 1 to %llu", text,
-			      (unsigned long long)most);
-	return number;
-}
-
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct request *request = state->input;
@@ -61,13 +50,13 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		request->speed.objects = text;
 		return 0;
 	case 'n':
-		request->speed.loads = (uint32_t)number_parse(state, text, 100000);
+		request->speed.loads = (uint32_t)command_number(state, "-n", text, 1, 100000);
 		return 0;
 	case KEY_DISK:
 		request->speed.disk = text;
 		return 0;
 	case KEY_SEED:
-		request->speed.seed = number_parse(state, text, INT64_MAX);
+		request->speed.seed = command_seed(state, text);
 		return 0;
 	case KEY_OUT:
 		request->out = text;

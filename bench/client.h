@@ -18,6 +18,9 @@
 
 #define CLIENT_TIMEOUT_NS UINT64_C(10000000000)
 
+/* In an initialiser: no symbol chosen, and any CPU. */
+#define CLIENT_ANYWHERE .symbol = "", .cpu = -1, .spinner_cpu = -1
+
 struct client_options {
 	const char *program; /* a build of soload; NULL = this one */
 	const char *loader, *path, *symbol;

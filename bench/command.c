@@ -2,15 +2,15 @@
 #include "bench/command.h"
 
 #include "base/log.h"
-#include "base/text.h"
+#include "base/options.h"
 
 #include <argp.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 char **command_line;
@@ -57,14 +57,29 @@ void command_usage(const struct argp_state *state, const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
-const char *command_suggest(const char *word, const char *const *names, char *buffer,
-			    unsigned long size)
+uint64_t command_number(const struct argp_state *state, const char *option, const char *text,
+			uint64_t least, uint64_t most)
 {
-	const char *nearest = text_nearest(word, strlen(word), names);
+	uint64_t number;
 
-	if (nearest)
-		snprintf(buffer, size, " (did you mean '%s'?)", nearest);
-	else
-		buffer[0] = '\0';
-	return buffer;
+	if (options_size(text, &number) < 0 || number < least || number > most)
+		command_usage(state, "%s: '%s' is not a number from %" PRIu64 " to %" PRIu64,
+			      option, text, least, most);
+	return number;
+}
+
+uint64_t command_duration_ns(const struct argp_state *state, const char *option, const char *text,
+			     uint64_t least_ns)
+{
+	uint64_t ns;
+
+	if (options_duration(text, &ns) < 0 || ns < least_ns)
+		command_usage(state, "%s: '%s' is not a time from %gs to 24h, such as 30s or 2m",
+			      option, text, (double)least_ns / 1e9);
+	return ns;
+}
+
+uint64_t command_seed(const struct argp_state *state, const char *text)
+{
+	return command_number(state, "--seed", text, 0, INT64_MAX);
 }

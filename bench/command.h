@@ -7,6 +7,10 @@
 #ifndef SOLOAD_BENCH_COMMAND_H
 #define SOLOAD_BENCH_COMMAND_H
 
+#include <stdint.h>
+
+#define COMMAND_SECOND_NS UINT64_C(1000000000)
+
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_MEASURED_FAILURE = 1, /* a wrong result, a stale or failed load, a regression */
@@ -38,9 +42,17 @@ struct argp_state;
 void command_usage(const struct argp_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 
-/* The nearest name for a mistyped one, as a clause to append: " (did you mean 'x'?)", or "".
- * `names` ends with NULL. Returns `buffer`. */
-const char *command_suggest(const char *word, const char *const *names, char *buffer,
-			    unsigned long size);
+/*
+ * What options take, one grammar each; what is none, or out of range, is wrong usage that names the
+ * option as it is typed ("--seed"), the text and the range. A number is options_size()'s (4096,
+ * 4K), a time options_duration()'s (500ms, 2m; a number alone is seconds), a day at most.
+ */
+uint64_t command_number(const struct argp_state *state, const char *option, const char *text,
+			uint64_t least, uint64_t most);
+uint64_t command_duration_ns(const struct argp_state *state, const char *option, const char *text,
+			     uint64_t least_ns);
+
+/* --seed, which run.json keeps as a signed number. */
+uint64_t command_seed(const struct argp_state *state, const char *text);
 
 #endif

@@ -65,7 +65,8 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		gate->loaders = text;
 		return 0;
 	case KEY_BUDGET:
-		gate->rules.budget_ns = gate_seconds_parse(state, text);
+		gate->rules.budget_ns =
+			command_duration_ns(state, "--budget", text, GATE_TIME_MIN_NS);
 		return 0;
 	case KEY_OUT:
 		gate->out = text;
@@ -74,7 +75,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		gate->pin = gate_pin_parse(state, text);
 		return 0;
 	case KEY_SEED:
-		gate->rules.seed = gate_seed_parse(state, text);
+		gate->rules.seed = command_seed(state, text);
 		return 0;
 	case KEY_SYMBOL:
 		gate->symbol = text;

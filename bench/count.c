@@ -5,6 +5,7 @@
 #include "bench/gate_sides.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -65,7 +66,7 @@ static enum tally_by by_parse(struct argp_state *state, const char *text)
 			return (enum tally_by)i;
 	}
 	command_usage(state, "--instructions: '%s' is none of auto, pmu, callgrind, none%s", text,
-		      command_suggest(text, words, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), words, hint, sizeof(hint)));
 }
 
 static error_t option_parse(int key, char *text, struct argp_state *state)

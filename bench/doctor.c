@@ -7,6 +7,7 @@
 #include "bench/stats.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <argp.h>
@@ -95,19 +96,6 @@ static void line_print(struct doctor *doctor, const char *advice, const char *na
 	doctor->warnings += advice != NULL;
 }
 
-/* The first line of a file of the kernel's; "" where there is none. */
-static const char *setting(const char *path, char *line, size_t size)
-{
-	FILE *file = fopen(path, "re");
-
-	line[0] = '\0';
-	if (file && fgets(line, (int)size, file))
-		line[strcspn(line, "\n")] = '\0';
-	if (file)
-		fclose(file);
-	return line;
-}
-
 static void clock_look(struct doctor *doctor)
 {
 	double ns = cost_record_ns();
@@ -151,27 +139,27 @@ static void settings_look(struct doctor *doctor)
 {
 	char text[256];
 
-	setting("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof(text));
+	file_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof(text));
 	line_print(doctor,
 		   *text && strcmp(text, "performance") != 0
 			   ? "clocks change while loads are timed: cpupower frequency-set -g "
 			     "performance"
 			   : NULL,
 		   "governor", "%s", *text ? text : "none to be seen (a virtual machine)");
-	setting("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text));
+	file_line("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text));
 	line_print(doctor,
 		   strstr(text, "[always]") ? "large pages come and go: echo madvise > "
 					      "/sys/kernel/mm/transparent_hugepage/enabled"
 					    : NULL,
 		   "transparent huge pages", "%s", *text ? text : "none");
-	setting("/proc/sys/kernel/randomize_va_space", text, sizeof(text));
+	file_line("/proc/sys/kernel/randomize_va_space", text, sizeof(text));
 	line_print(doctor,
 		   strcmp(text, "2") != 0
 			   ? "every process has the same layout, so its luck is measured: "
 			     "sysctl kernel.randomize_va_space=2"
 			   : NULL,
 		   "address randomisation", "%s", *text ? text : "unknown");
-	setting("/proc/sys/vm/memfd_noexec", text, sizeof(text));
+	file_line("/proc/sys/vm/memfd_noexec", text, sizeof(text));
 	/* Not to be loaded needs a mount that is noexec; the bit that is missing is for execve. */
 	line_print(doctor, NULL, "memfd_noexec", "%s%s", *text ? text : "not known to this kernel",
 		   *text && strcmp(text, "0") != 0 ? ": memory files cannot be run as programs; "
@@ -234,11 +222,11 @@ static void counters_look(struct doctor *doctor)
 		   "BPF", "%s", fd < 0 ? strerror(why) : "allowed");
 	if (fd >= 0)
 		close((int)fd);
-	setting("/proc/sys/kernel/perf_event_paranoid", text, sizeof(text));
+	file_line("/proc/sys/kernel/perf_event_paranoid", text, sizeof(text));
 	line_print(doctor,
 		   atoi(text) > 2 ? "perf needs root: sysctl kernel.perf_event_paranoid=2" : NULL,
 		   "perf_event_paranoid", "%s", *text ? text : "no perf in this kernel");
-	setting("/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text));
+	file_line("/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text));
 	line_print(doctor,
 		   atoi(text) > 1
 			   ? "system calls cannot be counted: sysctl kernel.yama.ptrace_scope=1"

@@ -1,21 +1,31 @@
 /* Rows of epochs in memory and as epochs.csv. See epochs.h. */
 #include "bench/epochs.h"
 
-#include "base/file.h"
+#include "bench/rows_read.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS 10
-#define LINE_BYTES 1024
-
 const char epochs_header[] =
 	"epoch,loader,scenario,start_ns,phase,quantile,base_ns,head_ns,ln_ratio,order";
+
+/* In that order. */
+enum column {
+	COLUMN_EPOCH,
+	COLUMN_LOADER,
+	COLUMN_SCENARIO,
+	COLUMN_START,
+	COLUMN_PHASE,
+	COLUMN_QUANTILE,
+	COLUMN_BASE,
+	COLUMN_HEAD,
+	COLUMN_LN_RATIO,
+	COLUMN_ORDER,
+	COLUMNS,
+};
 
 static const char *const quantiles[EPOCH_QUANTILES] = { "p10", "p50", "p90" };
 
@@ -83,14 +93,6 @@ void epochs_write(struct csv *csv, const struct epoch_row *row)
 	}
 }
 
-static bool number_read(const char *text, double *ret_value)
-{
-	char *end;
-
-	*ret_value = *text ? strtod(text, &end) : (double)NAN;
-	return !*text || *end == '\0';
-}
-
 static int name_find(const char *name, const char *(*name_of)(int), int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -101,9 +103,21 @@ static int name_find(const char *name, const char *(*name_of)(int), int count)
 }
 
 struct reader {
+	struct rows_read csv;
+	int columns[COLUMNS];
 	struct epoch_row *rows;
 	size_t count;
 };
+
+static const char *text_of(const struct reader *reader, enum column column)
+{
+	return rows_text(&reader->csv, reader->columns[column]);
+}
+
+static bool number_of(const struct reader *reader, enum column column, double *ret_value)
+{
+	return rows_double(&reader->csv, reader->columns[column], ret_value);
+}
 
 static struct epoch_row *row_find(struct reader *reader, const char *loader, const char *scenario)
 {
@@ -138,13 +152,11 @@ static void epoch_clear(struct epoch *epoch)
 }
 
 /* The epoch a line belongs to: the row's last one, or the next. */
-static int epoch_find(struct epoch_row *row, const char *number, struct epoch **ret_epoch)
+static int epoch_find(struct epoch_row *row, size_t wanted, struct epoch **ret_epoch)
 {
-	char *end;
-	unsigned long long wanted = strtoull(number, &end, 10);
 	struct epoch fresh;
 
-	if (end == number || *end || wanted > row->count || wanted + 1 < row->count)
+	if (wanted > row->count || wanted + 1 < row->count)
 		return -EINVAL;
 	epoch_clear(&fresh);
 	if (wanted == row->count && epoch_row_add(row, &fresh) < 0)
@@ -153,73 +165,65 @@ static int epoch_find(struct epoch_row *row, const char *number, struct epoch **
 	return 0;
 }
 
-static int line_take(struct reader *reader, char *line)
+static int value_take(struct reader *reader)
 {
-	char *fields[FIELDS];
+	int subject = name_find(text_of(reader, COLUMN_PHASE), epoch_subject_name, EPOCH_SUBJECTS);
+	int quantile =
+		name_find(text_of(reader, COLUMN_QUANTILE), epoch_quantile_name, EPOCH_QUANTILES);
 	struct epoch_row *row;
 	struct epoch *epoch;
 	struct epoch_value value;
+	int64_t number;
 	double start;
-	int subject, quantile, r;
+	int r;
 
-	if (csv_split(line, fields, FIELDS) != FIELDS)
+	if (subject < 0 || quantile < 0 ||
+	    !rows_integer(&reader->csv, reader->columns[COLUMN_EPOCH], &number) || number < 0 ||
+	    !number_of(reader, COLUMN_START, &start) || !(start >= 0.0 && start < 1e18) ||
+	    !number_of(reader, COLUMN_BASE, &value.base_ns) ||
+	    !number_of(reader, COLUMN_HEAD, &value.head_ns) ||
+	    !number_of(reader, COLUMN_LN_RATIO, &value.ln_ratio))
 		return -EINVAL;
-	subject = name_find(fields[4], epoch_subject_name, EPOCH_SUBJECTS);
-	quantile = name_find(fields[5], epoch_quantile_name, EPOCH_QUANTILES);
-	if (subject < 0 || quantile < 0 || !number_read(fields[3], &start) ||
-	    !(start >= 0.0 && start < 1e18) || !number_read(fields[6], &value.base_ns) ||
-	    !number_read(fields[7], &value.head_ns) || !number_read(fields[8], &value.ln_ratio))
-		return -EINVAL;
-	row = row_find(reader, fields[1], fields[2]);
+	row = row_find(reader, text_of(reader, COLUMN_LOADER), text_of(reader, COLUMN_SCENARIO));
 	if (!row)
 		return reader->count == EPOCH_ROWS_MAX ? -E2BIG : -ENOMEM;
-	r = epoch_find(row, fields[0], &epoch);
+	r = epoch_find(row, (size_t)number, &epoch);
 	if (r < 0)
 		return r;
 	epoch->start_ns = (uint64_t)start;
-	snprintf(epoch->order, sizeof(epoch->order), "%s", fields[9]);
+	snprintf(epoch->order, sizeof(epoch->order), "%s", text_of(reader, COLUMN_ORDER));
 	epoch->values[subject][quantile] = value;
 	return 0;
 }
 
-static int lines_read(FILE *file, const char *path, struct reader *reader, struct err *err)
+static int values_read(struct reader *reader, const char *path, struct err *err)
 {
-	char line[LINE_BYTES];
-	unsigned long number = 0;
+	int r = rows_columns(&reader->csv, epochs_header, reader->columns, path, err);
 
-	while (fgets(line, sizeof(line), file)) {
-		int r;
-
-		line[strcspn(line, "\r\n")] = '\0';
-		if (++number == 1) {
-			if (strcmp(line, epochs_header) == 0)
-				continue;
-			return err_set(err, EINVAL,
-				       "%s: not the epochs of a gate: line 1 is not %s", path,
-				       epochs_header);
-		}
-		r = line_take(reader, line);
+	if (r < 0)
+		return err_prefix(err, r, "not the epochs of a gate");
+	while ((r = rows_next_whole(&reader->csv, path, err)) > 0) {
+		r = value_take(reader);
 		if (r == -EINVAL)
-			return err_set(err, EINVAL, "%s: line %lu makes no sense", path, number);
+			return err_set(err, EINVAL, "%s: line %zu makes no sense", path,
+				       reader->csv.line);
 		if (r == -E2BIG)
-			return err_set(err, E2BIG, "%s: line %lu: a gate has at most %d rows", path,
-				       number, EPOCH_ROWS_MAX);
+			return err_set(err, E2BIG, "%s: line %zu: a gate has at most %d rows", path,
+				       reader->csv.line, EPOCH_ROWS_MAX);
 		if (r < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}
-	if (ferror(file))
-		return err_sys(err, "read %s", path);
-	return number ? 0 : err_set(err, EINVAL, "%s: not the epochs of a gate: it is empty", path);
+	return r;
 }
 
 int epochs_read(const char *path, struct epoch_row **ret_rows, size_t *ret_count, struct err *err)
 {
 	struct reader reader = { 0 };
-	FILE *file = fopen(path, "re");
-	int r = file ? lines_read(file, path, &reader, err) : err_sys(err, "open %s", path);
+	int r = rows_open(&reader.csv, path, err);
 
-	if (file)
-		fclose(file);
+	if (r == 0)
+		r = values_read(&reader, path, err);
+	rows_close(&reader.csv);
 	if (r < 0) {
 		for (size_t i = 0; i < reader.count; i++)
 			epoch_row_close(&reader.rows[i]);

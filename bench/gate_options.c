@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <math.h>
@@ -117,17 +118,6 @@ static double share_parse(struct argp_state *state, const char *option, const ch
 	return value;
 }
 
-static int jobs_parse(struct argp_state *state, const char *text)
-{
-	char *end;
-	long jobs = strtol(text, &end, 10);
-
-	if (end == text || *end || jobs < 1 || jobs > PROVE_JOBS_MAX)
-		command_usage(state, "--jobs: '%s' is no number from 1 to %d", text,
-			      PROVE_JOBS_MAX);
-	return (int)jobs;
-}
-
 static void delta_parse(struct argp_state *state, struct verdict_rule *rule, const char *text)
 {
 	const char *equals = strchr(text, '=');
@@ -170,38 +160,13 @@ static void metrics_parse(struct argp_state *state, struct verdict_rule *rule, c
 			"--metrics: p10 or p50 must be among them, p90 alone decides nothing");
 }
 
-uint64_t gate_seconds_parse(struct argp_state *state, const char *text)
-{
-	char *end;
-	double value = strtod(text, &end);
-	double unit = strcmp(end, "m") == 0 ? 60.0 : 1.0;
-
-	if (end == text || (*end && strcmp(end, "s") != 0 && strcmp(end, "m") != 0) ||
-	    !(value * unit >= 0.1) || value * unit > 86400.0)
-		command_usage(state, "--budget: '%s' is no time such as 30s or 2m", text);
-	return (uint64_t)(value * unit * 1e9);
-}
-
 int gate_pin_parse(struct argp_state *state, const char *text)
 {
-	uint64_t cpu;
-
 	if (strcmp(text, "auto") == 0)
 		return GATE_PIN_AUTO;
 	if (strcmp(text, "none") == 0)
 		return GATE_PIN_NONE;
-	if (options_size(text, &cpu) < 0 || cpu >= CPU_SETSIZE)
-		command_usage(state, "--pin: '%s' is no CPU", text);
-	return (int)cpu;
-}
-
-uint64_t gate_seed_parse(struct argp_state *state, const char *text)
-{
-	uint64_t seed;
-
-	if (options_size(text, &seed) < 0 || seed > INT64_MAX)
-		command_usage(state, "--seed: '%s' is no number", text);
-	return seed;
+	return (int)command_number(state, "--pin", text, 0, CPU_SETSIZE - 1);
 }
 
 void gate_inject_check(struct argp_state *state, const char *text)
@@ -222,7 +187,8 @@ static error_t rule_parse(int key, char *text, struct argp_state *state)
 		delta_parse(state, &gate->rules.verdict, text);
 		return 0;
 	case KEY_BUDGET:
-		gate->rules.budget_ns = gate_seconds_parse(state, text);
+		gate->rules.budget_ns =
+			command_duration_ns(state, "--budget", text, GATE_TIME_MIN_NS);
 		return 0;
 	case KEY_ALPHA:
 		gate->rules.verdict.alpha = share_parse(state, "--alpha", text);
@@ -236,7 +202,7 @@ static error_t rule_parse(int key, char *text, struct argp_state *state)
 		gate->pin = gate_pin_parse(state, text);
 		return 0;
 	case KEY_SEED:
-		gate->rules.seed = gate_seed_parse(state, text);
+		gate->rules.seed = command_seed(state, text);
 		return 0;
 	case KEY_INJECT:
 		gate_inject_check(state, text);
@@ -257,7 +223,7 @@ static enum gate_counters counters_parse(struct argp_state *state, const char *t
 			return (enum gate_counters)i;
 	}
 	command_usage(state, "--counters: '%s' is none of exact, calls, off%s", text,
-		      command_suggest(text, words, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), words, hint, sizeof(hint)));
 }
 
 static void word_take(struct argp_state *state, struct gate_options *gate, const char *text)
@@ -363,7 +329,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		gate->quick = true;
 		return 0;
 	case KEY_JOBS:
-		gate->jobs = jobs_parse(state, text);
+		gate->jobs = (int)command_number(state, "--jobs", text, 1, PROVE_JOBS_MAX);
 		return 0;
 	case KEY_SYMBOL:
 		gate->symbol = text;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define GATE_OBJECTS_MAX 16
+#define GATE_TIME_MIN_NS 100000000 /* of --budget */
 
 enum gate_counters {
 	GATE_COUNTERS_DEFAULT,
@@ -44,9 +45,7 @@ void gate_rule_complete(struct verdict_rule *rule);
 struct argp_state;
 
 /* Words that other commands share; wrong usage as above. */
-uint64_t gate_seconds_parse(struct argp_state *state, const char *text); /* "30s", "2m" in ns */
 int gate_pin_parse(struct argp_state *state, const char *text);
-uint64_t gate_seed_parse(struct argp_state *state, const char *text);
 
 /* An injection that makes no sense is wrong usage, too. */
 void gate_inject_check(struct argp_state *state, const char *text);

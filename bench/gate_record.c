@@ -2,6 +2,8 @@
 #include "bench/gate_record.h"
 
 #include "bench/gate_count.h"
+#include "bench/record.h"
+#include "bench/rows_read.h"
 
 #include "base/csv.h"
 
@@ -11,10 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS 7
-#define LINE_BYTES 1024
-
 const char gate_counters_header[] = "loader,scenario,counter,base,head,exact,expected";
+
+/* In that order. */
+enum {
+	COLUMN_LOADER,
+	COLUMN_SCENARIO,
+	COLUMN_COUNTER,
+	COLUMN_BASE,
+	COLUMN_HEAD,
+	COLUMN_EXACT,
+	COLUMN_EXPECTED,
+	COLUMNS,
+};
 
 static const char *const states[] = {
 	[GATE_JUDGED] = "judged", [GATE_BROKEN] = "broken", [GATE_SKIPPED] = "skipped"
@@ -212,29 +223,20 @@ static int run_read(struct reader *reader, const char *path, struct verdict_rule
 	return r < 0 ? err_set(err, -r, "out of memory") : 0;
 }
 
-static bool number_read(const char *text, uint64_t *ret_value)
+static int counter_take(struct reader *reader, const struct rows_read *rows, const int *columns)
 {
-	char *end;
-
-	*ret_value = strtoull(text, &end, 10);
-	return end != text && !*end;
-}
-
-static int counter_take(struct reader *reader, char *line)
-{
-	char *fields[FIELDS];
+	static const int sides[] = { [LOCKSTEP_BASE] = COLUMN_BASE, [LOCKSTEP_HEAD] = COLUMN_HEAD };
+	const char *loader = rows_text(rows, columns[COLUMN_LOADER]);
+	const char *scenario = rows_text(rows, columns[COLUMN_SCENARIO]);
+	int i = tally_find(rows_text(rows, columns[COLUMN_COUNTER]));
 	struct gate_count *count;
-	uint64_t exact, expected, values[LOCKSTEP_ARMS];
+	int64_t exact, expected, value;
 	size_t row = 0;
-	int i;
 
-	if (csv_split(line, fields, FIELDS) != FIELDS || !number_read(fields[5], &exact) ||
-	    !number_read(fields[6], &expected))
-		return -EINVAL;
-	i = tally_find(fields[2]);
-	while (row < reader->count && !is_named(&reader->rows[row].epochs, fields[0], fields[1]))
+	while (row < reader->count && !is_named(&reader->rows[row].epochs, loader, scenario))
 		row++;
-	if (i < 0 || row == reader->count)
+	if (i < 0 || row == reader->count || !rows_integer(rows, columns[COLUMN_EXACT], &exact) ||
+	    !rows_integer(rows, columns[COLUMN_EXPECTED], &expected) || exact < 0 || expected < 0)
 		return -EINVAL;
 	if (!reader->rows[row].count)
 		reader->rows[row].count = calloc(1, sizeof(*count));
@@ -242,43 +244,50 @@ static int counter_take(struct reader *reader, char *line)
 	if (!count)
 		return -ENOMEM;
 	for (int arm = 0; arm < LOCKSTEP_ARMS; arm++) {
-		const char *field = fields[arm == LOCKSTEP_BASE ? 3 : 4];
-
-		if (*field && !number_read(field, &values[arm]))
+		if (!rows_integer(rows, columns[sides[arm]], &value))
 			return -EINVAL;
-		count->tallies[arm].known[i] = *field;
-		count->tallies[arm].values[i] = *field ? values[arm] : 0;
-		count->tallies[arm].exact[i] = exact;
+		count->tallies[arm].known[i] = value != SAMPLE_NONE;
+		count->tallies[arm].values[i] = value != SAMPLE_NONE ? (uint64_t)value : 0;
+		count->tallies[arm].exact[i] = exact != 0;
 	}
-	count->declared[i] = expected;
+	count->declared[i] = expected != 0;
 	return 0;
+}
+
+static int recorded_take(struct reader *reader, struct rows_read *rows, const char *path,
+			 struct err *err)
+{
+	int columns[COLUMNS];
+	int r = rows_columns(rows, gate_counters_header, columns, path, err);
+
+	if (r < 0)
+		return r;
+	while ((r = rows_next_whole(rows, path, err)) > 0) {
+		r = counter_take(reader, rows, columns);
+		if (r == -EINVAL)
+			return err_set(err, EINVAL, "%s: line %zu is none of a gate's counters",
+				       path, rows->line);
+		if (r < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	}
+	return r;
 }
 
 static int counters_read(struct reader *reader, const char *path, struct err *err)
 {
-	FILE *file = fopen(path, "re");
-	char line[LINE_BYTES];
-	unsigned long number = 0;
-	int r = 0;
+	struct rows_read rows;
+	int r = rows_open(&rows, path, err);
 
-	if (!file)
-		return errno == ENOENT ? 0 : err_sys(err, "open %s", path);
-	while (r == 0 && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (++number > 1)
-			r = counter_take(reader, line);
-		else if (strcmp(line, gate_counters_header) != 0)
-			r = -EINVAL;
-	}
-	fclose(file);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = recorded_take(reader, &rows, path, err);
+	rows_close(&rows);
 	for (size_t i = 0; r == 0 && i < reader->count; i++) {
 		if (reader->rows[i].count)
 			gate_count_rise(&reader->rows[i]);
 	}
-	if (r == -EINVAL)
-		return err_set(err, EINVAL, "%s: line %lu is none of a gate's counters", path,
-			       number);
-	return r < 0 ? err_set(err, -r, "out of memory") : 0;
+	return r;
 }
 
 /* Epochs that no row of run.json has taken: all, where there is none. */

@@ -4,7 +4,7 @@
 #include "bench/gen/plan.h"
 
 #include "base/log.h"
-#include "base/options.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -69,15 +69,6 @@ struct request {
 	const char *out;
 };
 
-static uint64_t number_parse(const char *argument, const char *what, struct argp_state *state)
-{
-	uint64_t number;
-
-	if (options_size(argument, &number) < 0)
-		command_usage(state, "--%s: '%s' is not a number", what, argument);
-	return number;
-}
-
 static enum gen_tls_model tls_model_parse(const char *argument, struct argp_state *state)
 {
 	static const char *const names[] = { "gd", "desc", "ie", NULL };
@@ -88,16 +79,18 @@ static enum gen_tls_model tls_model_parse(const char *argument, struct argp_stat
 			return (enum gen_tls_model)i;
 	}
 	command_usage(state, "unknown TLS model '%s'%s; there are gd, desc and ie", argument,
-		      command_suggest(argument, names, hint, sizeof(hint)));
+		      text_suggest(argument, strlen(argument), names, hint, sizeof(hint)));
 }
 
-static const char *key_name(int key)
+static uint64_t number_parse(int key, const char *argument, struct argp_state *state)
 {
 	const struct argp_option *option = options;
+	char name[32];
 
 	while (option->key != key)
 		option++;
-	return option->name;
+	snprintf(name, sizeof(name), "--%s", option->name);
+	return command_number(state, name, argument, 0, UINT64_MAX);
 }
 
 static bool number_set(struct gen_plan *plan, int key, const char *argument,
@@ -105,17 +98,20 @@ static bool number_set(struct gen_plan *plan, int key, const char *argument,
 {
 	uint64_t *const numbers[] = {
 		/* in the order of the keys, from KEY_SIZE on */
-		&plan->size, &plan->unloaded, &plan->ctors, &plan->page_bytes, &plan->seed,
+		&plan->size,
+		&plan->unloaded,
+		&plan->ctors,
+		&plan->page_bytes,
 	};
 
 	if (key >= KEY_COUNTS && key < KEY_COUNTS + GEN_COUNTS) {
-		plan->want[key - KEY_COUNTS] = number_parse(argument, key_name(key), state);
+		plan->want[key - KEY_COUNTS] = number_parse(key, argument, state);
 		plan->given[key - KEY_COUNTS] = true;
 		return true;
 	}
-	if (key < KEY_SIZE || key > KEY_SEED)
+	if (key < KEY_SIZE || key > KEY_PAGE)
 		return false;
-	*numbers[key - KEY_SIZE] = number_parse(argument, key_name(key), state);
+	*numbers[key - KEY_SIZE] = number_parse(key, argument, state);
 	return true;
 }
 
@@ -127,6 +123,9 @@ static error_t option_parse(int key, char *argument, struct argp_state *state)
 	if (number_set(plan, key, argument, state))
 		return 0;
 	switch (key) {
+	case KEY_SEED:
+		plan->seed = command_seed(state, argument);
+		return 0;
 	case KEY_TLS_MODEL:
 		plan->tls_model = tls_model_parse(argument, state);
 		return 0;

@@ -6,6 +6,7 @@
 #include "bench/subject.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <limits.h>
@@ -87,7 +88,7 @@ static error_t measuring_parse(int key, char *text, struct argp_state *state,
 		options->reference = text;
 		return 0;
 	case KEY_TIME:
-		options->time_ns = gate_seconds_parse(state, text);
+		options->time_ns = command_duration_ns(state, "--time", text, GATE_TIME_MIN_NS);
 		return 0;
 	case KEY_NO_INSTRUCTIONS:
 		options->instructions = false;
@@ -102,7 +103,7 @@ static error_t measuring_parse(int key, char *text, struct argp_state *state,
 		options->pin = gate_pin_parse(state, text);
 		return 0;
 	case KEY_SEED:
-		options->seed = gate_seed_parse(state, text);
+		options->seed = command_seed(state, text);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -119,7 +120,7 @@ static void word_parse(struct argp_state *state, struct words *words)
 			return;
 	}
 	command_usage(state, "what to do is add, check or plot, not '%s'%s", words->word,
-		      command_suggest(words->word, verbs, hint, sizeof(hint)));
+		      text_suggest(words->word, strlen(words->word), verbs, hint, sizeof(hint)));
 }
 
 static error_t option_parse(int key, char *text, struct argp_state *state)

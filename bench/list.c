@@ -1,6 +1,7 @@
 /* soload list: everything there is, and where something does not work on this machine, why. */
 #include "bench/command.h"
 
+#include "base/text.h"
 #include "base/timeline.h"
 #include "bench/workloads/workload.h"
 #include "device/dma.h"
@@ -171,7 +172,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 	}
 	if (!*wanted)
 		command_usage(state, "nothing is called '%s'%s", text,
-			      command_suggest(text, names, hint, sizeof(hint)));
+			      text_suggest(text, strlen(text), names, hint, sizeof(hint)));
 	return 0;
 }
 

@@ -2,15 +2,14 @@
 #include "bench/machine.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 
 #include "revision.h" /* generated, see bench/revision.mk */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <jansson.h>
 #include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +20,7 @@
 
 #define LINE_BYTES 512
 
-/* The first line of a small file, without its newline; false where there is none. */
-static bool line_read(const char *path, char *line, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, line, size - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	line[n] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	return line[0] != '\0';
-}
-
-/* The value after "key<spaces>:" in /proc/cpuinfo, first CPU. */
-static bool cpuinfo_read(const char *key, char *value, size_t size)
+bool machine_cpuinfo(const char *key, char *value, size_t size)
 {
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	char line[4096];
@@ -63,18 +44,19 @@ static bool cpuinfo_read(const char *key, char *value, size_t size)
 static bool cpu_model(char *model, size_t size)
 {
 	/* x86 has a name; arm64 kernels only give numbers, device trees often a board. */
-	return cpuinfo_read("model name", model, size) || cpuinfo_read("CPU part", model, size) ||
-	       line_read("/sys/firmware/devicetree/base/model", model, size);
+	return machine_cpuinfo("model name", model, size) ||
+	       machine_cpuinfo("CPU part", model, size) ||
+	       file_line("/sys/firmware/devicetree/base/model", model, size);
 }
 
 static bool hypervisor(char *name, size_t size)
 {
 	char flags[4096];
 
-	if (line_read("/sys/hypervisor/type", name, size) ||
-	    line_read("/sys/class/dmi/id/product_name", name, size))
+	if (file_line("/sys/hypervisor/type", name, size) ||
+	    file_line("/sys/class/dmi/id/product_name", name, size))
 		return true;
-	if (!cpuinfo_read("flags", flags, sizeof(flags)) || !strstr(flags, " hypervisor"))
+	if (!machine_cpuinfo("flags", flags, sizeof(flags)) || !strstr(flags, " hypervisor"))
 		return false;
 	snprintf(name, size, "a virtual machine");
 	return true;
@@ -84,7 +66,7 @@ static void file_add(json_t *object, const char *key, const char *path)
 {
 	char line[LINE_BYTES];
 
-	if (line_read(path, line, sizeof(line)))
+	if (file_line(path, line, sizeof(line)))
 		json_object_set_new(object, key, json_string(line));
 }
 
@@ -95,7 +77,7 @@ static void names_add(json_t *object)
 
 	if (cpu_model(text, sizeof(text)))
 		json_object_set_new(object, "cpu", json_string(text));
-	if (cpuinfo_read("microcode", text, sizeof(text)))
+	if (machine_cpuinfo("microcode", text, sizeof(text)))
 		json_object_set_new(object, "microcode", json_string(text));
 	if (hypervisor(text, sizeof(text)))
 		json_object_set_new(object, "hypervisor", json_string(text));
@@ -218,11 +200,12 @@ json_t *machine_state_json(void)
 
 const char *machine_line(char *buffer, size_t size)
 {
-	char cpu[128] = "unknown CPU", host[96] = "";
+	char cpu[128], host[96] = "";
 	struct utsname names = { .release = "?" };
 	bool virtual = hypervisor(host, sizeof(host));
 
-	cpu_model(cpu, sizeof(cpu));
+	if (!cpu_model(cpu, sizeof(cpu)))
+		snprintf(cpu, sizeof(cpu), "unknown CPU");
 	uname(&names);
 	snprintf(buffer, size, "%s, %ld CPUs, Linux %s, glibc %s%s%s", cpu,
 		 sysconf(_SC_NPROCESSORS_ONLN), names.release, gnu_get_libc_version(),
@@ -243,7 +226,7 @@ int machine_steal(double *ret_steal, double *ret_total)
 	unsigned long long ticks[8] = { 0 };
 	double sum = 0.0, hz = (double)sysconf(_SC_CLK_TCK);
 
-	if (!line_read("/proc/stat", line, sizeof(line)) ||
+	if (!file_line("/proc/stat", line, sizeof(line)) ||
 	    sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
 		   &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]) != 8)
 		return -ENOENT;

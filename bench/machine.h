@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_t;
@@ -24,6 +25,8 @@ const char *machine_line(char *buffer, size_t size);
 /* "soload 0.1.0 at 3bdd8cd41eae": what a table that is kept was made with; without the revision
  * where it is not known. Returns `buffer`. */
 const char *machine_build(char *buffer, size_t size);
+/* What /proc/cpuinfo says behind "key<spaces>:" of the first CPU; false where it says nothing. */
+bool machine_cpuinfo(const char *key, char *value, size_t size);
 
 /* CPU time of the whole machine since boot, in seconds: all of it, and what the hypervisor gave to
  * others (steal). -ENOENT where /proc/stat cannot tell. */

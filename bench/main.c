@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -77,7 +78,7 @@ static int command_unknown(const char *name)
 			names[count++] = commands[i].name;
 	}
 	log_error("unknown command '%s'%s; soload --help lists them", name,
-		  command_suggest(name, names, hint, sizeof(hint)));
+		  text_suggest(name, strlen(name), names, hint, sizeof(hint)));
 	return EXIT_USAGE;
 }
 

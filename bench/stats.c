@@ -55,6 +55,18 @@ double stats_median(const double *sorted, size_t n)
 	return stats_percentile(sorted, n, 50.0);
 }
 
+double stats_median_known(const double *values, size_t n, size_t stride, double *scratch)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isnan(values[i * stride]))
+			scratch[known++] = values[i * stride];
+	}
+	stats_sort(scratch, known);
+	return stats_median(scratch, known);
+}
+
 /*
  * The k-th smallest (k from 0) distance from `centre`. The distances fall towards the centre and
  * rise after it, so the k + 1 nearest values are a window of the sorted array: no copy, no second

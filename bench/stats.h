@@ -27,6 +27,10 @@ double stats_stddev(const double *values, size_t n);
 double stats_percentile(const double *sorted, size_t n, double p);
 double stats_median(const double *sorted, size_t n);
 
+/* The median of what is not NaN among n values, each `stride` after the one before. `scratch` has
+ * room for n, and may be `values` where those are no longer needed and lie side by side. */
+double stats_median_known(const double *values, size_t n, size_t stride, double *scratch);
+
 /* The median of |x - median|, not scaled to a standard deviation. */
 double stats_mad(const double *sorted, size_t n);
 

@@ -1,39 +1,18 @@
 /* Records read again. See stored.h. */
 #include "bench/stored.h"
 
-#include "base/csv.h"
+#include "bench/rows_read.h"
 #include "bench/stats.h"
 #include "bench/table.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS_MAX 64
-#define LINE_BYTES 8192
-
-enum column { COLUMN_ARM, COLUMN_TOTAL, COLUMN_WARMUP, COLUMN_ERROR, COLUMN_COUNT };
-
-static int columns_find(char *header, size_t columns[COLUMN_COUNT])
-{
-	static const char *const names[] = { "arm", "total_ns", "warmup", "error" };
-	char *fields[FIELDS_MAX];
-	size_t count = csv_split(header, fields, FIELDS_MAX);
-
-	for (int i = 0; i < COLUMN_COUNT; i++) {
-		size_t at = 0;
-
-		while (at < count && strcmp(fields[at], names[i]) != 0)
-			at++;
-		if (at == count)
-			return -EINVAL;
-		columns[i] = at;
-	}
-	return 0;
-}
+static const char names[] = "arm,total_ns,warmup,error";
+enum { COLUMN_ARM, COLUMN_TOTAL, COLUMN_WARMUP, COLUMN_ERROR, COLUMNS };
 
 static struct stored_arm *arm_find(struct stored *stored, const char *name)
 {
@@ -70,43 +49,36 @@ static int load_add(struct stored *stored, const char *name, double total_ns)
 	return 0;
 }
 
-static int line_take(struct stored *stored, char *line, const size_t columns[COLUMN_COUNT])
+static int load_take(struct stored *stored, const struct rows_read *rows, const int *columns)
 {
-	char *fields[FIELDS_MAX], *end;
-	size_t count = csv_split(line, fields, FIELDS_MAX);
 	double total;
 
-	for (int i = 0; i < COLUMN_COUNT; i++) {
-		if (columns[i] >= count)
-			return -EINVAL;
-	}
-	if (strcmp(fields[columns[COLUMN_WARMUP]], "1") == 0 || *fields[columns[COLUMN_ERROR]])
+	if (strcmp(rows_text(rows, columns[COLUMN_WARMUP]), "1") == 0 ||
+	    *rows_text(rows, columns[COLUMN_ERROR]))
 		return 0;
-	total = strtod(fields[columns[COLUMN_TOTAL]], &end);
-	if (end == fields[columns[COLUMN_TOTAL]] || *end || !(total >= 0.0 && total < 1e18))
+	if (!rows_double(rows, columns[COLUMN_TOTAL], &total) || !(total >= 0.0 && total < 1e18))
 		return -EINVAL;
-	return load_add(stored, fields[columns[COLUMN_ARM]], total);
+	return load_add(stored, rows_text(rows, columns[COLUMN_ARM]), total);
 }
 
-static int samples_read(struct stored *stored, FILE *file, const char *path, struct err *err)
+static int samples_read(struct stored *stored, struct rows_read *rows, const char *path,
+			struct err *err)
 {
-	size_t columns[COLUMN_COUNT];
-	char line[LINE_BYTES];
-	unsigned long number = 0;
+	int columns[COLUMNS];
+	int r = rows_columns(rows, names, columns, path, err);
 
-	while (fgets(line, sizeof(line), file)) {
-		int r;
-
-		line[strcspn(line, "\r\n")] = '\0';
-		r = ++number == 1 ? columns_find(line, columns) : line_take(stored, line, columns);
+	if (r < 0)
+		return r;
+	while ((r = rows_next_whole(rows, path, err)) > 0) {
+		r = load_take(stored, rows, columns);
 		if (r == -EINVAL)
-			return err_set(err, EINVAL, "%s: line %lu is none of a record's", path,
-				       number);
+			return err_set(err, EINVAL, "%s: line %zu is none of a record's", path,
+				       rows->line);
 		if (r < 0)
 			return err_set(err, ENOMEM, "out of memory");
 	}
-	if (ferror(file))
-		return err_sys(err, "read %s", path);
+	if (r < 0)
+		return r;
 	return stored->count ? 0 : err_set(err, EINVAL, "%s: no measured loads in it", path);
 }
 
@@ -127,18 +99,17 @@ static void cpu_read(struct stored *stored, const char *folder)
 
 int stored_read(struct stored *stored, const char *folder, struct err *err)
 {
+	struct rows_read rows;
 	char path[PATH_MAX];
-	FILE *file;
 	int r;
 
 	*stored = (struct stored){ 0 };
 	if (snprintf(path, sizeof(path), "%s/samples.csv", folder) >= (int)sizeof(path))
 		return err_set(err, ENAMETOOLONG, "%s: name too long", folder);
-	file = fopen(path, "re");
-	if (!file)
-		return err_sys(err, "open %s", path);
-	r = samples_read(stored, file, path, err);
-	fclose(file);
+	r = rows_open(&rows, path, err);
+	if (r == 0)
+		r = samples_read(stored, &rows, path, err);
+	rows_close(&rows);
 	if (r == 0)
 		cpu_read(stored, folder);
 	else

@@ -52,19 +52,16 @@ static int symbol_missing(const struct subject *subject, const char *symbol, str
 {
 	const char *names[NAMES_MAX + 1] = { NULL };
 	size_t symbols = elf_symbol_count(&subject->elf), count = 0;
-	const char *nearest;
+	char hint[ERR_TEXT_BYTES];
 
 	for (size_t i = 0; i < symbols && count < NAMES_MAX; i++) {
 		names[count] = function_name(&subject->elf, i);
 		count += names[count] != NULL;
 	}
 	names[count] = NULL;
-	nearest = text_nearest(symbol, strlen(symbol), names);
-	if (nearest)
-		return err_set(err, ENOENT, "%s: exports no function '%s' (did you mean '%s'?)",
-			       subject->path, symbol, nearest);
-	return err_set(err, ENOENT, "%s: exports no function '%s' (see: soload inspect)",
-		       subject->path, symbol);
+	text_suggest(symbol, strlen(symbol), names, hint, sizeof(hint));
+	return err_set(err, ENOENT, "%s: exports no function '%s'%s", subject->path, symbol,
+		       hint[0] ? hint : " (see: soload inspect)");
 }
 
 static int symbol_choose(struct subject *subject, const char *symbol, bool call, struct err *err)

@@ -4,7 +4,6 @@
 #include "bench/worker.h"
 
 #include "base/log.h"
-#include "base/options.h"
 #include "probes/align.h"
 #include "probes/foreign.h"
 
@@ -47,17 +46,6 @@ static const char doc[] =
 	"Exit codes: 0 done; 1 the load failed; 2 usage, or nothing can watch here; 128+N "
 	"interrupted by signal N.";
 
-static double number_parse(struct argp_state *state, const char *option, const char *text,
-			   double least)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || *end || !(value >= least) || value > 1e9)
-		command_usage(state, "%s: '%s' is not a number from %g on", option, text, least);
-	return value;
-}
-
 static void subject_check(const struct argp_state *state, const struct trace_options *options)
 {
 	int given = (options->path != NULL) + (options->command != NULL) + (options->pid != 0);
@@ -79,15 +67,13 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		options->loader = text;
 		return 0;
 	case 'n':
-		options->loads = (uint32_t)number_parse(state, "-n", text, 1);
-		if (options->loads > WORKER_BATCH_MAX)
-			command_usage(state, "-n: at most %d", WORKER_BATCH_MAX);
+		options->loads = (uint32_t)command_number(state, "-n", text, 1, WORKER_BATCH_MAX);
 		return 0;
 	case 'p':
-		options->pid = (pid_t)number_parse(state, "-p", text, 1);
+		options->pid = (pid_t)command_number(state, "-p", text, 1, INT32_MAX);
 		return 0;
 	case 't':
-		options->seconds = number_parse(state, "-t", text, 0.001);
+		options->time_ns = command_duration_ns(state, "-t", text, 1000000);
 		return 0;
 	case KEY_PROBE:
 		options->probe = text;
@@ -137,7 +123,7 @@ void trace_free(struct trace *trace)
 	split_events_free(&trace->events);
 	split_free(&trace->split);
 	free(trace->lanes);
-	free(trace->names);
+	rows_close(&trace->record);
 	*trace = (struct trace){ 0 };
 }
 

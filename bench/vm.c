@@ -3,6 +3,7 @@
 #include "bench/vm/vm.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,6 @@ int command_vm(int argc, char **argv)
 		}
 	}
 	log_error("vm: no command '%s'%s (see: soload vm --help)", argv[1],
-		  command_suggest(argv[1], names, near, sizeof(near)));
+		  text_suggest(argv[1], strlen(argv[1]), names, near, sizeof(near)));
 	return EXIT_USAGE;
 }

@@ -267,7 +267,6 @@ static int loader_count(const struct request *request, const char *loader, bool 
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct request *request = state->input;
-	uint64_t number;
 
 	switch (key) {
 	case KEY_SO:
@@ -277,9 +276,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		request->loaders = text;
 		return 0;
 	case 'n':
-		if (options_size(text, &number) < 0 || number < 1 || number > WORKER_BATCH_MAX)
-			command_usage(state, "--loads '%s' is not 1 to %d", text, WORKER_BATCH_MAX);
-		request->loads = (uint32_t)number;
+		request->loads = (uint32_t)command_number(state, "-n", text, 1, WORKER_BATCH_MAX);
 		return 0;
 	case KEY_INJECT:
 		request->inject = text;

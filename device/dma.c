@@ -35,18 +35,16 @@ const struct dma_model dma_models[] = {
 static int model_unknown(const char *text, struct err *err)
 {
 	const char *names[sizeof(dma_models) / sizeof(dma_models[0])];
-	const char *nearest;
+	char hint[80];
 	size_t count = 0;
 
 	for (const struct dma_model *model = dma_models; model->name; model++)
 		names[count++] = model->name;
 	names[count] = NULL;
-	nearest = text_nearest(text, strlen(text), names);
 	return err_set(err, EINVAL,
-		       "DMA model '%s': neither a preset%s%s%s nor L+B, microseconds per copy and "
+		       "DMA model '%s': neither a preset%s nor L+B, microseconds per copy and "
 		       "gigabytes per second (17+10)",
-		       text, nearest ? " (did you mean '" : "", nearest ? nearest : "",
-		       nearest ? "'?)" : "");
+		       text, text_suggest(text, strlen(text), names, hint, sizeof(hint)));
 }
 
 /* A whole number or a fraction, positive and finite, up to `stop`. */

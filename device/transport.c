@@ -27,17 +27,15 @@ static const char *const transport_names[] = {
 
 const struct transport *transport_find(const char *name, struct err *err)
 {
-	const char *nearest;
+	char hint[80];
 
 	for (const struct transport *const *transport = transports; *transport; transport++) {
 		if (strcmp((*transport)->name, name) == 0)
 			return *transport;
 	}
-	nearest = text_nearest(name, strlen(name), transport_names);
-	if (nearest)
-		err_set(err, EINVAL, "unknown transport '%s' (did you mean '%s'?)", name, nearest);
-	else
-		err_set(err, EINVAL, "unknown transport '%s' (see: soload list transports)", name);
+	text_suggest(name, strlen(name), transport_names, hint, sizeof(hint));
+	err_set(err, EINVAL, "unknown transport '%s'%s", name,
+		hint[0] ? hint : " (see: soload list transports)");
 	return NULL;
 }
 

@@ -85,14 +85,13 @@ static bool name_is_known(const char *name, bool is_platform, const char **ret_n
 
 static int name_check(const char *what, const char *name, bool is_platform, struct err *err)
 {
-	const char *names[NAMES_MAX + 1], *nearest;
+	const char *names[NAMES_MAX + 1];
+	char hint[80];
 
 	if (name_is_known(name, is_platform, names))
 		return 0;
-	nearest = text_nearest(name, strlen(name), names);
-	return err_set(err, EINVAL, "%s '%s' is not modelled%s%s%s (see: soload list variants)",
-		       what, name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
-		       nearest ? "'?" : "");
+	return err_set(err, EINVAL, "%s '%s' is not modelled%s (see: soload list variants)", what,
+		       name, text_suggest(name, strlen(name), names, hint, sizeof(hint)));
 }
 
 const struct device_variant *device_variant_find(const char *platform, const char *runtime,

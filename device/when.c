@@ -26,7 +26,8 @@ const struct device_when device_whens[] = {
 
 const struct device_when *device_when_find(const char *name, struct err *err)
 {
-	const char *names[NAMES_MAX + 1], *nearest;
+	const char *names[NAMES_MAX + 1];
+	char hint[80];
 	int count = 0;
 
 	for (const struct device_when *when = device_whens; when->name; when++) {
@@ -36,8 +37,7 @@ const struct device_when *device_when_find(const char *name, struct err *err)
 			names[count++] = when->name;
 	}
 	names[count] = NULL;
-	nearest = text_nearest(name, strlen(name), names);
-	err_set(err, EINVAL, "unknown life cycle '%s'%s%s%s (see: soload list when)", name,
-		nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
+	err_set(err, EINVAL, "unknown life cycle '%s'%s (see: soload list when)", name,
+		text_suggest(name, strlen(name), names, hint, sizeof(hint)));
 	return NULL;
 }

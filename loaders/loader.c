@@ -54,13 +54,11 @@ const struct loader_type *loader_find(const char *name, size_t length)
 
 static int type_unknown(const char *spec, size_t length, struct err *err)
 {
-	const char *nearest = text_nearest(spec, length, type_names);
+	char hint[80];
 
-	if (nearest)
-		return err_set(err, EINVAL, "unknown loader '%.*s' (did you mean '%s'?)",
-			       (int)length, spec, nearest);
-	return err_set(err, EINVAL, "unknown loader '%.*s' (see: soload list loaders)", (int)length,
-		       spec);
+	text_suggest(spec, length, type_names, hint, sizeof(hint));
+	return err_set(err, EINVAL, "unknown loader '%.*s'%s", (int)length, spec,
+		       hint[0] ? hint : " (see: soload list loaders)");
 }
 
 static void *state_new(size_t size)

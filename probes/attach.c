@@ -5,11 +5,12 @@
 #include "probes/attach.h"
 
 #ifdef HAVE_BPF
+#include "base/file.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -56,16 +57,10 @@ static int multi_attach(struct attach *attach, int program, bool returns,
 /* The number at the end of a file of sysfs: "6", "config:0". */
 static int sysfs_number(const char *path, unsigned int *ret_number)
 {
-	char text[64];
-	FILE *file = fopen(path, "re");
-	char *at;
+	char text[64], *at;
 
-	if (!file)
+	if (!file_line(path, text, sizeof(text)))
 		return -errno;
-	at = fgets(text, sizeof(text), file);
-	fclose(file);
-	if (!at)
-		return -EINVAL;
 	at = strrchr(text, ':');
 	*ret_number = (unsigned int)strtoul(at ? at + 1 : text, NULL, 10);
 	return 0;

@@ -64,13 +64,11 @@ const struct probe_type *probe_find(const char *name, size_t length)
 
 static int type_unknown(const char *spec, size_t length, struct err *err)
 {
-	const char *nearest = text_nearest(spec, length, type_names);
+	char hint[80];
 
-	if (nearest)
-		return err_set(err, EINVAL, "unknown probe '%.*s' (did you mean '%s'?)",
-			       (int)length, spec, nearest);
-	return err_set(err, EINVAL, "unknown probe '%.*s' (see: soload list probes)", (int)length,
-		       spec);
+	text_suggest(spec, length, type_names, hint, sizeof(hint));
+	return err_set(err, EINVAL, "unknown probe '%.*s'%s", (int)length, spec,
+		       hint[0] ? hint : " (see: soload list probes)");
 }
 
 void probe_note(struct probe *probe, const char *format, ...)

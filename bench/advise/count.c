@@ -48,9 +48,7 @@ static int loader_look(const char *path, const char *loader, struct look *ret_lo
 {
 	const struct client_options options = { .loader = loader,
 						.path = path,
-						.symbol = "",
-						.cpu = -1,
-						.spinner_cpu = -1,
+						CLIENT_ANYWHERE,
 						.capacity = WARM_LOADS,
 						.private_directories = true };
 	struct client client = { .to = -1, .from = -1 };

@@ -215,34 +215,25 @@ int advise_measure(struct advise *advise, char **argv, struct err *err)
 	return r;
 }
 
-static double median_of(const double *values, size_t n, size_t stride)
-{
-	double *sorted = calloc(n + 1, sizeof(*sorted)), median;
-	size_t used = 0;
-
-	for (size_t i = 0; sorted && i < n; i++) {
-		if (!isnan(values[i * stride]))
-			sorted[used++] = values[i * stride];
-	}
-	stats_sort(sorted, used);
-	median = stats_median(sorted, used);
-	free(sorted);
-	return median;
-}
-
 double advise_median(const struct advise_combo *combo, size_t rounds, int value)
 {
-	return median_of(combo->values + value, rounds, VALUE_COUNT);
+	double scratch[ADVISE_ROUNDS_MAX];
+
+	return stats_median_known(combo->values + value, rounds, VALUE_COUNT, scratch);
 }
 
 double advise_cost(const struct advise_combo *combo, size_t rounds)
 {
-	return median_of(combo->cost, rounds, 1);
+	double scratch[ADVISE_ROUNDS_MAX];
+
+	return stats_median_known(combo->cost, rounds, 1, scratch);
 }
 
 double advise_first(const struct advise_combo *combo)
 {
-	return median_of(combo->first, combo->firsts, 1);
+	double scratch[ADVISE_EPOCHS + 1];
+
+	return stats_median_known(combo->first, combo->firsts, 1, scratch);
 }
 
 int advise_judge(struct advise *advise, struct err *err)

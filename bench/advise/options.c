@@ -4,9 +4,6 @@
 #include "bench/command.h"
 
 #include <argp.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { KEY_CASE = 256, KEY_ORCH, KEY_SECONDS, KEY_SEED, KEY_DMA, KEY_COHERENT, KEY_OUT };
 
@@ -50,31 +47,6 @@ static const char text[] =
 	"ranked); 2 usage, or nothing could be run; 3 no step can be told from nothing; 128+N "
 	"interrupted by signal N.";
 
-static int64_t number_parse(const struct argp_state *state, const char *what, const char *argument,
-			    int64_t least, int64_t most)
-{
-	char *end;
-	long long number;
-
-	errno = 0;
-	number = strtoll(argument, &end, 10);
-	if (errno || end == argument || *end || number < least || number > most)
-		command_usage(state, "%s '%s': give a whole number from %lld to %lld", what,
-			      argument, (long long)least, (long long)most);
-	return number;
-}
-
-static void seconds_parse(struct advise_options *options, const struct argp_state *state,
-			  const char *argument)
-{
-	char *end;
-	double seconds = strtod(argument, &end);
-
-	if (end == argument || *end || !(seconds >= 5 && seconds <= 86400))
-		command_usage(state, "seconds '%s': give a number from 5 to 86400", argument);
-	options->seconds = seconds;
-}
-
 static void variant_find(struct repro_options *options, const struct argp_state *state)
 {
 	repro_variant_find(options, state);
@@ -91,15 +63,16 @@ static error_t number_option(struct advise_options *options, const struct argp_s
 
 	switch (key) {
 	case 'n':
-		options->rounds = number_parse(state, "rounds", argument, 2,
-					       ADVISE_ROUNDS_MAX / (ADVISE_EPOCHS + 1));
+		options->rounds = (int64_t)command_number(state, "-n", argument, 2,
+							  ADVISE_ROUNDS_MAX / (ADVISE_EPOCHS + 1));
 		return 0;
 	case KEY_SEED:
-		options->repro.seed =
-			(uint64_t)number_parse(state, "seed", argument, 0, 1000000000);
+		options->repro.seed = command_seed(state, argument);
 		return 0;
 	case KEY_SECONDS:
-		seconds_parse(options, state, argument);
+		options->seconds = (double)command_duration_ns(state, "--seconds", argument,
+							       5 * COMMAND_SECOND_NS) /
+				   1e9;
 		return 0;
 	case KEY_COHERENT:
 		repro_coherent_parse(&options->repro, state, argument);

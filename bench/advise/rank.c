@@ -50,18 +50,6 @@ struct rank_gain rank_gain(const double *from, const double *to, const struct ra
 	return gain;
 }
 
-static double median(const double *values, size_t n, double *scratch)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!isnan(values[i]))
-			scratch[used++] = values[i];
-	}
-	stats_sort(scratch, used);
-	return stats_median(scratch, used);
-}
-
 size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_rank)
 {
 	const double *const *costs = all->costs;
@@ -74,8 +62,9 @@ size_t rank_order(const struct rank_costs *all, size_t *ret_order, size_t *ret_r
 
 		if (!costs[i])
 			continue;
-		own = median(costs[i], n, all->scratch);
-		while (place > 0 && median(costs[ret_order[place - 1]], n, all->scratch) > own) {
+		own = stats_median_known(costs[i], n, 1, all->scratch);
+		while (place > 0 &&
+		       stats_median_known(costs[ret_order[place - 1]], n, 1, all->scratch) > own) {
 			ret_order[place] = ret_order[place - 1];
 			place--;
 		}

@@ -5,6 +5,8 @@
  */
 #include "bench/export/export.h"
 
+#include "base/file.h"
+#include "bench/machine.h"
 #include "bench/run/columns.h"
 
 #include <jansson.h>
@@ -16,39 +18,20 @@
 
 #define NAME_BYTES 512
 
-/* The first number behind "cpu MHz" of /proc/cpuinfo; NaN where there is none. */
-static double cpu_mhz(void)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[512];
-	double mhz = (double)NAN;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "cpu MHz : %lf", &mhz) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
-	return mhz;
-}
-
 static bool cpu_scales(void)
 {
-	FILE *file = fopen("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "re");
-	char word[64] = "performance";
-	bool scales;
+	char word[64];
 
-	scales = file && fscanf(file, "%63s", word) == 1 && strcmp(word, "performance") != 0;
-	if (file)
-		fclose(file);
-	return scales;
+	return file_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", word,
+			 sizeof(word)) &&
+	       strcmp(word, "performance") != 0;
 }
 
 static json_t *context(void)
 {
 	json_t *json = json_object(), *averages = json_array();
-	char host[256] = "", date[64];
-	double load[3], mhz = cpu_mhz();
+	char host[256] = "", date[64], mhz[32];
+	double load[3];
 	time_t now = time(NULL);
 	struct tm local;
 	int count = getloadavg(load, 3);
@@ -61,8 +44,8 @@ static json_t *context(void)
 	json_object_set_new(json, "host_name", export_text(host));
 	json_object_set_new(json, "executable", json_string("soload"));
 	json_object_set_new(json, "num_cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	if (isfinite(mhz))
-		json_object_set_new(json, "mhz_per_cpu", json_integer((json_int_t)lround(mhz)));
+	if (machine_cpuinfo("cpu MHz", mhz, sizeof(mhz)))
+		json_object_set_new(json, "mhz_per_cpu", json_integer(lround(strtod(mhz, NULL))));
 	json_object_set_new(json, "cpu_scaling_enabled", json_boolean(cpu_scales()));
 	json_object_set_new(json, "caches", json_array());
 	json_object_set_new(json, "load_avg", averages);

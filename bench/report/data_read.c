@@ -2,7 +2,7 @@
  * whatever version wrote them. */
 #include "bench/report/data.h"
 
-#include "bench/report/rows_read.h"
+#include "bench/rows_read.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -6,6 +6,8 @@
 
 #include "bench/command.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -210,7 +212,7 @@ void draw_engine_parse(struct argp_state *state, const char *text, enum draw_eng
 		return;
 	}
 	command_usage(state, "no engine '%s'%s", text,
-		      command_suggest(text, names, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), names, hint, sizeof(hint)));
 }
 
 int draw_figures(struct plots *plots, enum draw_engine engine, const char *scripts, struct err *err)

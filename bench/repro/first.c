@@ -7,18 +7,16 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <string.h>
 
 /* Of the rounds after the first invocation; NaN of none. */
 static double steady(const struct repro_arm *arm, int value, double *buffer)
 {
 	int64_t skip = arm->first_passed && arm->life.first_counts;
-	size_t n = 0;
 
-	for (int64_t i = skip; i < arm->rounds_passed; i++)
-		buffer[n++] = arm->values[i * VALUE_COUNT + value];
-	stats_sort(buffer, n);
-	return n ? stats_median(buffer, n) : (double)NAN;
+	if (arm->rounds_passed <= skip)
+		return (double)NAN;
+	return stats_median_known(arm->values + skip * VALUE_COUNT + value,
+				  (size_t)(arm->rounds_passed - skip), VALUE_COUNT, buffer);
 }
 
 static double first(const struct repro_arm *arm, int value)
@@ -28,11 +26,9 @@ static double first(const struct repro_arm *arm, int value)
 
 static double median_of(const double *values, int count)
 {
-	double sorted[DEVICE_CALLABLES_MAX];
+	double scratch[DEVICE_CALLABLES_MAX];
 
-	memcpy(sorted, values, (size_t)count * sizeof(*values));
-	stats_sort(sorted, (size_t)count);
-	return count ? stats_median(sorted, (size_t)count) : (double)NAN;
+	return stats_median_known(values, (size_t)count, 1, scratch);
 }
 
 static void arm_cells(const struct repro *repro, const struct repro_arm *arm, struct table *table)
@@ -126,8 +122,7 @@ static double by_switch(const struct repro_arm *arm, bool switched, double *buff
 		if ((values[VALUE_SWITCHED] > 0) == switched)
 			buffer[n++] = values[VALUE_TOTAL];
 	}
-	stats_sort(buffer, n);
-	return n ? stats_median(buffer, n) : (double)NAN;
+	return stats_median_known(buffer, n, 1, buffer);
 }
 
 void repro_switches_print(const struct repro *repro, double *buffer)

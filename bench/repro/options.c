@@ -6,9 +6,9 @@
 #include "bench/command.h"
 
 #include <argp.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define NUMBER_MAX 1000000000
 
 enum {
 	KEY_CASE = 256,
@@ -92,20 +92,6 @@ static const char text[] =
 	"  soload repro --dma 17+10 --out results/runs/mine\n"
 	"  soload repro --aicpu 'qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/soload'\n";
 
-static long long number_parse(const struct argp_state *state, const char *what,
-			      const char *argument, long long least)
-{
-	char *end;
-	long long number;
-
-	errno = 0;
-	number = strtoll(argument, &end, 10);
-	if (errno || end == argument || *end || number < least || number > 1000000000)
-		command_usage(state, "%s '%s': give a whole number of at least %lld", what,
-			      argument, least);
-	return number;
-}
-
 static void lengths_parse(struct repro_options *options, const struct argp_state *state,
 			  char *argument)
 {
@@ -117,21 +103,10 @@ static void lengths_parse(struct repro_options *options, const struct argp_state
 		if (options->length_count == REPRO_LENGTHS_MAX)
 			command_usage(state, "more than %d context lengths", REPRO_LENGTHS_MAX);
 		options->lengths[options->length_count++] =
-			(uint32_t)number_parse(state, "context length", word, 1);
+			(uint32_t)command_number(state, "--context-lens", word, 1, NUMBER_MAX);
 	}
 	if (options->length_count == 0)
 		command_usage(state, "--context-lens: give lengths such as 1,1000,8192");
-}
-
-static void timeout_parse(struct repro_options *options, const struct argp_state *state,
-			  const char *argument)
-{
-	char *end;
-	double seconds = strtod(argument, &end);
-
-	if (end == argument || *end || !(seconds >= 0.1 && seconds <= 86400))
-		command_usage(state, "timeout '%s': give seconds from 0.1 to 86400", argument);
-	options->timeout_ns = (uint64_t)(seconds * 1e9);
 }
 
 /* Both names are known only at the end. */
@@ -182,7 +157,7 @@ static void devices_parse(struct repro_options *options, const struct argp_state
 		command_usage(state, "more than %d devices at once: they are the dies of one chip",
 			      REPRO_DIES_MAX);
 	for (int i = 0; i < count; i++) {
-		options->devices[i] = (int)number_parse(state, "device", items[i], 0);
+		options->devices[i] = (int)command_number(state, "-d", items[i], 0, NUMBER_MAX);
 		if (i > 0 && options->devices[i] == options->devices[0])
 			command_usage(state, "device %d is named twice", options->devices[i]);
 	}
@@ -194,22 +169,22 @@ static error_t number_option(struct repro_options *options, const struct argp_st
 {
 	switch (key) {
 	case 'n':
-		options->rounds = number_parse(state, "rounds", argument, 1);
+		options->rounds = (int64_t)command_number(state, "-n", argument, 1, NUMBER_MAX);
 		return 0;
 	case KEY_WARMUP:
-		options->warmup = number_parse(state, "warm-up rounds", argument, 0);
+		options->warmup =
+			(int64_t)command_number(state, "--warmup", argument, 0, NUMBER_MAX);
 		return 0;
 	case KEY_SEED:
-		options->seed = (uint64_t)number_parse(state, "seed", argument, 0);
+		options->seed = command_seed(state, argument);
 		return 0;
 	case KEY_CALLABLES:
-		options->callables = number_parse(state, "callables", argument, 1);
-		if (options->callables > DEVICE_CALLABLES_MAX)
-			command_usage(state, "callables '%s': a device has places for %d", argument,
-				      DEVICE_CALLABLES_MAX);
+		options->callables = (int64_t)command_number(state, "--callables", argument, 1,
+							     DEVICE_CALLABLES_MAX);
 		return 0;
 	case KEY_TIMEOUT:
-		timeout_parse(options, state, argument);
+		options->timeout_ns =
+			command_duration_ns(state, "--timeout", argument, COMMAND_SECOND_NS / 10);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -65,7 +65,7 @@ static double value_median(const struct repro_arm *arm, int value, double *buffe
 {
 	size_t n = values_take(arm, value, buffer);
 
-	return n ? stats_median(buffer, n) : NAN;
+	return stats_median(buffer, n);
 }
 
 static void object_print(const struct repro *repro, const struct repro_die *die)

@@ -1,7 +1,7 @@
 /* Parsing the command line of `soload run`, and its help. See options.h. */
 #include "bench/run/options.h"
 
-#include "base/options.h"
+#include "base/text.h"
 #include "bench/command.h"
 #include "bench/crowd.h"
 
@@ -114,17 +114,6 @@ static const char doc[] =
 	"Exit codes: 0 done; 1 a load failed, crashed, hung or was stale; 2 usage, or nothing "
 	"could run; 128+N interrupted by signal N.";
 
-static uint64_t number_parse(struct argp_state *state, const char *option, const char *text,
-			     uint64_t least, uint64_t most)
-{
-	uint64_t value;
-
-	if (options_size(text, &value) < 0 || value < least || value > most)
-		command_usage(state, "%s: '%s' is not a number from %llu to %llu", option, text,
-			      (unsigned long long)least, (unsigned long long)most);
-	return value;
-}
-
 /* The place of `text` in `words`, which end with NULL. */
 static int word_parse(struct argp_state *state, const char *option, const char *text,
 		      const char *const *words)
@@ -136,7 +125,7 @@ static int word_parse(struct argp_state *state, const char *option, const char *
 			return i;
 	}
 	command_usage(state, "%s: '%s' is none of its words%s", option, text,
-		      command_suggest(text, words, hint, sizeof(hint)));
+		      text_suggest(text, strlen(text), words, hint, sizeof(hint)));
 }
 
 static void path_add(struct argp_state *state, struct run_options *run, const char *path)
@@ -193,7 +182,7 @@ static void pin_parse(struct argp_state *state, struct run_options *run, const c
 		run->pin = RUN_PIN_NONE;
 	} else {
 		run->pin = RUN_PIN_CPU;
-		run->pin_cpu = (int)number_parse(state, "--pin", text, 0, CPU_SETSIZE - 1);
+		run->pin_cpu = (int)command_number(state, "--pin", text, 0, CPU_SETSIZE - 1);
 	}
 }
 
@@ -204,23 +193,21 @@ static error_t amount_parse(int key, char *text, struct argp_state *state)
 
 	switch (key) {
 	case 'n':
-		run->runner.loads = (uint32_t)number_parse(state, "-n", text, 1, RUN_LOADS_MAX);
+		run->runner.loads = (uint32_t)command_number(state, "-n", text, 1, RUN_LOADS_MAX);
 		run->loads_given = true;
 		return 0;
 	case KEY_TIME:
-		if (options_duration(text, &run->runner.time_ns) < 0)
-			command_usage(state, "--time: '%s' is no time such as 500ms, 30s or 2m",
-				      text);
+		run->runner.time_ns = command_duration_ns(state, "--time", text, 1000000);
 		return 0;
 	case KEY_UNTIL:
 		run->runner.until = until_parse(state, text);
 		return 0;
 	case KEY_WARMUP:
-		run->runner.warmup = (uint32_t)number_parse(state, "--warmup", text, 0, 1000000);
+		run->runner.warmup = (uint32_t)command_number(state, "--warmup", text, 0, 1000000);
 		return 0;
 	case KEY_BATCH:
-		run->runner.batch = (uint32_t)number_parse(state, "--batch", text, 1,
-							   WORKER_BATCH_MAX - RUNNER_LEAD);
+		run->runner.batch = (uint32_t)command_number(state, "--batch", text, 1,
+							     WORKER_BATCH_MAX - RUNNER_LEAD);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -243,13 +230,13 @@ static error_t method_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_THREADS:
 		run->runner.threads =
-			(uint32_t)number_parse(state, "--threads", text, 1, CROWD_MAX);
+			(uint32_t)command_number(state, "--threads", text, 1, CROWD_MAX);
 		return 0;
 	case KEY_ORDER:
 		run->runner.order = (enum runner_order)word_parse(state, "--order", text, orders);
 		return 0;
 	case KEY_SEED:
-		run->runner.seed = number_parse(state, "--seed", text, 0, INT64_MAX);
+		run->runner.seed = command_seed(state, text);
 		run->seeded = true;
 		return 0;
 	case KEY_PIN:
@@ -269,7 +256,7 @@ static error_t method_parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_TIMEOUT:
 		run->runner.timeout_ns =
-			number_parse(state, "--timeout", text, 1, 86400) * 1000000000u;
+			command_duration_ns(state, "--timeout", text, COMMAND_SECOND_NS);
 		return 0;
 	default:
 		return amount_parse(key, text, state);

@@ -106,7 +106,8 @@ static int range_parse(struct scan *scan, uint64_t from, char *text, struct err 
 
 static int what_parse(struct scan *scan, const char *text, struct err *err)
 {
-	const char *words[WHATS + 1] = { NULL }, *nearest;
+	const char *words[WHATS + 1] = { NULL };
+	char hint[80];
 	size_t length = strcspn(text, "=");
 
 	for (size_t i = 0; i < WHATS; i++) {
@@ -116,10 +117,9 @@ static int what_parse(struct scan *scan, const char *text, struct err *err)
 			return 0;
 		}
 	}
-	nearest = text_nearest(text, length, words);
-	return err_set(err, EINVAL, "'%.*s' is none of size, relocs, imports, symbols%s%s%s",
-		       (int)(length > 40 ? 40 : length), text, nearest ? " (did you mean '" : "",
-		       nearest ? nearest : "", nearest ? "'?)" : "");
+	return err_set(err, EINVAL, "'%.*s' is none of size, relocs, imports, symbols%s",
+		       (int)(length > 40 ? 40 : length), text,
+		       text_suggest(text, length, words, hint, sizeof(hint)));
 }
 
 int scan_parse(struct scan *scan, const char *text, struct err *err)

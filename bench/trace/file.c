@@ -109,8 +109,7 @@ int trace_file(struct trace *trace, struct probe *probe, const struct trace_opti
 	struct client_options client = {
 		.loader = options->loader,
 		.path = options->path,
-		.cpu = -1,
-		.spinner_cpu = -1,
+		CLIENT_ANYWHERE,
 		.capacity = options->loads > WARMUP ? options->loads : WARMUP,
 	};
 	int r = subject_open(&subject, options->path, options->symbol, true, err);

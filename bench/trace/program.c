@@ -169,7 +169,7 @@ static bool lives_on(int pidfd, pid_t pid)
 int trace_process(struct trace *trace, struct probe *probe, const struct trace_options *options,
 		  struct err *err)
 {
-	uint64_t until = clock_now_ns() + (uint64_t)(options->seconds * 1e9);
+	uint64_t until = clock_now_ns() + options->time_ns;
 	struct probe_target target = { .pid = options->pid };
 	char linker[PATH_MAX];
 	int r, pidfd;
@@ -187,7 +187,7 @@ int trace_process(struct trace *trace, struct probe *probe, const struct trace_o
 		return r;
 	fprintf(stderr, "soload: watching process %d; Ctrl-C ends it\n", (int)options->pid);
 	pidfd = (int)syscall(SYS_pidfd_open, options->pid, 0);
-	while (!command_interrupted() && (options->seconds <= 0.0 || clock_now_ns() < until) &&
+	while (!command_interrupted() && (options->time_ns == 0 || clock_now_ns() < until) &&
 	       lives_on(pidfd, options->pid))
 		drain(trace, probe);
 	if (pidfd >= 0)

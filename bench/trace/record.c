@@ -1,18 +1,18 @@
 /* The lanes of a results folder, put beside what was watched: host and AICPU threads of a repro. */
 #include "bench/trace/trace.h"
 
-#include "base/file.h"
 #include "bench/clocks.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 8
 #define PID_OF_RECORD 1 /* lanes of a record are no process of this trace */
+
+static const char names[] = "lane,phase,start_ns,dur_ns,arg";
+enum { COLUMN_LANE, COLUMN_PHASE, COLUMN_START, COLUMN_DURATION, COLUMN_ARG, COLUMNS };
 
 /* What run.json says of time: when the record began, on the clock of everything else here, and how
  * far the AICPU's clock is off it. */
@@ -43,55 +43,50 @@ static int time_read(const char *folder, struct record_time *ret_time, struct er
 	return 0;
 }
 
-/* Cuts a row at its commas, in place: 0, or -EINVAL when it is no row of spans.csv. */
-static int row_cut(char *row, char **ret_fields)
+static int span_take(struct trace *trace, const int *columns, const struct record_time *time)
 {
-	for (int i = 0; i < COLUMNS; i++) {
-		ret_fields[i] = row;
-		row = strchr(row, ',');
-		if (i + 1 < COLUMNS && !row)
-			return -EINVAL;
-		if (row && i + 1 < COLUMNS)
-			*row++ = '\0';
-	}
-	return 0;
-}
+	const struct rows_read *rows = &trace->record;
+	const char *start = rows_text(rows, columns[COLUMN_START]);
+	struct trace_lane_span span = {
+		.pid = PID_OF_RECORD,
+		.name = rows_text(rows, columns[COLUMN_PHASE]),
+		.arg = strtoull(rows_text(rows, columns[COLUMN_ARG]), NULL, 10),
+	};
+	int64_t duration;
+	char *end;
 
-static int row_take(struct trace *trace, char *row, const struct record_time *time)
-{
-	struct trace_lane_span span = { .pid = PID_OF_RECORD };
-	char *fields[COLUMNS], *end;
-
-	if (row_cut(row, fields) < 0)
-		return -EINVAL;
-	snprintf(span.lane, sizeof(span.lane), "%s", fields[2]);
-	span.name = fields[4];
-	span.start_ns = time->start_ns + (uint64_t)strtoll(fields[5], &end, 10);
-	if (end == fields[5])
+	snprintf(span.lane, sizeof(span.lane), "%s", rows_text(rows, columns[COLUMN_LANE]));
+	span.start_ns = time->start_ns + (uint64_t)strtoll(start, &end, 10);
+	if (end == start || *end || !rows_integer(rows, columns[COLUMN_DURATION], &duration) ||
+	    duration < 0)
 		return -EINVAL;
 	span.start_ns -=
 		(uint64_t)(int64_t)clocks_late_ns(&time->clocks, span.lane, (double)span.start_ns);
-	span.dur_ns = strtoull(fields[6], NULL, 10);
-	span.arg = strtoull(fields[7], NULL, 10);
+	span.dur_ns = (uint64_t)duration;
 	return trace_lane_add(trace, &span);
 }
 
-static int rows_take(struct trace *trace, char *text, const struct record_time *time)
+static int spans_take(struct trace *trace, const struct record_time *time, const char *path,
+		      struct err *err)
 {
-	char *row, *rest = text;
-	int r = 0;
+	int columns[COLUMNS];
+	int r = rows_columns(&trace->record, names, columns, path, err);
 
-	strsep(&rest, "\n"); /* the header */
-	while (r == 0 && (row = strsep(&rest, "\n"))) {
-		if (row[0])
-			r = row_take(trace, row, time);
+	if (r < 0)
+		return r;
+	while ((r = rows_next_whole(&trace->record, path, err)) > 0) {
+		r = span_take(trace, columns, time);
+		if (r == -EINVAL)
+			return err_set(err, EINVAL, "%s: line %zu is no span", path,
+				       trace->record.line);
+		if (r < 0)
+			return err_set(err, ENOMEM, "out of memory");
 	}
 	return r;
 }
 
 int trace_record(struct trace *trace, const char *folder, struct err *err)
 {
-	struct file_bytes file;
 	char path[PATH_MAX];
 	struct record_time time = { 0 };
 	int r = time_read(folder, &time, err);
@@ -103,17 +98,6 @@ int trace_record(struct trace *trace, const char *folder, struct err *err)
 			? clocks_error_ns(&time.clocks)
 			: -1.0;
 	snprintf(path, sizeof(path), "%s/spans.csv", folder);
-	r = file_load(path, &file, err);
-	if (r < 0)
-		return r;
-	trace->names = malloc(file.size + 1);
-	if (trace->names) {
-		memcpy(trace->names, file.bytes, file.size);
-		trace->names[file.size] = '\0';
-	}
-	file_unload(&file);
-	if (!trace->names)
-		return err_set(err, ENOMEM, "out of memory");
-	r = rows_take(trace, trace->names, &time);
-	return r < 0 ? err_set(err, -r, "%s: not rows of spans.csv", path) : 0;
+	r = rows_open(&trace->record, path, err);
+	return r < 0 ? r : spans_take(trace, &time, path, err);
 }

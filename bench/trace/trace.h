@@ -6,6 +6,7 @@
 #define SOLOAD_BENCH_TRACE_TRACE_H
 
 #include "base/err.h"
+#include "bench/rows_read.h"
 #include "probes/probe.h"
 #include "probes/split.h"
 
@@ -22,7 +23,7 @@ struct trace_options {
 	const char *probe, *symbol;
 	const char *json; /* where to write the timeline for Chrome and Perfetto */
 	uint32_t loads;	  /* of the file; the last is shown */
-	double seconds;	  /* how long to watch a process, 0 = until it ends */
+	uint64_t time_ns; /* how long to watch a process, 0 = until it ends */
 };
 
 /* A span of a lane that no probe saw: TIMING's phases, lanes of a record. */
@@ -41,7 +42,7 @@ struct trace {
 	size_t lane_count, lane_room;
 	uint64_t drops;
 	char title[256];
-	char *names; /* where names of lane spans out of a file live */
+	struct rows_read record; /* where names of lane spans out of a file live */
 	pid_t pid;
 	double clock_error_ns;
 	double record_error_ns; /* of the AICPU's lanes of a record; below 0 = not told */

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static void qemu_exec(const struct guest *guest)
 	snprintf(console, sizeof(console), "file,id=console,path=%s/console", guest->folder);
 	snprintf(line, sizeof(line), "file,id=line,path=%s/line", guest->folder);
 	snprintf(cpus, sizeof(cpus), "%u", o->cpus);
-	snprintf(memory, sizeof(memory), "%u", o->memory_mb);
+	snprintf(memory, sizeof(memory), "%" PRIu64, o->memory_bytes >> 20);
 	setpgid(0, 0); /* Ctrl-C is for soload, which ends it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(null, STDIN_FILENO);
@@ -219,14 +220,14 @@ static int hung(const struct guest *guest, struct err *err)
 	char words[256];
 
 	tail_read(guest, "console", words, sizeof(words));
-	return err_set(err, ETIMEDOUT, "the guest hangs: nothing heard for %u s%s%s",
-		       guest->options->quiet_seconds, words[0] ? ", at last: " : "", words);
+	return err_set(err, ETIMEDOUT, "the guest hangs: nothing heard for %g s%s%s",
+		       (double)guest->options->quiet_ns / 1e9, words[0] ? ", at last: " : "",
+		       words);
 }
 
 static int guest_wait(struct guest *guest, struct err *err)
 {
 	static const struct timespec look = { .tv_nsec = LOOK_NS };
-	uint64_t patience = (uint64_t)guest->options->quiet_seconds * 1000000000u;
 	int status, r = 0;
 	pid_t done = 0;
 
@@ -237,7 +238,8 @@ static int guest_wait(struct guest *guest, struct err *err)
 		nanosleep(&look, NULL);
 		done = waitpid(guest->qemu, &status, WNOHANG);
 		r = line_listen(guest, err);
-		if (r == 0 && done == 0 && clock_now_ns() - guest->heard_ns > patience)
+		if (r == 0 && done == 0 &&
+		    clock_now_ns() - guest->heard_ns > guest->options->quiet_ns)
 			r = hung(guest, err);
 	}
 	if (done != 0)

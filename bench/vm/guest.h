@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define GUEST_KERNEL "6.1"
 #define GUEST_QEMU "qemu-system-aarch64"
@@ -33,9 +34,10 @@ struct guest_options {
 	char *const *command;	     /* ends with NULL */
 	const struct guest_file *files;
 	size_t file_count;
-	unsigned int cpus, memory_mb;
-	unsigned int quiet_seconds; /* without a byte: it hangs */
-	frame_take take;	    /* all frames but EXIT and NOTE */
+	unsigned int cpus;
+	uint64_t memory_bytes; /* whole megabytes of it */
+	uint64_t quiet_ns;     /* without a byte: it hangs */
+	frame_take take;       /* all frames but EXIT and NOTE */
 	void *to;
 };
 

@@ -3,7 +3,6 @@
 #include "bench/vm/vm.h"
 
 #include "base/log.h"
-#include "base/options.h"
 #include "bench/worker.h"
 
 #include <errno.h>
@@ -29,7 +28,6 @@ static const struct argp_option options[] = {
 static error_t option_parse(int key, char *text, struct argp_state *state)
 {
 	struct vm_loads *loads = state->input;
-	uint64_t number;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -46,9 +44,7 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		loads->loaders = text;
 		return 0;
 	case 'n':
-		if (options_size(text, &number) < 0 || number < 1 || number > WORKER_BATCH_MAX)
-			command_usage(state, "--loads '%s' is not 1 to %d", text, WORKER_BATCH_MAX);
-		loads->loads = (uint32_t)number;
+		loads->loads = (uint32_t)command_number(state, "-n", text, 1, WORKER_BATCH_MAX);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

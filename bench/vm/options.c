@@ -3,13 +3,14 @@
 #include "bench/vm/vm.h"
 
 #include "base/options.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MEMORY_MB 512
-#define QUIET_SECONDS 120
+#define MEMORY_BYTES (UINT64_C(512) << 20)
+#define QUIET_NS (120 * COMMAND_SECOND_NS)
 
 enum { KEY_KERNEL = 600, KEY_WITH, KEY_CPUS, KEY_MEMORY, KEY_PARTS, KEY_PROGRAM, KEY_QUIET };
 
@@ -17,7 +18,7 @@ static const struct argp_option options[] = {
 	{ "kernel", KEY_KERNEL, "LINE", 0, "5.10, 6.1, 6.12 or 6.12-16k, default 6.1", 10 },
 	{ "with", KEY_WITH, "A,B", 0, "what the guest withholds, see below", 10 },
 	{ "cpus", KEY_CPUS, "N", 0, "1 to 8, default 1", 10 },
-	{ "memory", KEY_MEMORY, "SIZE", 0, "default 512M", 10 },
+	{ "memory", KEY_MEMORY, "SIZE", 0, "bytes, 512M or 2G; default 512M", 10 },
 	{ "timeout", KEY_QUIET, "S", 0,
 	  "the guest hangs when it says nothing for so long, default 120", 10 },
 	{ "parts", KEY_PARTS, "DIR", 0, "kernels and libraries, default vm beside this program",
@@ -53,8 +54,8 @@ static void defaults_set(struct vm_options *vm)
 		.kernel = GUEST_KERNEL,
 		.settings = vm->settings,
 		.cpus = 1,
-		.memory_mb = MEMORY_MB,
-		.quiet_seconds = QUIET_SECONDS,
+		.memory_bytes = MEMORY_BYTES,
+		.quiet_ns = QUIET_NS,
 	};
 }
 
@@ -75,21 +76,11 @@ static void settings_parse(struct vm_options *vm, const char *text, struct argp_
 			k++;
 		if (!setting_names[k])
 			command_usage(state, "--with: no setting '%s'%s", items[i],
-				      command_suggest(items[i], setting_names, near, sizeof(near)));
+				      text_suggest(items[i], strlen(items[i]), setting_names, near,
+						   sizeof(near)));
 		vm->settings[i] = setting_names[k];
 	}
 	vm->settings[count] = NULL;
-}
-
-static unsigned int number_parse(const char *what, const char *text, uint64_t unit, uint64_t most,
-				 struct argp_state *state)
-{
-	uint64_t number;
-
-	if (options_size(text, &number) < 0 || number / unit < 1 || number / unit > most)
-		command_usage(state, "%s '%s' is not 1 to %llu", what, text,
-			      (unsigned long long)most);
-	return (unsigned int)(number / unit);
 }
 
 static error_t option_parse(int key, char *text, struct argp_state *state)
@@ -110,13 +101,15 @@ static error_t option_parse(int key, char *text, struct argp_state *state)
 		settings_parse(vm, text, state);
 		return 0;
 	case KEY_CPUS:
-		vm->guest.cpus = number_parse("--cpus", text, 1, 8, state);
+		vm->guest.cpus = (unsigned int)command_number(state, "--cpus", text, 1, 8);
 		return 0;
 	case KEY_MEMORY:
-		vm->guest.memory_mb = number_parse("--memory (MB)", text, 1 << 20, 65536, state);
+		vm->guest.memory_bytes = command_number(state, "--memory (bytes)", text, 1 << 20,
+							UINT64_C(64) << 30);
 		return 0;
 	case KEY_QUIET:
-		vm->guest.quiet_seconds = number_parse("--timeout", text, 1, 86400, state);
+		vm->guest.quiet_ns =
+			command_duration_ns(state, "--timeout", text, COMMAND_SECOND_NS);
 		return 0;
 	case KEY_PARTS:
 		vm->guest.parts = text;

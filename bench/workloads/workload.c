@@ -30,7 +30,7 @@ static const char *const workload_names[] = {
 
 const struct workload *workload_find(const char *name, struct err *err)
 {
-	const char *nearest;
+	char hint[80];
 
 	if (!name)
 		return workloads[0];
@@ -38,11 +38,9 @@ const struct workload *workload_find(const char *name, struct err *err)
 		if (strcmp((*workload)->name, name) == 0)
 			return *workload;
 	}
-	nearest = text_nearest(name, strlen(name), workload_names);
-	if (nearest)
-		err_set(err, EINVAL, "unknown workload '%s' (did you mean '%s'?)", name, nearest);
-	else
-		err_set(err, EINVAL, "unknown workload '%s' (see: soload list workloads)", name);
+	text_suggest(name, strlen(name), workload_names, hint, sizeof(hint));
+	err_set(err, EINVAL, "unknown workload '%s'%s", name,
+		hint[0] ? hint : " (see: soload list workloads)");
 	return NULL;
 }
 
@@ -63,19 +61,16 @@ const struct workload_variant *workload_variant_find(const struct workload *work
 static int case_unknown(const struct workload *workload, const char *name, struct err *err)
 {
 	const char *names[NAMES_MAX + 1] = { NULL };
-	const char *nearest;
+	char hint[80];
 	int count = 0;
 
 	for (const struct workload_case *which = workload->cases; which->name; which++) {
 		if (count < NAMES_MAX)
 			names[count++] = which->name;
 	}
-	nearest = text_nearest(name, strlen(name), names);
-	if (nearest)
-		return err_set(err, EINVAL, "%s has no case '%s' (did you mean '%s'?)",
-			       workload->name, name, nearest);
-	return err_set(err, EINVAL, "%s has no case '%s' (see: soload list workloads)",
-		       workload->name, name);
+	text_suggest(name, strlen(name), names, hint, sizeof(hint));
+	return err_set(err, EINVAL, "%s has no case '%s'%s", workload->name, name,
+		       hint[0] ? hint : " (see: soload list workloads)");
 }
 
 static const struct workload_case *case_find(const struct workload *workload, const char *name)

@@ -98,15 +98,21 @@ static void a_full_disk_is_an_error(void **state)
 	close(fd);
 }
 
+static void file_write(const char *name, const char *text)
+{
+	FILE *out = fopen(in_folder(name), "w");
+
+	assert_non_null(out);
+	fputs(text, out);
+	fclose(out);
+}
+
 static void a_file_is_loaded_and_private(void **state)
 {
 	struct file_bytes file = { 0 }, again = { 0 };
-	FILE *out = fopen(in_folder("some"), "w");
 
 	(void)state;
-	assert_non_null(out);
-	fputs("content", out);
-	fclose(out);
+	file_write("some", "content");
 	assert_int_equal(file_load(path, &file, &err), 0);
 	assert_int_equal(file.size, 7);
 	assert_memory_equal(file.bytes, "content", 7);
@@ -146,6 +152,26 @@ static void what_is_no_object_is_refused(void **state)
 	refused(path, -EFBIG, "more than 1 GiB");
 }
 
+static void the_first_line_of_a_file(void **state)
+{
+	char line[8];
+
+	(void)state;
+	file_write("line", "one\ntwo\n");
+	assert_true(file_line(in_folder("line"), line, sizeof(line)));
+	assert_string_equal(line, "one");
+	file_write("line", "longer than that");
+	assert_true(file_line(path, line, sizeof(line)));
+	assert_string_equal(line, "longer ");
+	file_write("line", "\ntwo\n");
+	assert_false(file_line(path, line, sizeof(line)));
+	assert_string_equal(line, "");
+	assert_int_equal(errno, ENODATA);
+	assert_false(file_line(in_folder("nowhere"), line, sizeof(line)));
+	assert_string_equal(line, "");
+	assert_int_equal(errno, ENOENT);
+}
+
 static void folders_are_made(void **state)
 {
 	char name[5000];
@@ -179,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test(a_file_is_loaded_and_private),
 		cmocka_unit_test(what_is_no_object_is_refused),
+		cmocka_unit_test(the_first_line_of_a_file),
 		cmocka_unit_test(folders_are_made),
 		cmocka_unit_test(a_file_in_the_way),
 	};

@@ -102,6 +102,8 @@ static void errors_help(void **state)
 	refuse(":", "has no option ''");
 	refuse(":size=12Q", "'12Q' is not a size");
 	assert_null(strstr((parse(":zzzzzzzz"), err.text), "did you mean"));
+	refuse(":colour=zzzzzzzz", "no choice 'zzzzzzzz'");
+	assert_null(strstr(err.text, "did you mean"));
 }
 
 static void no_table_takes_nothing(void **state)

@@ -54,6 +54,19 @@ static void long_words_are_harmless(void **state)
 	assert_string_equal(text_nearest(word, sizeof(word) - 1, longest), word);
 }
 
+static void what_is_near_becomes_a_clause(void **state)
+{
+	char clause[32], tight[23];
+
+	(void)state;
+	assert_string_equal(text_suggest("dskXXXX", 3, names, clause, sizeof(clause)),
+			    " (did you mean 'disk'?)");
+	assert_string_equal(text_suggest("zzzzzz", 6, names, clause, sizeof(clause)), "");
+	assert_string_equal(text_suggest("disc", 4, names, tight, sizeof(tight)), "");
+	assert_string_equal(text_suggest("efl", 3, names, tight, sizeof(tight)),
+			    " (did you mean 'elf'?)");
+}
+
 static void sizes_in_words(void **state)
 {
 	static const struct {
@@ -80,8 +93,11 @@ static void sizes_in_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(near_names_are_found),	  cmocka_unit_test(far_names_are_not),
-		cmocka_unit_test(only_the_length_counts), cmocka_unit_test(long_words_are_harmless),
+		cmocka_unit_test(near_names_are_found),
+		cmocka_unit_test(far_names_are_not),
+		cmocka_unit_test(only_the_length_counts),
+		cmocka_unit_test(long_words_are_harmless),
+		cmocka_unit_test(what_is_near_becomes_a_clause),
 		cmocka_unit_test(sizes_in_words),
 	};
 

@@ -174,6 +174,8 @@ static void nonsense_is_refused(void **state)
 		"0,memfd,cycle,1,total,p10,1,2,0.5x,b\n",
 		"0,\"memfd,cycle,1,total,p10,1,2,0.5,b\n",
 		"18446744073709551615,memfd,cycle,1,total,p10,1,2,0.5,b\n",
+		",memfd,cycle,1,total,p10,1,2,0.5,b\n",
+		"0,memfd,cycle,1,total,p10,1,2,0.5,b", /* cut: there may have been more of it */
 	};
 
 	(void)state;

@@ -27,6 +27,20 @@ static void percentiles_interpolate(void **state)
 	assert_true(isnan(stats_median(values, 0)));
 }
 
+static void medians_of_what_is_known(void **state)
+{
+	/* rows of two values; the first of the third row is not known */
+	double rows[] = { 9, 1, 3, 2, NAN, 3, 5, NAN }, scratch[4];
+
+	(void)state;
+	assert_close(stats_median_known(rows, 4, 2, scratch), 5.0);
+	assert_close(stats_median_known(rows + 1, 4, 2, scratch), 2.0);
+	assert_close(stats_median_known(rows, 8, 1, rows), 3.0);
+	scratch[0] = scratch[1] = NAN;
+	assert_true(isnan(stats_median_known(scratch, 2, 1, scratch)));
+	assert_true(isnan(stats_median_known(scratch, 0, 1, scratch)));
+}
+
 static void mad_is_the_median_distance(void **state)
 {
 	const double odd[] = { 1, 1, 2, 2, 4, 6, 9 }; /* distances 0 0 1 1 2 4 7 */
@@ -235,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_interpolate),
+		cmocka_unit_test(medians_of_what_is_known),
 		cmocka_unit_test(mad_is_the_median_distance),
 		cmocka_unit_test(mad_equals_the_slow_way),
 		cmocka_unit_test(trimmed_mean_drops_ten_and_ten),

@@ -56,20 +56,20 @@ expect 2 "leave --loader and --transport out" -r host_build_graph --loader memfd
 expect 2 "not an orchestration object for host_build_graph" -r host_build_graph --orch "$SOLOAD_BUILD/objects/pa_unroll.so"
 expect 2 "more than 2 devices at once" -d 0,1,2
 expect 2 "device 3 is named twice" -d 3,3
-expect 2 "device 'x'" -d 0,x
-expect 2 "device ''" -d 0,
-expect 2 "device '-1'" -d -1
+expect 2 "-d: 'x'" -d 0,x
+expect 2 "-d: ''" -d 0,
+expect 2 "-d: '-1'" -d -1
 expect 2 "give one device" -d 0,1 -r host_build_graph
 expect 2 "No such file" -d 0,1 --orch "$SOLOAD_BUILD/objects/pa_unroll.so,$scratch/absent.so"
 expect 2 "give one object, or A.so,B.so" -d 0,1 --orch a.so,b.so,c.so
 expect 2 "unknown life cycle 'prewarn' (did you mean 'prewarm'?)" --when prewarn
 expect 2 "life cycle once is named twice" --when once,once
 expect 2 "life cycle prewarm means nothing there" -r host_build_graph --when prewarm
-expect 2 "callables '0'" --callables 0
-expect 2 "places for 64" --callables 65
+expect 2 "--callables: '0'" --callables 0
+expect 2 "--callables: '65' is not a number from 1 to 64" --callables 65
 expect 1 "registration failed in phase resolve" --when register --orch "$scratch/large.so" --loader memfd --transport separate
-expect 2 "rounds '0'" -n 0
-expect 2 "timeout 'soon'" --timeout soon
+expect 2 "-n: '0'" -n 0
+expect 2 "--timeout: 'soon' is not a time from 0.1s to 24h" --timeout soon
 expect 2 "pools 'huge'" --pools huge
 expect 2 "--aicpu: open /nonexistent: No such file" --aicpu /nonexistent
 expect 2 "zeros.so is no 64-bit ELF program" --aicpu "qemu-aarch64 $scratch/zeros.so"
@@ -77,7 +77,7 @@ expect 2 "--aicpu: give a program" --aicpu " "
 expect 2 "ended with status 0 before it was ready: is it a soload of this version?" --loader elf --transport separate --aicpu /bin/true \
 	--orch "$SOLOAD_BUILD/objects/pa_unroll.so"
 expect 2 "DMA model 'a9'" --dma a9
-expect 2 "context length '-1'" --context-lens 1,-1
+expect 2 "--context-lens: '-1'" --context-lens 1,-1
 expect 2 "results folder" --out /proc/soload-cannot-be
 
 # One transport refuses, the other runs: the round is recorded as failed, the run goes on and ends with 1.

@@ -37,6 +37,25 @@ for command in $("$soload" --help | sed -n '/^Usage/,/^Examples/s/^  \([a-z]*\) 
 	has "$err" "--no-such-option"
 done
 
+# An option means the same in every command, and what it does not take is refused in the same words.
+for command in run bench gate compare "history add" repro advise gen; do
+	# shellcheck disable=SC2086 # words on purpose
+	run 2 "$soload" $command --seed 9223372036854775808
+	one_line "$err"
+	has "$err" "--seed: '9223372036854775808' is not a number from 0 to 9223372036854775807"
+done
+for words in "run --time" "run --timeout" "gate --budget" "compare --budget" "history add --time" "repro --timeout" "advise --seconds" \
+	"trace -t" "vm run --timeout"; do
+	for duration in soon -1 0 25h 1d nan; do
+		# shellcheck disable=SC2086
+		run 2 "$soload" $words $duration
+		one_line "$err"
+		has "$err" "${words##* }: '$duration' is not a time from "
+	done
+done
+run 2 "$soload" repro -n 4K -d x
+has "$err" "-d: 'x' is not a number from 0 to 1000000000"
+
 # Output that cannot be written is not taken for success.
 checks=$((checks + 1))
 "$soload" --help >/dev/full 2>"$scratch/err"

@@ -17,6 +17,8 @@ run 2 "$soload" vm run --with noexce -- true
 has "$err" "did you mean 'noexec'?"
 run 2 "$soload" vm run --kernel ../x -- true
 one_line "$err"
+run 2 "$soload" vm run --memory 512 -- true
+has "$err" "--memory (bytes): '512' is not a number from 1048576 to 68719476736"
 run 2 "$soload" vm gate elf
 has "$err" "BASE and HEAD"
 run 2 "$soload" vm gate elf "$soload"

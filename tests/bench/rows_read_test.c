@@ -1,5 +1,5 @@
 /* CSV that may be anything: what is whole is read, what is not is counted, nothing else happens. */
-#include "bench/report/rows_read.h"
+#include "bench/rows_read.h"
 
 #include "bench/record.h"
 
@@ -108,6 +108,58 @@ static void quotes_open_at_the_beginning(void **state)
 	rows_close(&rows);
 }
 
+/* Who takes all or nothing is told the line, counted as an editor does. */
+static void the_line_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size, whole, line;
+	} cases[] = {
+		{ "a,b\n1,\"x\ny\"\n3,4,5\n5,6\n", 22, 1, 4 },
+		{ "a,b\n1,2\n3,4", 11, 1, 3 },
+		{ "a,b\n1,\0002\n3,4\n", 13, 0, 2 },
+		{ "a,b\n\n3,4\n", 9, 0, 2 },
+		{ "a,b\n1,\"2\n3,4\n", 13, 0, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rows_read rows;
+		struct err err = { "" };
+		char said[32];
+		size_t whole = 0;
+		int r;
+
+		rows_of(&rows, cases[i].text, cases[i].size);
+		while ((r = rows_next_whole(&rows, "x.csv", &err)) > 0)
+			whole++;
+		assert_int_equal(r, -EINVAL);
+		assert_int_equal(whole, cases[i].whole);
+		snprintf(said, sizeof(said), "x.csv: line %zu is no", cases[i].line);
+		if (!strstr(err.text, said))
+			fail_msg("case %zu: '%s', not '%s'", i, err.text, said);
+		rows_close(&rows);
+	}
+}
+
+static void columns_go_by_name(void **state)
+{
+	struct rows_read rows;
+	struct err err = { "" };
+	int columns[2];
+
+	(void)state;
+	rows_of(&rows, "z,b,a\n0,2,1\n", 12);
+	assert_int_equal(rows_columns(&rows, "a,b", columns, "x.csv", &err), 0);
+	assert_int_equal(rows_next_whole(&rows, "x.csv", &err), 1);
+	assert_string_equal(rows_text(&rows, columns[0]), "1");
+	assert_string_equal(rows_text(&rows, columns[1]), "2");
+	assert_int_equal(rows_next_whole(&rows, "x.csv", &err), 0);
+	assert_int_equal(rows_columns(&rows, "a,c", columns, "x.csv", &err), -EINVAL);
+	assert_string_equal(err.text, "x.csv: line 1 has no column c");
+	rows_close(&rows);
+}
+
 static void numbers(void **state)
 {
 	static const char *const bad[] = {
@@ -173,6 +225,8 @@ int main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(damaged_rows_are_counted),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(the_line_is_told),
+		cmocka_unit_test(columns_go_by_name),
 		cmocka_unit_test(nothing_and_noise),
 		cmocka_unit_test(quotes_open_at_the_beginning),
 	};

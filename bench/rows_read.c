@@ -1,10 +1,11 @@
 /* CSV out of bytes that may be anything. Fields are taken out of their quotes in place. */
-#include "bench/report/rows_read.h"
+#include "bench/rows_read.h"
 
 #include "bench/record.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,8 @@ static enum field_end field_read(struct rows_read *rows, char **ret_text)
 
 	*ret_text = out;
 	for (; in < rows->end; in++) {
+		rows->next_line += *in == '\n';
+		rows->torn |= *in == '\0';
 		if (*in == '"' && (quoted || in == rows->at)) {
 			if (quoted && in + 1 < rows->end && in[1] == '"')
 				*out++ = *in++;
@@ -41,11 +44,14 @@ static enum field_end field_read(struct rows_read *rows, char **ret_text)
 	return FIELD_CUT;
 }
 
-/* The fields of one row into `fields`: how many, or -1 when the file ends within the row. */
+/* The fields of one row into `fields`: how many, or -1 when the file ends within the row or it
+ * holds what no text does. */
 static long row_read(struct rows_read *rows, char **fields)
 {
 	size_t n = 0;
 
+	rows->line = rows->next_line;
+	rows->torn = false;
 	for (;;) {
 		char *text;
 		enum field_end end = field_read(rows, &text);
@@ -56,7 +62,7 @@ static long row_read(struct rows_read *rows, char **fields)
 			fields[n] = text;
 		n++;
 		if (end == FIELD_ROW)
-			return (long)n;
+			return rows->torn ? -1 : (long)n;
 	}
 }
 
@@ -67,8 +73,9 @@ int rows_open(struct rows_read *rows, const char *path, struct err *err)
 	int r;
 
 	memset(rows, 0, sizeof(*rows));
+	rows->next_line = 1;
 	if (stat(path, &status) < 0)
-		return errno == ENOENT ? -ENOENT : err_sys(err, "read %s", path);
+		return err_sys(err, "open %s", path);
 	if (S_ISREG(status.st_mode) && status.st_size == 0)
 		return 0;
 	r = file_load(path, &rows->file, err);
@@ -94,18 +101,34 @@ void rows_close(struct rows_read *rows)
 	memset(rows, 0, sizeof(*rows));
 }
 
+/* 1 when the next row is whole, -1 when it is not, 0 at the end. */
+static int row_next(struct rows_read *rows)
+{
+	if (!rows->columns || rows->at == rows->end)
+		return 0;
+	if (row_read(rows, rows->fields) != (long)rows->columns) {
+		rows->lost++;
+		return -1;
+	}
+	rows->rows++;
+	return 1;
+}
+
 bool rows_next(struct rows_read *rows)
 {
-	while (rows->columns && rows->at < rows->end) {
-		long n = row_read(rows, rows->fields);
+	int r;
 
-		if (n == (long)rows->columns) {
-			rows->rows++;
-			return true;
-		}
-		rows->lost++;
-	}
-	return false;
+	do
+		r = row_next(rows);
+	while (r < 0);
+	return r > 0;
+}
+
+int rows_next_whole(struct rows_read *rows, const char *path, struct err *err)
+{
+	int r = row_next(rows);
+
+	return r < 0 ? err_set(err, EINVAL, "%s: line %zu is no whole row", path, rows->line) : r;
 }
 
 int rows_column(const struct rows_read *rows, const char *name)
@@ -115,6 +138,21 @@ int rows_column(const struct rows_read *rows, const char *name)
 			return (int)i;
 	}
 	return -1;
+}
+
+int rows_columns(const struct rows_read *rows, const char *names, int *ret_columns,
+		 const char *path, struct err *err)
+{
+	for (size_t length; *names; names += length + (names[length] == ',')) {
+		char name[64];
+
+		length = strcspn(names, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)length, names);
+		*ret_columns = rows_column(rows, name);
+		if (*ret_columns++ < 0)
+			return err_set(err, EINVAL, "%s: line 1 has no column %s", path, name);
+	}
+	return 0;
 }
 
 const char *rows_text(const struct rows_read *rows, int column)
