@@ -167,7 +167,12 @@ static int works_count(struct prove *prove, struct err *err)
 	return r == -EINTR ? r : 0;
 }
 
-/* As many gates as planned, or as fit before `deadline_ns`. */
+static unsigned int campaign_planned(const struct prove *prove, size_t i)
+{
+	return prove->options->quick ? campaigns[i].gates / QUICK_PART : campaigns[i].gates;
+}
+
+/* As many gates as planned and not yet run, or as fit before `deadline_ns`. */
 static int campaign_run(struct prove *prove, size_t i, uint64_t deadline_ns,
 			struct progress *progress, struct err *err)
 {
@@ -175,18 +180,22 @@ static int campaign_run(struct prove *prove, size_t i, uint64_t deadline_ns,
 	struct prove_result *result = &prove->results[i];
 	struct prove_gates gates = prove->gates;
 
-	result->planned = prove->options->quick ? campaign->gates / QUICK_PART : campaign->gates;
-	result->seconds = calloc(result->planned, sizeof(result->seconds[0]));
+	result->planned = campaign_planned(prove, i);
+	if (!result->seconds)
+		result->seconds = calloc(result->planned, sizeof(result->seconds[0]));
 	if (!result->seconds)
 		return err_set(err, ENOMEM, "out of memory");
 	gates.rules.seed += (uint64_t)i * 1000003u;
 	gates.deadline_ns = deadline_ns;
 	gates.pool = &prove->pool;
 	gates.progress = progress;
+	for (size_t j = 0; j < CAMPAIGNS; j++)
+		gates.before += j == i ? 0 : prove->results[j].gates;
 	return prove_gates_run(&gates, campaign, result, err);
 }
 
-/* The time that is left is shared by what the campaigns still to come are expected to need. */
+/* The time that is left is shared by what the campaigns still to come are expected to need; what
+ * one leaves is for those that had too little. */
 static int campaigns_run(struct prove *prove, struct err *err)
 {
 	uint64_t end = clock_now_ns() + prove->options->rules.budget_ns;
@@ -194,17 +203,21 @@ static int campaigns_run(struct prove *prove, struct err *err)
 	int r = 0;
 
 	progress_begin(&progress, "gates", 0);
+	for (size_t i = 0; i < CAMPAIGNS; i++)
+		progress.total += campaign_planned(prove, i);
 	for (size_t i = 0; r == 0 && i < CAMPAIGNS; i++) {
 		uint64_t now = clock_now_ns();
 		double all = 0.0, own = campaigns[i].gates * campaigns[i].seconds;
 
 		for (size_t j = i; j < CAMPAIGNS; j++)
 			all += campaigns[j].gates * campaigns[j].seconds;
-		progress.total += prove->options->quick ? campaigns[i].gates / QUICK_PART
-							: campaigns[i].gates;
 		r = campaign_run(prove, i,
 				 now + (uint64_t)((double)(end > now ? end - now : 0) * own / all),
 				 &progress, err);
+	}
+	for (size_t i = 0; r == 0 && i < CAMPAIGNS; i++) {
+		if (prove->results[i].gates < campaign_planned(prove, i))
+			r = campaign_run(prove, i, end, &progress, err);
 	}
 	if (r == 0)
 		r = works_count(prove, err);

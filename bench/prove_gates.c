@@ -110,8 +110,9 @@ static int gate_run(const struct prove_gates *gates, const struct prove_campaign
 	return report.status;
 }
 
+/* The index-th job's share of the gates that are still to be run. */
 static void job_main(const struct prove_gates *gates, const struct prove_campaign *campaign,
-		     unsigned int planned, int index, int out)
+		     const struct prove_result *result, int index, int out)
 {
 	struct err ignored;
 	int cpu = -1;
@@ -120,8 +121,9 @@ static void job_main(const struct prove_gates *gates, const struct prove_campaig
 	gate_cpus_release();
 	if (gates->cpus[index] >= 0)
 		gate_cpu_take(gates->cpus[index], &cpu, &ignored);
-	for (unsigned int k = (unsigned int)index;
-	     k < planned && clock_now_ns() < gates->deadline_ns; k += (unsigned int)gates->jobs) {
+	for (unsigned int k = result->gates + (unsigned int)index;
+	     k < result->planned && clock_now_ns() < gates->deadline_ns;
+	     k += (unsigned int)gates->jobs) {
 		if (gate_run(gates, campaign, k, cpu, out) < 0)
 			break;
 	}
@@ -129,7 +131,8 @@ static void job_main(const struct prove_gates *gates, const struct prove_campaig
 }
 
 static int jobs_start(struct job *jobs, const struct prove_gates *gates,
-		      const struct prove_campaign *campaign, unsigned int planned, struct err *err)
+		      const struct prove_campaign *campaign, const struct prove_result *result,
+		      struct err *err)
 {
 	for (int i = 0; i < gates->jobs; i++) {
 		int ends[2];
@@ -138,7 +141,7 @@ static int jobs_start(struct job *jobs, const struct prove_gates *gates,
 			return err_sys(err, "a pipe to a gate");
 		jobs[i].pid = fork();
 		if (jobs[i].pid == 0)
-			job_main(gates, campaign, planned, i, ends[1]);
+			job_main(gates, campaign, result, i, ends[1]);
 		close(ends[1]);
 		jobs[i].pipe = ends[0];
 		if (jobs[i].pid < 0)
@@ -201,7 +204,6 @@ static int report_read(struct job *job, struct prove_result *result, struct prov
 static int reports_read(struct job *jobs, const struct prove_gates *gates, const char *what,
 			struct prove_result *result, struct err *err)
 {
-	const uint64_t before = gates->progress->total - result->planned;
 	const int count = gates->jobs;
 	int r = 0;
 
@@ -209,7 +211,7 @@ static int reports_read(struct job *jobs, const struct prove_gates *gates, const
 		struct pollfd polls[PROVE_JOBS_MAX];
 
 		open = 0;
-		progress_step(gates->progress, before + result->gates, what);
+		progress_step(gates->progress, gates->before + result->gates, what);
 		for (int i = 0; i < count; i++) {
 			polls[i] = (struct pollfd){ .fd = jobs[i].pipe, .events = POLLIN };
 			open |= jobs[i].pipe >= 0;
@@ -261,7 +263,7 @@ int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign
 	for (int i = 0; i < PROVE_JOBS_MAX; i++)
 		jobs[i] = (struct job){ .pid = -1, .pipe = -1 };
 	busy_start(busy, campaign->busy);
-	r = jobs_start(jobs, gates, campaign, result->planned, err);
+	r = jobs_start(jobs, gates, campaign, result, err);
 	if (r == 0)
 		r = reports_read(jobs, gates, campaign->text, result, err);
 	jobs_stop(jobs, gates->jobs);

@@ -27,11 +27,12 @@ struct prove_gates {
 	uint64_t deadline_ns;	 /* no gate begins after it */
 	struct prove_pool *pool; /* takes the epochs of gates without a difference */
 	struct progress *progress;
+	uint64_t before; /* gates of other campaigns, for the progress */
 };
 
 /*
- * As many gates of the campaign as planned, or as the deadline allows, into `result`, whose
- * `seconds` has room for all. A gate whose loads fail is a broken one. -EINTR when
+ * As many gates of the campaign as planned and not yet in `result`, or as the deadline allows; its
+ * `seconds` have room for all. A gate whose loads fail is a broken one. -EINTR when
  * command_interrupted(), -ENOMEM, or what kept a job from running, in words.
  */
 int prove_gates_run(const struct prove_gates *gates, const struct prove_campaign *campaign,

@@ -9,6 +9,10 @@
 
 typedef Elf64_Nhdr elf_nhdr __attribute__((aligned(1)));
 
+#ifndef PT_GNU_PROPERTY /* elf.h before glibc 2.29 */
+#define PT_GNU_PROPERTY 0x6474e553
+#endif
+
 #define PLTGOT_BYTES 24 /* what lazy binding writes */
 
 /* The last entry of a tag, which is the one that counts; NULL = none. */

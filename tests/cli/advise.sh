@@ -118,7 +118,7 @@ refused "soload run --so measures loads alone" --so "$build/objects/gen_16k.so"
 refused "there is nothing to combine" -r host_build_graph
 refused "platform 'a6' is not modelled" -p a6
 refused "DMA model 'a9'" --dma a9
-refused "-n: '1' is not a number from 2 to 128" -n 1
+refused "-n: '1' is not a number from 2 to 64" -n 1
 refused "-n: '1000'" -n 1000
 refused "--seconds: 'soon'" --seconds soon
 refused "--seconds: '1' is not a time from 5s to 24h" --seconds 1

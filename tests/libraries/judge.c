@@ -458,12 +458,11 @@ static void library_compare(const struct library *library, const char *spec,
 	verdict->changed = sheets[0]->changed;
 	if (verdict->judgement != JUDGED_SAME)
 		return;
-	/* Threads that constructors start write when they please: what a loader does wrong, it does
-	 * every time. */
+	/* Threads of constructors write when they please: what a loader does wrong, it always does.
+	 */
 	differ = changes_judge(library, sheets, &first);
 	for (int again = 0; differ && again < NOISE_TRIES; again++) {
-		if (child_run(library, NULL, sheets[0]) != 0 ||
-		    child_run(library, spec, sheets[1]) != 0)
+		if (child_run(library, NULL, sheets[0]) || child_run(library, spec, sheets[1]))
 			break;
 		differ = changes_judge(library, sheets, &first);
 	}

@@ -1,6 +1,7 @@
 /* cached: what is kept, what is not, and who is given up for whom. */
 #include "base/clock.h"
 #include "loaders/cached.h"
+#include "loaders/elf/where.h"
 #include "tests/loaders/fixture.h"
 
 #include <errno.h>
@@ -30,6 +31,32 @@ static struct cached_counts counts(struct loader *loader)
 
 	assert_int_equal(cached_counts(loader, &now), 0);
 	return now;
+}
+
+/* Of a kept image the caller's name may be gone. */
+static void names_are_kept(void **state)
+{
+	struct loader *loader = fixture_loader("cached:inner=elf");
+	struct image *image = image_new(loader);
+	struct so so = *fixture_so("answer_1");
+	char name[] = "named.so";
+	struct elf_where where;
+	void *address;
+
+	(void)state;
+	so.id = so.generation = 1;
+	so.path = name;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(image_load(image, &so, NULL, NULL), 0);
+		assert_int_equal(image->report.hit, i);
+		assert_int_equal(image_symbol(image, "answer", &address, NULL), 0);
+		assert_true(elf_where((uintptr_t)address, &where));
+		assert_string_equal(where.object, "named.so");
+		image_unload(image);
+		memset(name, 'x', strlen(name));
+	}
+	image_free(image);
+	loader_close(loader);
 }
 
 static void hits_and_misses(void **state)
@@ -211,6 +238,7 @@ static void options_are_checked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_kept),
 		cmocka_unit_test(hits_and_misses),
 		cmocka_unit_test(no_identity_is_never_kept),
 		cmocka_unit_test(no_build_id_is_never_kept),

@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "loaders/elf/file.h"
+#include "loaders/elf/where.h"
 #include "loaders/loader.h"
 #include "tests/loaders/fixture.h"
 
@@ -329,6 +330,44 @@ static void late_destructors_pin(void **state)
 	loader_close(late.loader);
 }
 
+static const char *name_of(struct image *image)
+{
+	struct elf_where where;
+	void *address;
+
+	assert_int_equal(image_symbol(image, "probe", &address, NULL), 0);
+	assert_true(elf_where((uintptr_t)address, &where));
+	return where.object;
+}
+
+/* Whole, of whatever length, and when the caller's is gone; also of an image that is not kept. */
+static void names_are_kept(void **state)
+{
+	struct loader *loader = fixture_loader("prelinked");
+	struct image *image = image_new(loader);
+	struct so so = so_of("plain", 7), unkept = so_of("nodelete", 8);
+	char name[600], copy[600];
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	memcpy(copy, name, sizeof(copy));
+	so.path = copy;
+	load(image, &so);
+	assert_string_equal(name_of(image), name);
+	image_unload(image);
+	memset(copy, 'x', sizeof(copy) - 1);
+	load(image, &so);
+	assert_true(image->report.hit);
+	assert_string_equal(name_of(image), name);
+	image_unload(image);
+	unkept.path = name;
+	load(image, &unkept);
+	assert_string_equal(name_of(image), name);
+	image_free(image);
+	loader_close(loader);
+}
+
 static void failures_leave_entries(void **state)
 {
 	struct loader *loader = fixture_loader("prelinked:entries=1");
@@ -439,6 +478,7 @@ int main(void)
 		cmocka_unit_test(other_libraries_other_image),
 		cmocka_unit_test(what_cannot_be_new_is_not_kept),
 		cmocka_unit_test(late_destructors_pin),
+		cmocka_unit_test(names_are_kept),
 		cmocka_unit_test(failures_leave_entries),
 		cmocka_unit_test(threads_share_the_images),
 		cmocka_unit_test(fork_keeps_both_right),
