@@ -385,13 +385,13 @@ static void works_under_mdwe(void **state)
 
 int main(void)
 {
-	/* The last one leaves QEMU's user emulation with work of its own, during which a fork may
-	 * inherit a lock of it that nobody opens: nothing forks after it. */
+	/* Threads that end leave QEMU's user emulation with work of its own, during which a fork
+	 * may inherit a lock of it that nobody opens: what forks comes first. */
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads_strict),	    cmocka_unit_test(threads_dualmap),
-		cmocka_unit_test(signals_while_slots_grow), cmocka_unit_test(fork_keeps_both),
-		cmocka_unit_test(descriptors_run_out),	    cmocka_unit_test(file_size_runs_out),
-		cmocka_unit_test(addresses_run_out),	    cmocka_unit_test(works_under_mdwe),
+		cmocka_unit_test(fork_keeps_both),	 cmocka_unit_test(descriptors_run_out),
+		cmocka_unit_test(file_size_runs_out),	 cmocka_unit_test(addresses_run_out),
+		cmocka_unit_test(works_under_mdwe),	 cmocka_unit_test(signals_while_slots_grow),
+		cmocka_unit_test(threads_strict),	 cmocka_unit_test(threads_dualmap),
 		cmocka_unit_test(libraries_come_and_go),
 	};
 
