@@ -131,7 +131,7 @@ static int version_read(void *context, const struct elf_version *version)
 	struct anatomy *anatomy = context;
 	const char *number;
 
-	if (!version->library || strncmp(version->name, "GLIBC_", 6) != 0)
+	if (!version->from || strncmp(version->name, "GLIBC_", 6) != 0)
 		return 0;
 	number = version->name + 6;
 	if (*number < '0' || *number > '9' || strlen(number) >= sizeof(anatomy->libc_version))

@@ -10,9 +10,11 @@
  * stop) into `error`, which may be NULL. What they return through a pointer is untouched on
  * failure.
  *
- * The bytes of an object may be anything: with the "elf" and "auto" loaders, checking, mapping and
- * relocating never read or write out of bounds. Its code is another matter: loading an object means
- * trusting it, for constructors run.
+ * The bytes of an object may be anything: with the "elf" loader, checking, mapping and relocating
+ * never read or write out of bounds. Where "auto" steps down to the dynamic linker, the tables that
+ * one believes are checked first; a thread-local variable that another library has as something
+ * else is not seen. Its code is another matter: loading an object means trusting it, for
+ * constructors run.
  */
 #ifndef SOLOAD_H
 #define SOLOAD_H

@@ -229,7 +229,7 @@ static int steps_attach(struct ldphase *self, const struct ldphase_options *opti
 	r = attach_uprobes(&self->attach, program, returns, &sites, err);
 	if (r < 0 || self->sites.named)
 		return r;
-	sites.path = self->sites.library;
+	sites.path = self->sites.libc;
 	sites.count = 1;
 	offsets[0] = self->sites.dlopen.offset;
 	cookies[0] = STEP_OPEN;

@@ -30,13 +30,12 @@ static int dlopen_find(struct ldphase_sites *sites, const char *linker, struct e
 	else if (!realpath(linker, real))
 		return err_sys(err, "%s", linker);
 	slash = strrchr(real, '/');
-	snprintf(sites->library, sizeof(sites->library), "%.*s/libc.so.6", (int)(slash - real),
-		 real);
-	r = resolve_current(sites->library, err);
+	snprintf(sites->libc, sizeof(sites->libc), "%.*s/libc.so.6", (int)(slash - real), real);
+	r = resolve_current(sites->libc, err);
 	if (r == 0)
-		r = resolve_export(sites->library, "dlopen", &sites->dlopen, err);
+		r = resolve_export(sites->libc, "dlopen", &sites->dlopen, err);
 	if (r == 0 && sites->dlopen.stepped)
-		r = err_set(err, ENOTSUP, "dlopen of %s would be single-stepped", sites->library);
+		r = err_set(err, ENOTSUP, "dlopen of %s would be single-stepped", sites->libc);
 	return r;
 }
 

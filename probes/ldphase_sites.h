@@ -10,7 +10,7 @@ struct ldphase_sites {
 	bool named;		    /* dlopen is to be seen inside ld.so */
 	bool inner;		    /* and so is what happens in it: functions, or markers */
 	struct resolve_site dlopen; /* of libc, where ld.so's own is not to be seen */
-	char library[PATH_MAX];	    /* that exports it */
+	char libc[PATH_MAX];	    /* that exports it */
 };
 
 /* Zeroes on failure. -ENOTSUP when dlopen can be watched nowhere: nothing at all would be seen. */

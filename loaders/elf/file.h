@@ -168,10 +168,10 @@ const char *elf_needed(const struct elf_file *file, size_t i);
 /* One entry of the version tables; the strings are inside the string table. */
 struct elf_version {
 	const char *name;
-	const char *library; /* DT_VERNEED: the file expected to have it; NULL in DT_VERDEF */
-	uint16_t index;	     /* as used in DT_VERSYM, without the hidden bit */
-	bool weak;	     /* VER_FLG_WEAK */
-	bool base;	     /* VER_FLG_BASE: the name of the object, not a version */
+	const char *from; /* DT_VERNEED: the file expected to have it; NULL in DT_VERDEF */
+	uint16_t index;	  /* as used in DT_VERSYM, without the hidden bit */
+	bool weak;	  /* VER_FLG_WEAK */
+	bool base;	  /* VER_FLG_BASE: the name of the object, not a version */
 };
 
 /*

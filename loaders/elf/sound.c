@@ -250,12 +250,12 @@ struct sound {
 static int version_note(void *context, const struct elf_version *version)
 {
 	struct sound *sound = context;
-	bool needed = !version->library;
+	bool needed = !version->from;
 
 	if (version->index > sound->version_highest)
 		sound->version_highest = version->index;
 	for (size_t i = 0; !needed && i < sound->file->dynamic.needed_count; i++)
-		needed = strcmp(elf_needed(sound->file, i), version->library) == 0;
+		needed = strcmp(elf_needed(sound->file, i), version->from) == 0;
 	sound->unneeded |= !needed;
 	return 0;
 }

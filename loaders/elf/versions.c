@@ -80,7 +80,7 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 	const elf_verneed *need = record_at(&walk->needs, at, sizeof(*need));
 	uint16_t left = need->vn_cnt;
 	uint64_t aux = at + need->vn_aux;
-	struct elf_version version = { .library = elf_string(file, need->vn_file) };
+	struct elf_version version = { .from = elf_string(file, need->vn_file) };
 	const elf_vernaux *entry;
 	int r;
 
@@ -89,7 +89,7 @@ static int need_walk(struct walk *walk, uint64_t at, struct err *err)
 	for (; left; left--) {
 		entry = record_at(&walk->needs, aux, sizeof(*entry));
 		/* The dynamic linker goes by vna_next alone. */
-		if (!entry || !version.library || (entry->vna_next == 0) != (left == 1))
+		if (!entry || !version.from || (entry->vna_next == 0) != (left == 1))
 			return table_broken("DT_VERNEED", err);
 		version.name = elf_string(file, entry->vna_name);
 		version.index = entry->vna_other & 0x7fff;

@@ -337,7 +337,7 @@ static void libc_stays_inside_the_root(void **state)
 		skip();
 	}
 	snprintf(root, sizeof(root), "/proc/%d/root/", (int)getpid());
-	assert_memory_equal(sites.library, root, strlen(root));
+	assert_memory_equal(sites.libc, root, strlen(root));
 	assert_true(sites.dlopen.offset > 0);
 }
 
